@@ -1,0 +1,4 @@
+#![no_std]
+//! The sans-IO core of HardLight.
+
+extern crate alloc;
