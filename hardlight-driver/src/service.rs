@@ -1,0 +1,47 @@
+//! What generated code tells the driver about a service.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hardlight_proto::{CallError, ConnectionState, ServiceSchema};
+
+use crate::{client::ClientConnection, server::ServerConnection};
+
+/// The server's side of a service, seen by one connection. `#[rpc]` implements it for the generated `Connection`.
+pub trait Service: Sized + Send + Sync + 'static {
+    /// The connection state; `()` if the service has none.
+    type State: ConnectionState;
+
+    /// Methods in trait order, and the fields of the state.
+    fn schema() -> &'static ServiceSchema;
+
+    /// Wraps the driver's handle of a connection.
+    fn new(connection: ServerConnection<Self::State>) -> Self;
+}
+
+/// Runs the methods of a service on a handler of type `H`. `#[rpc]` implements it for every `H` that implements the
+/// trait.
+pub trait Dispatch<H>: Service {
+    /// Decodes `input`, calls the method with this index in trait order, and encodes its result.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::UnknownMethod`], [`CallError::InvalidInput`] or [`CallError::EncodeFailed`].
+    fn dispatch(
+        handler: Arc<H>,
+        method: u32,
+        input: Bytes,
+    ) -> impl Future<Output = Result<Bytes, CallError>> + Send + 'static;
+}
+
+/// The client's side of a service. `#[rpc]` implements it for the generated `Client`.
+pub trait ServiceClient: Sized {
+    /// The connection state; `()` if the service has none.
+    type State: ConnectionState;
+
+    /// Methods in trait order, and the fields of the state.
+    fn schema() -> &'static ServiceSchema;
+
+    /// Wraps the driver's handle of a connection.
+    fn new(connection: ClientConnection<Self::State>) -> Self;
+}

@@ -1,0 +1,17 @@
+//! What the driver asks of a runtime: one clock and one alarm.
+
+use std::task::{Context, Poll};
+
+use hardlight_proto::Time;
+
+/// A monotonic clock with one alarm.
+pub trait Timer: Unpin {
+    /// The time now. Must not run backwards.
+    fn now(&self) -> Time;
+
+    /// Sets the alarm; the earlier one is forgotten. A deadline in the past rings at once.
+    fn reset(&mut self, deadline: Time);
+
+    /// Ready once the alarm's deadline has passed; pending if none was ever set.
+    fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+}

@@ -1,0 +1,124 @@
+//! Why a connection is closed: a code and a reason, as WebSocket carries them (RFC 6455, section 7.4).
+
+use alloc::borrow::{Cow, ToOwned};
+use core::fmt;
+
+/// The longest reason, in bytes: what fits into a WebSocket control frame behind the code (RFC 6455, section 5.5).
+pub const MAX_CLOSE_REASON_BYTES: usize = 123;
+
+/// A close code. HardLight's own codes lie in 4000-4999, the only range that a browser may send besides 1000.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CloseCode(pub u16);
+
+impl CloseCode {
+    /// The work is done.
+    pub const NORMAL: Self = Self(1000);
+    /// The endpoint is stopping (a server that shuts down, a browser that leaves the page).
+    pub const GOING_AWAY: Self = Self(1001);
+    /// No code was given. Never sent.
+    pub const NO_STATUS: Self = Self(1005);
+    /// The peer broke the rules of this protocol: a malformed or unexpected frame.
+    pub const PROTOCOL_ERROR: Self = Self(4000);
+    /// The peers speak different revisions, or share no state schema.
+    pub const INCOMPATIBLE: Self = Self(4001);
+    /// The peer exceeded a limit; the reason names it.
+    pub const LIMIT_EXCEEDED: Self = Self(4002);
+    /// The peer did not finish its handshake in time.
+    pub const HANDSHAKE_TIMEOUT: Self = Self(4003);
+    /// A failure inside the endpoint that is not the peer's fault.
+    pub const INTERNAL_ERROR: Self = Self(4004);
+    /// The peer did not finish closing in time.
+    pub const CLOSE_TIMEOUT: Self = Self(4005);
+
+    /// The constant's name, where the code has one here.
+    pub const fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::NORMAL => "normal",
+            Self::GOING_AWAY => "going away",
+            Self::NO_STATUS => "no status",
+            Self::PROTOCOL_ERROR => "protocol error",
+            Self::INCOMPATIBLE => "incompatible",
+            Self::LIMIT_EXCEEDED => "limit exceeded",
+            Self::HANDSHAKE_TIMEOUT => "handshake timeout",
+            Self::INTERNAL_ERROR => "internal error",
+            Self::CLOSE_TIMEOUT => "close timeout",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => write!(f, "{} ({name})", self.0),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A close code and the words that go with it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CloseReason {
+    code: CloseCode,
+    reason: Cow<'static, str>,
+}
+
+impl CloseReason {
+    /// A reason to close. Words beyond [`MAX_CLOSE_REASON_BYTES`] are cut off at a character boundary.
+    pub fn new(code: CloseCode, reason: impl Into<Cow<'static, str>>) -> Self {
+        let reason = reason.into();
+        let fits = reason.floor_char_boundary(MAX_CLOSE_REASON_BYTES);
+        let reason = if fits < reason.len() { Cow::Owned(reason[..fits].to_owned()) } else { reason };
+        Self { code, reason }
+    }
+
+    /// The work is done.
+    pub const fn normal() -> Self {
+        Self { code: CloseCode::NORMAL, reason: Cow::Borrowed("") }
+    }
+
+    /// The code.
+    pub const fn code(&self) -> CloseCode {
+        self.code
+    }
+
+    /// The words; may be empty.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.reason.is_empty() {
+            write!(f, "{}", self.code)
+        } else {
+            write!(f, "{}: {}", self.code, self.reason)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+
+    #[test]
+    fn a_long_reason_is_cut_at_a_character_boundary() {
+        let long: String = "é".repeat(100);
+        let close = CloseReason::new(CloseCode::NORMAL, long);
+        assert_eq!(close.reason().len(), 122);
+    }
+
+    #[test]
+    fn display_names_known_codes() {
+        let close = CloseReason::new(CloseCode::LIMIT_EXCEEDED, "max_message_bytes");
+        assert_eq!(alloc::format!("{close}"), "4002 (limit exceeded): max_message_bytes");
+    }
+}

@@ -1,0 +1,189 @@
+//! What can go wrong, split by who must act: [`CallError`] for one call, [`ConnectionError`] for the connection.
+
+use alloc::borrow::Cow;
+
+use thiserror::Error;
+
+use crate::close::CloseReason;
+
+/// Why one call has no result. The connection lives on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// All 256 call ids are in use, and the caller chose not to wait. The call was not sent.
+    #[error("too many calls in flight: all 256 call ids of this connection are in use")]
+    TooManyCallsInFlight,
+    /// The call was cancelled before it had a result.
+    #[error("the call was cancelled")]
+    Cancelled,
+    /// The handler panicked. What it had done before that is done.
+    #[error("the handler panicked")]
+    HandlerPanicked,
+    /// The peer has no method of this name.
+    #[error("the server has no such method")]
+    UnknownMethod,
+    /// The peer's method of this name has other arguments or another result.
+    #[error("the server's method of this name has other arguments or another result")]
+    IncompatibleMethod,
+    /// The arguments did not decode. The handler did not run.
+    #[error("the arguments of the call did not decode")]
+    InvalidInput,
+    /// The result did not decode.
+    #[error("the result of the call did not decode")]
+    InvalidOutput,
+    /// The arguments are larger than the peer accepts. The call was not sent.
+    #[error("the arguments take {bytes} bytes, the peer accepts {limit}")]
+    InputTooLarge {
+        /// The size of the arguments in bytes.
+        bytes: usize,
+        /// The most that fits into a message the peer accepts, in bytes.
+        limit: usize,
+    },
+    /// The result is larger than the caller accepts. The handler ran.
+    #[error("the result of the call is larger than this side accepts")]
+    OutputTooLarge,
+    /// A value could not be encoded.
+    #[error("a value could not be encoded")]
+    EncodeFailed,
+    /// The peer is closing. The handler did not run: the call is safe to retry elsewhere.
+    #[error("the peer is closing; the call did not run")]
+    GoingAway,
+    /// An error code that this revision does not know.
+    #[error("the peer answered with an error that is not known here: code {0}")]
+    Unknown(u32),
+}
+
+impl CallError {
+    /// The code that stands for this error in an ERROR frame.
+    pub(crate) const fn code(&self) -> u32 {
+        match self {
+            Self::Cancelled => 1,
+            Self::HandlerPanicked => 2,
+            Self::UnknownMethod => 3,
+            Self::IncompatibleMethod => 4,
+            Self::InvalidInput => 5,
+            Self::OutputTooLarge => 6,
+            Self::EncodeFailed => 7,
+            Self::GoingAway => 8,
+            // Errors that a caller finds by itself and never receives.
+            Self::TooManyCallsInFlight => 9,
+            Self::InvalidOutput => 10,
+            Self::InputTooLarge { .. } => 11,
+            Self::Unknown(code) => *code,
+        }
+    }
+
+    pub(crate) const fn from_code(code: u32) -> Self {
+        match code {
+            1 => Self::Cancelled,
+            2 => Self::HandlerPanicked,
+            3 => Self::UnknownMethod,
+            4 => Self::IncompatibleMethod,
+            5 => Self::InvalidInput,
+            6 => Self::OutputTooLarge,
+            7 => Self::EncodeFailed,
+            8 => Self::GoingAway,
+            code => Self::Unknown(code),
+        }
+    }
+}
+
+/// Who ended a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Initiator {
+    /// The application on this side.
+    Local,
+    /// The application on the other side.
+    Remote,
+}
+
+/// Why a connection ended. Every open call and every waiter gets a clone of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum ConnectionError {
+    /// One side closed it on purpose.
+    #[error("the connection was closed by {}: {reason}", match .initiator { Initiator::Local => "this side", Initiator::Remote => "the peer" })]
+    Closed {
+        /// Who closed it.
+        initiator: Initiator,
+        /// The code and the words.
+        reason: CloseReason,
+    },
+    /// The transport ended or failed without a close.
+    #[error("the connection was lost: {0}")]
+    Lost(Cow<'static, str>),
+    /// The peer sent something that this protocol forbids.
+    #[error("the peer broke the protocol: {0}")]
+    Protocol(#[from] ProtocolError),
+    /// The peer and this side do not fit together.
+    #[error("the peer is incompatible: {0}")]
+    Incompatible(Cow<'static, str>),
+    /// The peer exceeded a limit of this side.
+    #[error("the peer exceeded a limit of this side: {limit} is {allowed}")]
+    LimitExceeded {
+        /// The limit's name in [`Limits`](crate::Limits).
+        limit: &'static str,
+        /// What it allows.
+        allowed: usize,
+    },
+    /// The peer did not finish the handshake in time.
+    #[error("the peer did not finish the handshake in time")]
+    HandshakeTimeout,
+    /// A failure on this side that is not the peer's fault.
+    #[error("internal error: {0}")]
+    Internal(Cow<'static, str>),
+}
+
+/// What a peer did that this protocol forbids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// A frame or message ends before it should.
+    #[error("a frame is cut short")]
+    Truncated,
+    /// Bytes are left behind the end of a frame.
+    #[error("bytes are left behind the end of a frame")]
+    TrailingBytes,
+    /// A varint is longer than needed, or does not fit its type.
+    #[error("a varint is not in its shortest form, or too large")]
+    InvalidVarint,
+    /// A text is not UTF-8.
+    #[error("a text is not UTF-8")]
+    InvalidUtf8,
+    /// An empty message, or an empty frame in a batch.
+    #[error("an empty message or frame")]
+    Empty,
+    /// A batch within a batch, or one with fewer than two frames.
+    #[error("a batch that may not be one")]
+    InvalidBatch,
+    /// A frame of a kind that this revision does not know and may not ignore.
+    #[error("a frame of unknown kind {0:#04x} that may not be ignored")]
+    UnknownFrame(u8),
+    /// A flag that is not allowed on this kind of frame.
+    #[error("flags {0:#04x} are not allowed on this frame")]
+    InvalidFlags(u8),
+    /// A frame that this side may not receive, or not now.
+    #[error("an unexpected {0} frame")]
+    UnexpectedFrame(&'static str),
+    /// The sections of a Hello are not in ascending order.
+    #[error("the sections of a Hello are not in ascending order, or one is missing")]
+    InvalidHello,
+    /// A call with an id that is in use.
+    #[error("call id {0} is in use")]
+    CallIdInUse(u8),
+    /// An answer to a call that is not open.
+    #[error("an answer to call {0}, which is not open")]
+    NoSuchCall(u8),
+    /// A call of a method index outside the caller's own table.
+    #[error("method index {0} is not in the caller's table")]
+    NoSuchMethod(u32),
+    /// A state revision out of sequence.
+    #[error("state revision out of sequence")]
+    StateRevision,
+    /// State operations that do not apply.
+    #[error("state operations that do not apply")]
+    InvalidState,
+    /// A text message; this protocol is binary.
+    #[error("a text message; this protocol is binary")]
+    TextMessage,
+}
