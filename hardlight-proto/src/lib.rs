@@ -9,11 +9,11 @@ extern crate std;
 #[cfg(all(test, feature = "payload"))]
 extern crate self as hardlight_proto;
 
-#[cfg(feature = "payload")]
-pub mod payload;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+#[cfg(feature = "payload")]
+pub mod payload;
 pub mod schema;
 
 #[cfg(feature = "payload")]

@@ -44,7 +44,7 @@
 //!     }
 //!     hash
 //! }
-//! assert_eq!(fingerprint("u32"), 0x04edde19600fe4a6);
+//! assert_eq!(fingerprint("u32"), 0x4d2bdf193e8526d1);
 //! ```
 //!
 //! It guards against mistakes, such as a peer of another version. It is not meant to withstand an adversary, who may lie
@@ -111,7 +111,11 @@ pub struct TypeDescription {
 impl TypeDescription {
     /// A description of nothing yet.
     pub const fn new() -> Self {
-        Self { text: String::new(), named: Vec::new(), nameless: false }
+        Self {
+            text: String::new(),
+            named: Vec::new(),
+            nameless: false,
+        }
     }
 
     /// The description of a type.
@@ -224,7 +228,11 @@ impl FieldSchema {
     /// A field of type `T`.
     #[cfg(feature = "payload")]
     pub fn new<T: Codable>(index: u32, name: &'static str) -> Self {
-        Self { index, name, fingerprint: Fingerprint::of::<T>() }
+        Self {
+            index,
+            name,
+            fingerprint: Fingerprint::of::<T>(),
+        }
     }
 }
 
@@ -243,7 +251,11 @@ pub struct ServiceSchema {
 impl ServiceSchema {
     /// A service without methods or state.
     pub const fn new(name: &'static str) -> Self {
-        Self { name, methods: Vec::new(), state: Vec::new() }
+        Self {
+            name,
+            methods: Vec::new(),
+            state: Vec::new(),
+        }
     }
 
     /// Adds a method, behind those added before.
@@ -288,7 +300,10 @@ mod tests {
 
     #[test]
     fn fingerprint_shows_all_its_digits() {
-        assert_eq!(format!("{:?}", Fingerprint::from_u64(0xabc)), "0000000000000abc");
+        assert_eq!(
+            format!("{:?}", Fingerprint::from_u64(0xabc)),
+            "0000000000000abc"
+        );
     }
 
     #[test]
@@ -313,6 +328,9 @@ mod tests {
         }
         let mut description = TypeDescription::new();
         outer(&mut description);
-        assert_eq!(description.as_str(), "struct Outer{a:struct Inner{up:#0},b:#1}");
+        assert_eq!(
+            description.as_str(),
+            "struct Outer{a:struct Inner{up:#0},b:#1}"
+        );
     }
 }

@@ -55,7 +55,10 @@ pub trait Codable: Sized + Send + Sync + 'static {
 
     /// Writes the value's out-of-line parts.
     #[doc(hidden)]
-    fn encode_parts(value: &Self, encoder: &mut PayloadEncoder<'_>) -> Result<Self::Resolver, EncodeError>;
+    fn encode_parts(
+        value: &Self,
+        encoder: &mut PayloadEncoder<'_>,
+    ) -> Result<Self::Resolver, EncodeError>;
 
     /// Fills in the value's own place.
     #[doc(hidden)]
@@ -71,7 +74,10 @@ pub trait Codable: Sized + Send + Sync + 'static {
 
     /// Writes the elements of a list. Numbers do it in one copy.
     #[doc(hidden)]
-    fn encode_slice(values: &[Self], encoder: &mut PayloadEncoder<'_>) -> Result<VecResolver, EncodeError> {
+    fn encode_slice(
+        values: &[Self],
+        encoder: &mut PayloadEncoder<'_>,
+    ) -> Result<VecResolver, EncodeError> {
         encode_sequence(values.iter(), encoder)
     }
 
@@ -106,7 +112,10 @@ impl<T: Codable> ArchiveWith<T> for Wire {
 }
 
 impl<'a, T: Codable> SerializeWith<T, PayloadEncoder<'a>> for Wire {
-    fn serialize_with(field: &T, encoder: &mut PayloadEncoder<'a>) -> Result<Self::Resolver, EncodeError> {
+    fn serialize_with(
+        field: &T,
+        encoder: &mut PayloadEncoder<'a>,
+    ) -> Result<Self::Resolver, EncodeError> {
         T::encode_parts(field, encoder)
     }
 }

@@ -8,8 +8,9 @@ use rkyv::{
     option::ArchivedOption,
     result::ArchivedResult,
     tuple::{
-        ArchivedTuple1, ArchivedTuple2, ArchivedTuple3, ArchivedTuple4, ArchivedTuple5, ArchivedTuple6, ArchivedTuple7,
-        ArchivedTuple8, ArchivedTuple9, ArchivedTuple10, ArchivedTuple11, ArchivedTuple12,
+        ArchivedTuple1, ArchivedTuple2, ArchivedTuple3, ArchivedTuple4, ArchivedTuple5,
+        ArchivedTuple6, ArchivedTuple7, ArchivedTuple8, ArchivedTuple9, ArchivedTuple10,
+        ArchivedTuple11, ArchivedTuple12,
     },
     with::{ArchiveWith, Map, SerializeWith},
 };
@@ -26,8 +27,13 @@ impl<T: Codable> Codable for Box<T> {
 
     const FLAT: bool = false;
 
-    fn encode_parts(value: &Self, encoder: &mut PayloadEncoder<'_>) -> Result<Self::Resolver, EncodeError> {
-        nested(encoder, |encoder| ArchivedBox::serialize_from_ref(&Lent(&**value), encoder))
+    fn encode_parts(
+        value: &Self,
+        encoder: &mut PayloadEncoder<'_>,
+    ) -> Result<Self::Resolver, EncodeError> {
+        nested(encoder, |encoder| {
+            ArchivedBox::serialize_from_ref(&Lent(&**value), encoder)
+        })
     }
 
     fn resolve(value: &Self, resolver: Self::Resolver, out: Place<Self::Archived>) {
@@ -51,8 +57,14 @@ impl<T: Codable> Codable for Option<T> {
 
     const FLAT: bool = T::FLAT;
 
-    fn encode_parts(value: &Self, encoder: &mut PayloadEncoder<'_>) -> Result<Self::Resolver, EncodeError> {
-        value.as_ref().map(|value| T::encode_parts(value, encoder)).transpose()
+    fn encode_parts(
+        value: &Self,
+        encoder: &mut PayloadEncoder<'_>,
+    ) -> Result<Self::Resolver, EncodeError> {
+        value
+            .as_ref()
+            .map(|value| T::encode_parts(value, encoder))
+            .transpose()
     }
 
     fn resolve(value: &Self, resolver: Self::Resolver, out: Place<Self::Archived>) {
@@ -76,7 +88,10 @@ impl<T: Codable, E: Codable> Codable for Result<T, E> {
 
     const FLAT: bool = T::FLAT && E::FLAT;
 
-    fn encode_parts(value: &Self, encoder: &mut PayloadEncoder<'_>) -> Result<Self::Resolver, EncodeError> {
+    fn encode_parts(
+        value: &Self,
+        encoder: &mut PayloadEncoder<'_>,
+    ) -> Result<Self::Resolver, EncodeError> {
         match value {
             Ok(value) => T::encode_parts(value, encoder).map(Ok),
             Err(error) => E::encode_parts(error, encoder).map(Err),
@@ -84,7 +99,11 @@ impl<T: Codable, E: Codable> Codable for Result<T, E> {
     }
 
     fn resolve(value: &Self, resolver: Self::Resolver, out: Place<Self::Archived>) {
-        value.as_ref().map(Lent).map_err(Lent).resolve(resolver, out);
+        value
+            .as_ref()
+            .map(Lent)
+            .map_err(Lent)
+            .resolve(resolver, out);
     }
 
     fn decode_from(archived: &Self::Archived) -> Result<Self, DecodeError> {
@@ -109,7 +128,10 @@ impl<T: Codable, const N: usize> Codable for [T; N] {
 
     const FLAT: bool = T::FLAT;
 
-    fn encode_parts(value: &Self, encoder: &mut PayloadEncoder<'_>) -> Result<Self::Resolver, EncodeError> {
+    fn encode_parts(
+        value: &Self,
+        encoder: &mut PayloadEncoder<'_>,
+    ) -> Result<Self::Resolver, EncodeError> {
         Map::<Wire>::serialize_with(value, encoder)
     }
 
@@ -121,11 +143,16 @@ impl<T: Codable, const N: usize> Codable for [T; N] {
         // Not by rkyv's own impl, which leaks the elements before one that fails.
         let mut failure = None;
         let elements: [Option<T>; N] = core::array::from_fn(|index| match failure {
-            None => T::decode_from(&archived[index]).map_err(|error| failure = Some(error)).ok(),
+            None => T::decode_from(&archived[index])
+                .map_err(|error| failure = Some(error))
+                .ok(),
             Some(_) => None,
         });
         match failure {
-            None => Ok(elements.map(|element| element.expect("nothing failed, so every element is there"))),
+            None => {
+                Ok(elements
+                    .map(|element| element.expect("nothing failed, so every element is there")))
+            }
             Some(error) => Err(error),
         }
     }

@@ -15,7 +15,8 @@ use super::{Codable, EncodeError};
 ///
 /// Its scratch space is empty: all that would need some goes through [`encode_sequence`], which keeps its own.
 #[doc(hidden)]
-pub type PayloadEncoder<'a> = Strategy<Serializer<PayloadWriter<'a>, SubAllocator<'a>, ()>, EncodeError>;
+pub type PayloadEncoder<'a> =
+    Strategy<Serializer<PayloadWriter<'a>, SubAllocator<'a>, ()>, EncodeError>;
 
 /// The depth limit given to rkyv's validator, which lets one level less pass; the root is the first.
 pub(super) const MAX_DEPTH: usize = 64;
@@ -35,7 +36,11 @@ pub struct PayloadWriter<'a> {
 
 impl<'a> PayloadWriter<'a> {
     pub(super) fn new(out: &'a mut BytesMut) -> Self {
-        Self { start: out.len(), out, levels_left: MAX_DEPTH - 2 }
+        Self {
+            start: out.len(),
+            out,
+            levels_left: MAX_DEPTH - 2,
+        }
     }
 }
 
@@ -135,20 +140,28 @@ impl<'a, P: Piece> Serialize<PayloadEncoder<'a>> for Settled<'_, P> {
 ///
 /// rkyv would keep the resolvers in scratch space of a fixed size or in an arena that costs an allocation per payload.
 /// Elements without resolvers, which are the plain ones, need neither; for the others there is one vector per list.
-pub(super) fn encode_sequence<P, I>(pieces: I, encoder: &mut PayloadEncoder<'_>) -> Result<VecResolver, EncodeError>
+pub(super) fn encode_sequence<P, I>(
+    pieces: I,
+    encoder: &mut PayloadEncoder<'_>,
+) -> Result<VecResolver, EncodeError>
 where
     P: Piece,
     I: ExactSizeIterator<Item = P> + Clone,
 {
     nested(encoder, |encoder| {
         if size_of::<P::Resolver>() == 0 {
-            return ArchivedVec::<P::Archived>::serialize_from_iter::<Lent<P>, _, _>(pieces.map(Lent), encoder);
+            return ArchivedVec::<P::Archived>::serialize_from_iter::<Lent<P>, _, _>(
+                pieces.map(Lent),
+                encoder,
+            );
         }
         let mut resolvers = Vec::with_capacity(pieces.len());
         for piece in pieces.clone() {
             resolvers.push(Cell::new(Some(piece.encode_parts(encoder)?)));
         }
-        let settled = pieces.zip(&resolvers).map(|(piece, resolver)| Settled { piece, resolver });
+        let settled = pieces
+            .zip(&resolvers)
+            .map(|(piece, resolver)| Settled { piece, resolver });
         ArchivedVec::<P::Archived>::serialize_from_iter::<Settled<'_, P>, _, _>(settled, encoder)
     })
 }

@@ -26,7 +26,10 @@ impl<T: Codable> Codable for Vec<T> {
 
     const FLAT: bool = false;
 
-    fn encode_parts(value: &Self, encoder: &mut PayloadEncoder<'_>) -> Result<Self::Resolver, EncodeError> {
+    fn encode_parts(
+        value: &Self,
+        encoder: &mut PayloadEncoder<'_>,
+    ) -> Result<Self::Resolver, EncodeError> {
         const { assert_takes_bytes::<T::Archived>() };
         T::encode_slice(value, encoder)
     }
@@ -53,7 +56,10 @@ impl<T: Codable> Codable for VecDeque<T> {
 
     const FLAT: bool = false;
 
-    fn encode_parts(value: &Self, encoder: &mut PayloadEncoder<'_>) -> Result<Self::Resolver, EncodeError> {
+    fn encode_parts(
+        value: &Self,
+        encoder: &mut PayloadEncoder<'_>,
+    ) -> Result<Self::Resolver, EncodeError> {
         const { assert_takes_bytes::<T::Archived>() };
         match value.as_slices() {
             (all, []) => T::encode_slice(all, encoder),
@@ -80,7 +86,10 @@ impl Codable for Bytes {
 
     const FLAT: bool = false;
 
-    fn encode_parts(value: &Self, encoder: &mut PayloadEncoder<'_>) -> Result<Self::Resolver, EncodeError> {
+    fn encode_parts(
+        value: &Self,
+        encoder: &mut PayloadEncoder<'_>,
+    ) -> Result<Self::Resolver, EncodeError> {
         u8::encode_slice(value, encoder)
     }
 

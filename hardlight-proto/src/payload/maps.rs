@@ -107,7 +107,9 @@ mod hashed {
         |set| sorted(set.iter()).iter().copied()
     );
 
-    fn sorted_by_key<'m, K: Ord, V>(entries: impl Iterator<Item = (&'m K, &'m V)>) -> Vec<(&'m K, &'m V)> {
+    fn sorted_by_key<'m, K: Ord, V>(
+        entries: impl Iterator<Item = (&'m K, &'m V)>,
+    ) -> Vec<(&'m K, &'m V)> {
         let mut entries: Vec<_> = entries.collect();
         entries.sort_unstable_by_key(|(key, _)| *key);
         entries
@@ -125,7 +127,10 @@ impl<K: Codable, V: Codable> Piece for (&K, &V) {
     type Resolver = (K::Resolver, V::Resolver);
 
     fn encode_parts(self, encoder: &mut PayloadEncoder<'_>) -> Result<Self::Resolver, EncodeError> {
-        Ok((K::encode_parts(self.0, encoder)?, V::encode_parts(self.1, encoder)?))
+        Ok((
+            K::encode_parts(self.0, encoder)?,
+            V::encode_parts(self.1, encoder)?,
+        ))
     }
 
     fn resolve(self, resolver: Self::Resolver, out: Place<Self::Archived>) {
@@ -134,7 +139,9 @@ impl<K: Codable, V: Codable> Piece for (&K, &V) {
 }
 
 /// Reads entries, refusing keys that do not ascend: one map has one encoding, and no entry hides another.
-fn decode_entries<K: Codable + Ord, V: Codable>(archived: &[ArchivedEntry<K, V>]) -> Result<Vec<(K, V)>, DecodeError> {
+fn decode_entries<K: Codable + Ord, V: Codable>(
+    archived: &[ArchivedEntry<K, V>],
+) -> Result<Vec<(K, V)>, DecodeError> {
     const { assert_takes_bytes::<ArchivedEntry<K, V>>() };
     let mut entries: Vec<(K, V)> = Vec::with_capacity(archived.len());
     for ArchivedTuple2(key, value) in archived {
@@ -151,5 +158,9 @@ fn decode_entries<K: Codable + Ord, V: Codable>(archived: &[ArchivedEntry<K, V>]
 fn decode_elements<T: Codable + Ord>(archived: &[T::Archived]) -> Result<Vec<T>, DecodeError> {
     const { assert_takes_bytes::<T::Archived>() };
     let elements = T::decode_slice(archived)?;
-    if elements.is_sorted_by(|last, next| last < next) { Ok(elements) } else { Err(DecodeError::KeysNotAscending) }
+    if elements.is_sorted_by(|last, next| last < next) {
+        Ok(elements)
+    } else {
+        Err(DecodeError::KeysNotAscending)
+    }
 }

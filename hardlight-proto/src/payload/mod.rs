@@ -129,7 +129,11 @@ pub fn decode<T: Codable>(payload: &[u8]) -> Result<T, DecodeError> {
         return Err(DecodeError::WrongLength { expected, actual });
     }
     // What is out of line may be aligned more strictly than the value itself.
-    let align = if T::FLAT { align_of::<T::Archived>() } else { MAX_ALIGN };
+    let align = if T::FLAT {
+        align_of::<T::Archived>()
+    } else {
+        MAX_ALIGN
+    };
     if payload.as_ptr().addr().is_multiple_of(align) {
         decode_aligned(payload)
     } else if actual <= SMALL {
@@ -144,7 +148,10 @@ pub fn decode<T: Codable>(payload: &[u8]) -> Result<T, DecodeError> {
 }
 
 /// Checks and reads a payload that is aligned. If it were not, the check would fail.
-#[expect(clippy::disallowed_methods, reason = "this is the checked door that the others are kept shut for")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the checked door that the others are kept shut for"
+)]
 fn decode_aligned<T: Codable>(payload: &[u8]) -> Result<T, DecodeError> {
     let archive = ArchiveValidator::with_max_depth(payload, NonZeroUsize::new(MAX_DEPTH));
     let mut validator = Validator::new(archive, ());

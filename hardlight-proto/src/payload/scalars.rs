@@ -85,11 +85,16 @@ impl Codable for String {
 
     const FLAT: bool = false;
 
-    fn encode_parts(value: &Self, encoder: &mut PayloadEncoder<'_>) -> Result<Self::Resolver, EncodeError> {
+    fn encode_parts(
+        value: &Self,
+        encoder: &mut PayloadEncoder<'_>,
+    ) -> Result<Self::Resolver, EncodeError> {
         if value.len() <= INLINE_CAPACITY {
             return ArchivedString::serialize_from_str(value, encoder);
         }
-        nested(encoder, |encoder| ArchivedString::serialize_from_str(value, encoder))
+        nested(encoder, |encoder| {
+            ArchivedString::serialize_from_str(value, encoder)
+        })
     }
 
     fn resolve(value: &Self, resolver: Self::Resolver, out: Place<Self::Archived>) {
@@ -111,8 +116,13 @@ impl Codable for Box<str> {
 
     const FLAT: bool = false;
 
-    fn encode_parts(value: &Self, encoder: &mut PayloadEncoder<'_>) -> Result<Self::Resolver, EncodeError> {
-        nested(encoder, |encoder| ArchivedBox::serialize_from_ref(&**value, encoder))
+    fn encode_parts(
+        value: &Self,
+        encoder: &mut PayloadEncoder<'_>,
+    ) -> Result<Self::Resolver, EncodeError> {
+        nested(encoder, |encoder| {
+            ArchivedBox::serialize_from_ref(&**value, encoder)
+        })
     }
 
     fn resolve(value: &Self, resolver: Self::Resolver, out: Place<Self::Archived>) {
@@ -135,7 +145,10 @@ impl Codable for uuid::Uuid {
 
     const FLAT: bool = true;
 
-    fn encode_parts(value: &Self, encoder: &mut PayloadEncoder<'_>) -> Result<Self::Resolver, EncodeError> {
+    fn encode_parts(
+        value: &Self,
+        encoder: &mut PayloadEncoder<'_>,
+    ) -> Result<Self::Resolver, EncodeError> {
         value.as_bytes().serialize(encoder)
     }
 
