@@ -1,6 +1,6 @@
 //! The bytes of payloads: the contract with every port, to be held against every release of rkyv.
 
-#![cfg(feature = "std")]
+#![cfg(all(feature = "payload", feature = "std"))]
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},

@@ -1,6 +1,6 @@
 //! Payloads that a peer should not have sent: refused, never a panic, never more work than their size is worth.
 
-#![cfg(feature = "std")]
+#![cfg(all(feature = "payload", feature = "std"))]
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},

@@ -1,6 +1,6 @@
 //! The texts of types and their fingerprints: part of the wire, since peers compare them.
 
-#![cfg(feature = "std")]
+#![cfg(all(feature = "payload", feature = "std"))]
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
