@@ -18,13 +18,13 @@ use proptest::{collection, prelude::*};
 #[derive(Clone, Debug, PartialEq)]
 enum List {
     Nil,
-    Cons(u32, Box<List>),
+    Cons(u32, Box<Self>),
 }
 
 #[codable]
 #[derive(Clone, Debug, PartialEq)]
 struct Tree {
-    kids: Vec<Tree>,
+    kids: Vec<Self>,
 }
 
 #[codable]
@@ -34,8 +34,8 @@ enum Json {
     Bool(bool),
     Number(i64),
     Text(String),
-    Array(Vec<Json>),
-    Object(BTreeMap<String, Json>),
+    Array(Vec<Self>),
+    Object(BTreeMap<String, Self>),
 }
 
 #[codable]

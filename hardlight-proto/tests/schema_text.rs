@@ -41,7 +41,7 @@ enum Numbered {
 #[codable]
 struct Tree<T> {
     value: T,
-    kids: Vec<Tree<T>>,
+    kids: Vec<Self>,
 }
 
 #[codable]

@@ -14,6 +14,7 @@
     elided_lifetimes_in_paths,
     non_camel_case_types
 )]
+#![allow(clippy::use_self)] // A type may be spelt out in itself: both ways are tried.
 #![forbid(unsafe_code)]
 #![cfg(all(feature = "payload", feature = "std"))]
 
