@@ -6,49 +6,42 @@ use bytes::Bytes;
 use hardlight_proto::*;
 
 /// Fields of the state and methods are made up by name; fingerprints by hash of a text.
-pub fn schema(
+pub(crate) fn schema(
     methods: &[(&'static str, &str)],
     state: &[(&'static str, &str)],
 ) -> &'static ServiceSchema {
-    let methods = methods.iter().map(|&(name, of)| MethodSchema {
-        name,
-        name_hash: Fingerprint::of_text(name).to_u64(),
-        fingerprint: Fingerprint::of_text(of),
-    });
-    let state = state
+    let methods = methods
         .iter()
-        .zip(0..)
-        .map(|(&(name, of), index)| FieldSchema {
-            index,
-            name,
-            fingerprint: Fingerprint::of_text(of),
-        });
+        .map(|&(name, of)| MethodSchema::with_fingerprint(name, Fingerprint::of_text(of)));
+    let state = state.iter().zip(0..).map(|(&(name, of), index)| {
+        FieldSchema::with_fingerprint(index, name, Fingerprint::of_text(of))
+    });
     let mut schema = ServiceSchema::new("Counter");
     schema.methods = methods.collect();
     schema.state = state.collect();
     Box::leak(Box::new(schema))
 }
 
-pub fn counter() -> &'static ServiceSchema {
+pub(crate) fn counter() -> &'static ServiceSchema {
     schema(&[("increment", "u32"), ("get", "")], &[("counter", "u32")])
 }
 
-pub struct Pair {
-    pub now: Time,
-    pub client: Connection<Client>,
-    pub server: Connection<Server>,
-    pub to_client: VecDeque<Transmit>,
-    pub to_server: VecDeque<Transmit>,
-    pub client_events: Vec<ClientEvent>,
-    pub server_events: Vec<ServerEvent>,
+pub(crate) struct Pair {
+    pub(crate) now: Time,
+    pub(crate) client: Connection<Client>,
+    pub(crate) server: Connection<Server>,
+    pub(crate) to_client: VecDeque<Transmit>,
+    pub(crate) to_server: VecDeque<Transmit>,
+    pub(crate) client_events: Vec<ClientEvent>,
+    pub(crate) server_events: Vec<ServerEvent>,
 }
 
 impl Pair {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(counter(), counter(), Limits::new(), Limits::new())
     }
 
-    pub fn with(
+    pub(crate) fn with(
         client: &'static ServiceSchema,
         server: &'static ServiceSchema,
         client_limits: Limits,
@@ -67,7 +60,7 @@ impl Pair {
     }
 
     /// A pair that has exchanged its Hellos.
-    pub fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let mut pair = Self::new();
         pair.drive();
         assert!(pair.client.is_open() && pair.server.is_open());
@@ -77,7 +70,7 @@ impl Pair {
     }
 
     /// Delivers until nothing moves any more.
-    pub fn drive(&mut self) {
+    pub(crate) fn drive(&mut self) {
         for _ in 0..10_000 {
             self.client_events
                 .extend(std::iter::from_fn(|| self.client.poll_event()));
@@ -99,7 +92,7 @@ impl Pair {
         panic!("the pair does not come to rest");
     }
 
-    pub fn pass(&mut self, time: Duration) {
+    pub(crate) fn pass(&mut self, time: Duration) {
         self.now = self.now + time;
         self.client.handle_timeout(self.now);
         self.server.handle_timeout(self.now);
@@ -107,7 +100,7 @@ impl Pair {
     }
 
     /// Makes a call and runs it up to the server: its id.
-    pub fn call(&mut self, method: u32) -> CallId {
+    pub(crate) fn call(&mut self, method: u32) -> CallId {
         let id = self
             .client
             .call(method, Bytes::from_static(b"in"))
@@ -116,16 +109,16 @@ impl Pair {
         id
     }
 
-    pub fn take_client_events(&mut self) -> Vec<ClientEvent> {
+    pub(crate) fn take_client_events(&mut self) -> Vec<ClientEvent> {
         std::mem::take(&mut self.client_events)
     }
 
-    pub fn take_server_events(&mut self) -> Vec<ServerEvent> {
+    pub(crate) fn take_server_events(&mut self) -> Vec<ServerEvent> {
         std::mem::take(&mut self.server_events)
     }
 }
 
-pub fn deliver<R: Role>(transmit: Transmit, to: &mut Connection<R>) {
+pub(crate) fn deliver<R: Role>(transmit: Transmit, to: &mut Connection<R>) {
     match transmit {
         Transmit::Message(message) => to.handle_message(message),
         Transmit::Close(reason) => to.handle_close(Some(reason)),
