@@ -132,8 +132,7 @@ fn fingerprints() {
     );
     let schema = ServiceSchema::new("Counter")
         .method::<Add, Result<u32, Underflow>>("add")
-        .method::<NoInput, ()>("reset")
-        .state(vec![FieldSchema::new::<u32>(0, "counter")]);
+        .method::<NoInput, ()>("reset");
     let [add, reset] = &schema.methods[..] else {
         panic!("{schema:?}")
     };
@@ -151,5 +150,6 @@ fn fingerprints() {
         ),
         ("reset", "0f136ff2c086b760 fae303606fc96884".into())
     );
-    assert_eq!(schema.state[0].fingerprint, Fingerprint::of_text("u32"));
+    let field = FieldSchema::new::<u32>(0, "counter");
+    assert_eq!(field.fingerprint, Fingerprint::of_text("u32"));
 }
