@@ -3,12 +3,12 @@
 //! There is no runtime here. An adapter brings a [`Transport`] and a [`Timer`], and polls (spawns) the futures that
 //! [`client()`] and [`Acceptor::serve`] give it. See the `hardlight` crate for what an application uses.
 
+#[doc(hidden)]
+#[path = "private/mod.rs"]
+pub mod __private;
 mod client;
 mod error;
 mod mailbox;
-#[doc(hidden)]
-#[path = "private.rs"]
-pub mod __private;
 mod server;
 mod service;
 mod timer;

@@ -28,7 +28,9 @@ pub(crate) struct Wire<T, M> {
 enum Stage {
     Running,
     /// The close is sent, or the transport is being given up: until this time.
-    Closing { deadline: Time },
+    Closing {
+        deadline: Time,
+    },
     /// The transport has ended.
     Ended,
 }
@@ -77,7 +79,9 @@ impl<T: Transport, M: Timer> Wire<T, M> {
         if let Err(error) = self.write_ready(cx, connection) {
             // The peer may have said why before it went.
             for _ in 0..MAX_READS_AFTER_FAILURE {
-                let Poll::Ready(Some(Ok(incoming))) = self.transport.poll_receive(cx) else { break };
+                let Poll::Ready(Some(Ok(incoming))) = self.transport.poll_receive(cx) else {
+                    break;
+                };
                 receive(incoming, connection);
             }
             self.lose(error.to_string(), connection);
@@ -132,12 +136,16 @@ impl<T: Transport, M: Timer> Wire<T, M> {
         timeout: std::time::Duration,
     ) -> Poll<()> {
         if matches!(self.stage, Stage::Running) {
-            self.stage = Stage::Closing { deadline: self.timer.now() + timeout };
+            self.stage = Stage::Closing {
+                deadline: self.timer.now() + timeout,
+            };
         }
         self.write(cx, connection);
         let mut read_some = 0;
         loop {
-            let Stage::Closing { deadline } = self.stage else { return Poll::Ready(()) };
+            let Stage::Closing { deadline } = self.stage else {
+                return Poll::Ready(());
+            };
             if self.poll_alarm(cx, Some(deadline)) {
                 return Poll::Ready(());
             }
@@ -155,7 +163,9 @@ impl<T: Transport, M: Timer> Wire<T, M> {
 
     /// Whether `deadline` has passed. Touches the timer only if the deadline changed.
     fn poll_alarm(&mut self, cx: &mut Context<'_>, deadline: Option<Time>) -> bool {
-        let Some(deadline) = deadline else { return false };
+        let Some(deadline) = deadline else {
+            return false;
+        };
         if self.alarm != Some(deadline) {
             self.timer.reset(deadline);
             self.alarm = Some(deadline);

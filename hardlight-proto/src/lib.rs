@@ -2,7 +2,16 @@
 #![no_std]
 
 extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
+// The macros name the crate that they find in the manifest, also in this crate's own tests.
+#[cfg(all(test, feature = "payload"))]
+extern crate self as hardlight_proto;
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 mod close;
 mod connection;
 mod error;
@@ -10,7 +19,7 @@ mod frame;
 mod limits;
 #[cfg(feature = "payload")]
 pub mod payload;
-mod schema;
+pub mod schema;
 #[cfg(feature = "payload")]
 mod state;
 mod time;
@@ -22,13 +31,11 @@ pub use error::{CallError, ConnectionError, Initiator, ProtocolError};
 pub use frame::{CallId, Frame, Hello, HelloField, HelloMethod, REVISION};
 pub use limits::Limits;
 #[cfg(feature = "payload")]
+pub use payload::{Codable, DecodeError, EncodeError};
+pub use schema::{FieldSchema, Fingerprint, MethodSchema, ServiceSchema, TypeDescription};
+#[cfg(feature = "payload")]
 pub use state::{
     ConnectionState, StateError, StateField, StateOperation, StateOperations, StateWriter,
 };
-pub use schema::{FieldSchema, Fingerprint, MethodSchema, ServiceSchema};
 pub use time::Time;
 pub use varint::read as read_varint;
-#[cfg(feature = "payload")]
-pub use payload::{Codable, DecodeError, EncodeError};
-#[doc(hidden)]
-pub mod __private {}

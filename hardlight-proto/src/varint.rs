@@ -20,6 +20,11 @@ pub(crate) fn put(out: &mut impl BufMut, mut value: u64) {
 }
 
 /// Reads a varint from the front of `input`: the value, and how many bytes it took.
+///
+/// # Errors
+///
+/// [`ProtocolError::Truncated`] if it goes on behind the end, [`ProtocolError::InvalidVarint`] if it is not in its
+/// shortest form or has more than 64 bits.
 pub fn read(input: &[u8]) -> Result<(u64, usize), ProtocolError> {
     let mut value = 0;
     for (index, &byte) in input.iter().enumerate().take(10) {
@@ -33,7 +38,11 @@ pub fn read(input: &[u8]) -> Result<(u64, usize), ProtocolError> {
             return Ok((value, index + 1));
         }
     }
-    Err(if input.len() < 10 { ProtocolError::Truncated } else { ProtocolError::InvalidVarint })
+    Err(if input.len() < 10 {
+        ProtocolError::Truncated
+    } else {
+        ProtocolError::InvalidVarint
+    })
 }
 
 /// Takes a varint off the front of `input`.

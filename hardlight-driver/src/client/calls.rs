@@ -34,8 +34,14 @@ pub(super) struct Calls {
 }
 
 enum Slot {
-    InLine { method: u32, payload: Bytes, waker: Option<Waker> },
-    InFlight { waker: Option<Waker> },
+    InLine {
+        method: u32,
+        payload: Bytes,
+        waker: Option<Waker>,
+    },
+    InFlight {
+        waker: Option<Waker>,
+    },
     Done(Result<Bytes, Error>),
     /// Nobody waits for it any longer; the driver removes it.
     Abandoned,
@@ -62,7 +68,11 @@ impl Calls {
         if when_full == WhenFull::Fail && self.in_flight + self.line.len() >= MAX_IN_FLIGHT {
             return Err(Error::Call(CallError::TooManyCallsInFlight));
         }
-        let key = self.slots.insert(Slot::InLine { method, payload, waker: None });
+        let key = self.slots.insert(Slot::InLine {
+            method,
+            payload,
+            waker: None,
+        });
         self.line.push_back(key);
         Ok(key)
     }
@@ -96,9 +106,15 @@ impl Calls {
     /// Takes the next calls out of the line, as long as there are ids for them.
     pub(super) fn take_line(&mut self, calls: &mut Vec<(CallKey, u32, Bytes)>) {
         while self.in_flight < MAX_IN_FLIGHT {
-            let Some(key) = self.line.pop_front() else { break };
+            let Some(key) = self.line.pop_front() else {
+                break;
+            };
             match std::mem::replace(&mut self.slots[key], Slot::InFlight { waker: None }) {
-                Slot::InLine { method, payload, waker } => {
+                Slot::InLine {
+                    method,
+                    payload,
+                    waker,
+                } => {
                     self.slots[key] = Slot::InFlight { waker };
                     self.in_flight += 1;
                     calls.push((key, method, payload));

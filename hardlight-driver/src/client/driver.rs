@@ -1,6 +1,7 @@
 //! The driver of a client: the one task that owns the connection and its transport.
 
 use std::{
+    fmt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -8,7 +9,8 @@ use std::{
 
 use bytes::Bytes;
 use hardlight_proto::{
-    CallId, Client, ClientEvent, Connection, ConnectionError, ConnectionState, Limits, ServiceSchema,
+    CallId, Client, ClientEvent, Connection, ConnectionError, ConnectionState, Limits,
+    ServiceSchema,
 };
 
 use super::{Shared, calls::CallKey};
@@ -74,7 +76,11 @@ impl<S: ConnectionState, T: Transport, M: Timer> ClientDriver<S, T, M> {
             self.send_calls();
             self.wire.write(cx, &mut self.connection);
             self.handle_events();
-            let idle = !timed_out && self.shared.mailbox.fall_asleep(|calls| !calls.wants_driver());
+            let idle = !timed_out
+                && self
+                    .shared
+                    .mailbox
+                    .fall_asleep(|calls| !calls.wants_driver());
             if idle || self.connection.is_ended() {
                 return false;
             }
@@ -97,7 +103,8 @@ impl<S: ConnectionState, T: Transport, M: Timer> ClientDriver<S, T, M> {
         for key in cancelled {
             // Few calls are cancelled, and the ids are few.
             let id = (0..=u8::MAX).find(|&id| self.keys[usize::from(id)] == key);
-            id.into_iter().for_each(|id| self.connection.cancel(CallId(id)));
+            id.into_iter()
+                .for_each(|id| self.connection.cancel(CallId(id)));
         }
         if let Some(reason) = close {
             self.connection.close(reason, self.wire.now());
@@ -160,17 +167,30 @@ impl<S: ConnectionState, T: Transport, M: Timer> Future for ClientDriver<S, T, M
         if !this.connection.is_ended() && this.run(cx) {
             cx.waker().wake_by_ref();
         }
-        let Some(error) = this.connection.error() else { return Poll::Pending };
+        let Some(error) = this.connection.error() else {
+            return Poll::Pending;
+        };
         let error = error.clone();
-        let finished = this.wire.poll_finish(cx, &mut this.connection, this.close_timeout);
+        let finished = this
+            .wire
+            .poll_finish(cx, &mut this.connection, this.close_timeout);
         finished.map(|()| error)
+    }
+}
+
+impl<S: ConnectionState, T, M> fmt::Debug for ClientDriver<S, T, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientDriver")
+            .field("connection", &self.connection)
+            .finish_non_exhaustive()
     }
 }
 
 /// However the driver ends, every waiter learns of it.
 impl<S: ConnectionState, T, M> Drop for ClientDriver<S, T, M> {
     fn drop(&mut self) {
-        self.shared.end(&ConnectionError::Lost("its driver was dropped".into()));
+        self.shared
+            .end(&ConnectionError::Lost("its driver was dropped".into()));
         self.shared.mailbox.with(|calls| calls.finished = true);
         self.shared.tell();
         self.shared.state.changed.notify(usize::MAX);

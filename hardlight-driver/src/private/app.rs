@@ -1,3 +1,5 @@
+//! Application data of generated handlers.
+
 use std::{
     any::{Any, type_name},
     fmt,

@@ -1,7 +1,7 @@
 //! What generated clients and dispatchers do to each call.
 
 use bytes::Bytes;
-use hardlight_proto::{CallError, Codable, payload};
+use hardlight_proto::{CallError, Codable, payload, read_varint};
 
 use crate::Error;
 
@@ -53,25 +53,9 @@ pub fn flatten<T, E>(result: Result<Result<T, E>, Error>) -> Result<T, Error<E>>
 /// [`CallError::InvalidInput`] if there is no such varint at the front; [`CallError::UnknownMethod`] if it is larger
 /// than any index.
 pub fn split_method(input: &[u8]) -> Result<(u32, &[u8]), CallError> {
-    // Ten bytes of seven bits hold any 64-bit number.
-    let mut value = 0_u64;
-    for (position, &byte) in input.iter().take(10).enumerate() {
-        let bits = u64::from(byte & 0x7f);
-        let shift = 7 * position;
-        if bits << shift >> shift != bits {
-            break;
-        }
-        value |= bits << shift;
-        if byte & 0x80 == 0 {
-            // A last byte of zero adds nothing: the form is not the shortest.
-            if byte == 0 && position > 0 {
-                break;
-            }
-            let method = u32::try_from(value).map_err(|_| CallError::UnknownMethod)?;
-            return Ok((method, &input[position + 1..]));
-        }
-    }
-    Err(CallError::InvalidInput)
+    let (method, used) = read_varint(input).map_err(|_| CallError::InvalidInput)?;
+    let method = u32::try_from(method).map_err(|_| CallError::UnknownMethod)?;
+    Ok((method, &input[used..]))
 }
 
 #[cfg(test)]

@@ -30,7 +30,9 @@ impl<S: ConnectionState> ServerConnection<S> {
     /// A handle that belongs to no connection: its state can be used, and goes nowhere. For tests, and for calling a
     /// handler without a transport.
     pub fn detached() -> Self {
-        Self { shared: Arc::new(Shared::new(Mailbox::new(Commands::default()))) }
+        Self {
+            shared: Arc::new(Shared::new(Mailbox::new(Commands::default()))),
+        }
     }
 
     /// The connection's state.
@@ -41,7 +43,9 @@ impl<S: ConnectionState> ServerConnection<S> {
 
 impl<S: ConnectionState> Clone for ServerConnection<S> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
     }
 }
 
@@ -61,7 +65,10 @@ pub struct Acceptor<S: Service> {
 impl<S: Service> Acceptor<S> {
     /// A connection with these limits, its state at the initial value.
     pub fn new(limits: Limits) -> Self {
-        Self { connection: ServerConnection::detached(), limits }
+        Self {
+            connection: ServerConnection::detached(),
+            limits,
+        }
     }
 
     /// The handle for the handler. What is written to its state before [`serve`](Self::serve) is in the snapshot that
@@ -72,7 +79,9 @@ impl<S: Service> Acceptor<S> {
 
     /// A handle to close the connection with.
     pub fn closer(&self) -> Closer<S> {
-        Closer { shared: Arc::clone(&self.connection.shared) }
+        Closer {
+            shared: Arc::clone(&self.connection.shared),
+        }
     }
 
     /// Serves the connection with `handler`, over a transport that is connected already. The future does all the work
@@ -105,18 +114,24 @@ impl<S: Service> Closer<S> {
     /// [`GoingAway`](hardlight_proto::CallError::GoingAway). Calls that still run after [`Limits::close_timeout`] are
     /// given up.
     pub fn close(&self, reason: CloseReason) {
-        self.shared.mailbox.post(|commands| commands.close = Some(Close::Drain(reason)));
+        self.shared
+            .mailbox
+            .post(|commands| commands.close = Some(Close::Drain(reason)));
     }
 
     /// Closes the connection at once. Calls that run are given up, output that waits is lost.
     pub fn abort(&self, reason: CloseReason) {
-        self.shared.mailbox.post(|commands| commands.close = Some(Close::Abort(reason)));
+        self.shared
+            .mailbox
+            .post(|commands| commands.close = Some(Close::Abort(reason)));
     }
 }
 
 impl<S: Service> Clone for Closer<S> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
     }
 }
 

@@ -68,7 +68,10 @@ impl<S: ConnectionState> Shared<S> {
     pub(super) fn new(mailbox: ServerMailbox) -> Self {
         let state = S::initial();
         let shadow = state.shadow();
-        Self { state: Mutex::new(Tracked { state, shadow }), mailbox }
+        Self {
+            state: Mutex::new(Tracked { state, shadow }),
+            mailbox,
+        }
     }
 
     /// Encodes the whole state, and sends changes from here on.
@@ -129,7 +132,9 @@ impl<S: ConnectionState> DerefMut for StateGuard<'_, S> {
 
 impl<S: ConnectionState> Drop for StateGuard<'_, S> {
     fn drop(&mut self) {
-        let Some(mut tracked) = self.tracked.take() else { return };
+        let Some(mut tracked) = self.tracked.take() else {
+            return;
+        };
         if self.written {
             // While the state is still locked, so that the order of changes is the order of locks.
             self.mailbox.send_state(|| tracked.take_changes());
@@ -141,7 +146,9 @@ impl<S: ConnectionState> Drop for StateGuard<'_, S> {
 
 impl<S: ConnectionState> Clone for StateCell<S> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
     }
 }
 

@@ -10,7 +10,6 @@ use super::{
     parse::plain,
     service::{Method, Service},
 };
-use crate::codable;
 
 /// The definitions beside the trait.
 pub(super) fn definitions(service: &Service) -> TokenStream {
@@ -81,7 +80,7 @@ fn definition(service: &Service, method: &Method) -> TokenStream {
 
 /// What `#[codable]` makes of the struct. The method's `#[cfg]` goes on each of the items.
 fn codable(method: &Method, root: &TokenStream, structure: TokenStream) -> TokenStream {
-    let code = codable::expand(quote!(crate = #root), structure);
+    let code = crate::codable::expand(quote!(crate = #root), structure);
     let cfgs = &method.cfgs;
     match syn::parse2::<syn::File>(code.clone()) {
         Ok(file) if !cfgs.is_empty() => file

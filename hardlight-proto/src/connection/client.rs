@@ -98,7 +98,11 @@ impl Connection<Client> {
             Phase::Open => {
                 self.check_size(method, &payload)?;
                 let id = self.next_id()?;
-                self.link.outbox.push(&Frame::Call { id, method, payload });
+                self.link.outbox.push(&Frame::Call {
+                    id,
+                    method,
+                    payload,
+                });
                 Ok(id)
             }
             Phase::Draining { .. } | Phase::Ended => Err(CallError::GoingAway),
@@ -126,7 +130,9 @@ impl Connection<Client> {
             if let Some((id, error)) = self.role.refused.pop_front() {
                 return Some(self.end_call(id, Err(error)));
             }
-            let Some(frame) = self.next_frame() else { break };
+            let Some(frame) = self.next_frame() else {
+                break;
+            };
             match self.handle_frame(frame) {
                 Ok(Some(event)) => return Some(event),
                 Ok(None) => {}
@@ -143,29 +149,45 @@ impl Connection<Client> {
     }
 
     fn next_id(&mut self) -> Result<CallId, CallError> {
-        self.role.open.insert_lowest_free().ok_or(CallError::TooManyCallsInFlight)
+        self.role
+            .open
+            .insert_lowest_free()
+            .ok_or(CallError::TooManyCallsInFlight)
     }
 
     fn check_size(&self, method: u32, payload: &Bytes) -> Result<(), CallError> {
         let header = 2 + crate::varint::len(u64::from(method));
         let limit = self.link.outbox.max_message_bytes() - header;
         let bytes = payload.len();
-        if bytes > limit { Err(CallError::InputTooLarge { bytes, limit }) } else { Ok(()) }
+        if bytes > limit {
+            Err(CallError::InputTooLarge { bytes, limit })
+        } else {
+            Ok(())
+        }
     }
 
     fn handle_frame(&mut self, frame: Frame) -> Result<Option<ClientEvent>, ConnectionError> {
         let name = frame.name();
         match frame {
             Frame::Hello(hello) if !self.role.greeted => self.handle_hello(&hello).map(|()| None),
-            Frame::Snapshot { revision, operations }
-                if self.role.greeted && self.role.state_revision.is_none() =>
-            {
+            Frame::Snapshot {
+                revision,
+                operations,
+            } if self.role.greeted && self.role.state_revision.is_none() => {
                 self.role.state_revision = Some(revision);
                 self.open();
-                Ok(Some(ClientEvent::Open { snapshot: operations }))
+                Ok(Some(ClientEvent::Open {
+                    snapshot: operations,
+                }))
             }
-            Frame::State { revision, operations } if self.role.state_revision.is_some() => {
-                let expected = self.role.state_revision.and_then(|last| last.checked_add(1));
+            Frame::State {
+                revision,
+                operations,
+            } if self.role.state_revision.is_some() => {
+                let expected = self
+                    .role
+                    .state_revision
+                    .and_then(|last| last.checked_add(1));
                 if Some(revision) != expected {
                     return Err(ProtocolError::StateRevision.into());
                 }
@@ -207,7 +229,11 @@ impl Connection<Client> {
         }
         for (id, method, payload) in core::mem::take(&mut self.role.early) {
             match self.check_size(method, &payload) {
-                Ok(()) => self.link.outbox.push(&Frame::Call { id, method, payload }),
+                Ok(()) => self.link.outbox.push(&Frame::Call {
+                    id,
+                    method,
+                    payload,
+                }),
                 Err(error) => self.role.refused.push_back((id, error)),
             }
         }
@@ -235,14 +261,23 @@ impl Connection<Client> {
 /// has is no obstacle: the client skips it, or keeps its default.
 fn check_state_schema(ours: &ServiceSchema, theirs: &[HelloField]) -> Result<(), ConnectionError> {
     for field in &ours.state {
-        let Some(their) = theirs.iter().find(|their| their.index == field.index) else { continue };
+        let Some(their) = theirs.iter().find(|their| their.index == field.index) else {
+            continue;
+        };
         let why = if their.name != field.name {
             alloc::format!(
                 "state field {} of {} is `{}` here and `{}` there",
-                field.index, ours.name, field.name, their.name
+                field.index,
+                ours.name,
+                field.name,
+                their.name
             )
         } else if their.fingerprint != field.fingerprint {
-            alloc::format!("state field `{}` of {} has another type there", field.name, ours.name)
+            alloc::format!(
+                "state field `{}` of {} has another type there",
+                field.name,
+                ours.name
+            )
         } else {
             continue;
         };

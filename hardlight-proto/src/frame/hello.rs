@@ -70,7 +70,9 @@ impl Hello {
         let sections = [self.limits_len(), self.state_len(), self.methods_len()];
         let sections = sections.into_iter().filter(|&len| len > 0);
         varint::len(u64::from(self.revision))
-            + sections.map(|len| 1 + varint::len(len as u64) + len).sum::<usize>()
+            + sections
+                .map(|len| 1 + varint::len(len as u64) + len)
+                .sum::<usize>()
     }
 
     fn limits_len(&self) -> usize {
@@ -95,12 +97,12 @@ impl Hello {
             varint::put(out, u64::from(field.index));
             varint::put(out, field.name.len() as u64);
             out.extend_from_slice(field.name.as_bytes());
-            out.put_u64_le(field.fingerprint.as_u64());
+            out.put_u64_le(field.fingerprint.to_u64());
         }
         put_section_header(out, METHODS, self.methods_len());
         for method in &self.methods {
             out.put_u64_le(method.name_hash);
-            out.put_u64_le(method.fingerprint.as_u64());
+            out.put_u64_le(method.fingerprint.to_u64());
         }
     }
 
@@ -154,19 +156,29 @@ impl Hello {
                 return Err(ProtocolError::InvalidHello);
             }
             let name = varint::take_section(&mut section)?;
-            let name = core::str::from_utf8(&name).map_err(|_| ProtocolError::InvalidUtf8)?.into();
+            let name = core::str::from_utf8(&name)
+                .map_err(|_| ProtocolError::InvalidUtf8)?
+                .into();
             let fingerprint = Fingerprint::from_u64(take_u64(&mut section)?);
-            self.state.push(HelloField { index, name, fingerprint });
+            self.state.push(HelloField {
+                index,
+                name,
+                fingerprint,
+            });
         }
         Ok(())
     }
 
     fn decode_methods(&mut self, mut section: Bytes) -> Result<(), ProtocolError> {
-        self.methods.reserve_exact(section.len() / (2 * size_of::<u64>()));
+        self.methods
+            .reserve_exact(section.len() / (2 * size_of::<u64>()));
         while section.has_remaining() {
             let name_hash = take_u64(&mut section)?;
             let fingerprint = Fingerprint::from_u64(take_u64(&mut section)?);
-            self.methods.push(HelloMethod { name_hash, fingerprint });
+            self.methods.push(HelloMethod {
+                name_hash,
+                fingerprint,
+            });
         }
         Ok(())
     }
