@@ -42,7 +42,12 @@ pub struct Handshake {
 impl Handshake {
     /// A handshake with the client at `peer`, whose request line and headers may take `max_head_bytes`.
     pub const fn new(max_head_bytes: usize, peer: Option<SocketAddr>) -> Self {
-        Self { head: Vec::new(), max_head_bytes, parse_at: 0, peer }
+        Self {
+            head: Vec::new(),
+            max_head_bytes,
+            parse_at: 0,
+            peer,
+        }
     }
 
     /// Takes the next bytes of the client; `None` means that more are needed.
@@ -86,7 +91,13 @@ impl Upgrade {
 
     /// Takes it apart: the request for the application, and what accepts it.
     pub fn into_parts(self) -> (Request, Accept) {
-        (self.request, Accept { response: self.response, rest: self.rest })
+        (
+            self.request,
+            Accept {
+                response: self.response,
+                rest: self.rest,
+            },
+        )
     }
 
     fn new(http: HttpRequest, rest: Vec<u8>, peer: Option<SocketAddr>) -> Result<Self, Refusal> {
@@ -97,8 +108,14 @@ impl Upgrade {
             return Err(no_common_subprotocol(&request));
         }
         let selected = HeaderValue::from_static(SUBPROTOCOL);
-        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, selected);
-        Ok(Self { response: response_bytes(&response), rest, request })
+        response
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_PROTOCOL, selected);
+        Ok(Self {
+            response: response_bytes(&response),
+            rest,
+            request,
+        })
     }
 }
 
@@ -121,11 +138,20 @@ fn ends_head(head: &[u8], seen: usize) -> bool {
 /// What a request may not have, since a proxy might see its end elsewhere than this server does.
 fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
     if headers.get_all(HOST).iter().count() != 1 {
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, "exactly one Host header is required\n"));
+        return Err(Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "exactly one Host header is required\n",
+        ));
     }
-    let empty = headers.get_all(CONTENT_LENGTH).iter().all(|length| length == "0");
+    let empty = headers
+        .get_all(CONTENT_LENGTH)
+        .iter()
+        .all(|length| length == "0");
     if !empty || headers.contains_key(TRANSFER_ENCODING) {
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, "a WebSocket request has no body\n"));
+        return Err(Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "a WebSocket request has no body\n",
+        ));
     }
     Ok(())
 }
@@ -152,9 +178,10 @@ fn refuse(error: Error) -> Refusal {
             upgrade_required("This server speaks version 13 of the WebSocket protocol.\n")
                 .header(SEC_WEBSOCKET_VERSION, "13")
         }
-        Error::Capacity(CapacityError::TooManyHeaders) => {
-            Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too many headers\n")
-        }
+        Error::Capacity(CapacityError::TooManyHeaders) => Refusal::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "too many headers\n",
+        ),
         // What these say is made of constants: nothing that the client sent is echoed.
         Error::Protocol(error) => Refusal::new(StatusCode::BAD_REQUEST, format!("{error}\n")),
         _ => Refusal::new(StatusCode::BAD_REQUEST, "malformed HTTP request\n"),
@@ -175,9 +202,15 @@ fn too_large(max_head_bytes: usize) -> Refusal {
 }
 
 fn no_common_subprotocol(request: &Request) -> Refusal {
-    let offered: Vec<_> =
-        request.subprotocols().filter(|offered| !offered.starts_with(TOKEN_PREFIX)).collect();
-    let offered = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
+    let offered: Vec<_> = request
+        .subprotocols()
+        .filter(|offered| !offered.starts_with(TOKEN_PREFIX))
+        .collect();
+    let offered = if offered.is_empty() {
+        "none".to_owned()
+    } else {
+        offered.join(", ")
+    };
     Refusal::new(
         StatusCode::BAD_REQUEST,
         format!("no common subprotocol: offered {offered}; this server speaks {SUBPROTOCOL}\n"),
@@ -223,16 +256,25 @@ mod tests {
         input.extend_from_slice(b"\x82\x00");
         let upgrade = read(&input).unwrap().unwrap();
         let (request, accept) = upgrade.into_parts();
-        assert_eq!((request.path(), request.query()), ("/rooms/7", Some("as=guest")));
+        assert_eq!(
+            (request.path(), request.query()),
+            ("/rooms/7", Some("as=guest"))
+        );
         assert_eq!(accept.rest, b"\x82\x00");
         let response = String::from_utf8(accept.response).unwrap();
-        assert!(response.starts_with("HTTP/1.1 101 Switching Protocols\r\n"), "{response}");
+        assert!(
+            response.starts_with("HTTP/1.1 101 Switching Protocols\r\n"),
+            "{response}"
+        );
         // The example of RFC 6455, section 1.3.
         assert!(
             response.contains("sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"),
             "{response}"
         );
-        assert!(response.contains("sec-websocket-protocol: hl.1\r\n"), "{response}");
+        assert!(
+            response.contains("sec-websocket-protocol: hl.1\r\n"),
+            "{response}"
+        );
         assert!(response.ends_with("\r\n\r\n"), "{response}");
     }
 
@@ -244,7 +286,11 @@ mod tests {
             let mut pieces = input.chunks(size).peekable();
             while let Some(piece) = pieces.next() {
                 let upgrade = handshake.handle_input(piece).unwrap();
-                assert_eq!(upgrade.is_some(), pieces.peek().is_none(), "pieces of {size}");
+                assert_eq!(
+                    upgrade.is_some(),
+                    pieces.peek().is_none(),
+                    "pieces of {size}"
+                );
             }
         }
     }
@@ -253,7 +299,11 @@ mod tests {
     fn a_token_is_never_echoed() {
         let accepted = read(&good("hl.1, hl.token.c2VjcmV0")).unwrap().unwrap();
         assert!(!format!("{:?}", accepted.request()).contains("c2VjcmV0"));
-        assert!(!String::from_utf8(accepted.response).unwrap().contains("c2VjcmV0"));
+        assert!(
+            !String::from_utf8(accepted.response)
+                .unwrap()
+                .contains("c2VjcmV0")
+        );
         let refusal = refused(&good("hl.2, hl.token.c2VjcmV0"));
         assert!(!refusal.body().contains("c2VjcmV0"), "{refusal}");
     }
@@ -287,18 +337,26 @@ mod tests {
             assert_eq!(refusal.status(), StatusCode::UPGRADE_REQUIRED);
             assert!(refusal.body().contains("hl.1"), "{refusal}");
             let response = String::from_utf8(refusal.response()).unwrap();
-            assert!(response.contains("\r\nupgrade: websocket\r\n"), "{response}");
+            assert!(
+                response.contains("\r\nupgrade: websocket\r\n"),
+                "{response}"
+            );
             assert!(response.contains("\r\nconnection: close\r\n"), "{response}");
         }
     }
 
     #[test]
     fn another_websocket_version_is_told_which_one_is_spoken() {
-        let input = String::from_utf8(good("hl.1")).unwrap().replace("Version: 13", "Version: 8");
+        let input = String::from_utf8(good("hl.1"))
+            .unwrap()
+            .replace("Version: 13", "Version: 8");
         let refusal = refused(input.as_bytes());
         assert_eq!(refusal.status(), StatusCode::UPGRADE_REQUIRED);
         let response = String::from_utf8(refusal.response()).unwrap();
-        assert!(response.contains("\r\nsec-websocket-version: 13\r\n"), "{response}");
+        assert!(
+            response.contains("\r\nsec-websocket-version: 13\r\n"),
+            "{response}"
+        );
     }
 
     #[test]
@@ -311,12 +369,22 @@ mod tests {
             good.replace("Sec-WebSocket-Key", "X-Key"),
             good.replace("Host", "X-Host"),
             good.replace("Host: example.com", "Host: example.com\r\nHost: other"),
-            good.replace("Host: example.com", "Host: example.com\r\nContent-Length: 5"),
-            good.replace("Host: example.com", "Host: example.com\r\nTransfer-Encoding: chunked"),
+            good.replace(
+                "Host: example.com",
+                "Host: example.com\r\nContent-Length: 5",
+            ),
+            good.replace(
+                "Host: example.com",
+                "Host: example.com\r\nTransfer-Encoding: chunked",
+            ),
             good.replace("/rooms", "rooms\\\\"),
         ];
         for input in bad {
-            assert_eq!(refused(input.as_bytes()).status(), StatusCode::BAD_REQUEST, "{input}");
+            assert_eq!(
+                refused(input.as_bytes()).status(),
+                StatusCode::BAD_REQUEST,
+                "{input}"
+            );
         }
     }
 
@@ -328,7 +396,10 @@ mod tests {
 
         let mut short = Handshake::new(input.len() - 1, None);
         let refusal = short.handle_input(&input).unwrap_err();
-        assert_eq!(refusal.status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        assert_eq!(
+            refusal.status(),
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+        );
         assert!(refusal.body().contains("max_head_bytes"), "{refusal}");
         assert!(short.head.len() < input.len());
     }
@@ -336,6 +407,9 @@ mod tests {
     #[test]
     fn too_many_headers_are_refused() {
         let refusal = refused(&head(&["a: b"; 200]));
-        assert_eq!(refusal.status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        assert_eq!(
+            refusal.status(),
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+        );
     }
 }

@@ -24,8 +24,16 @@ impl Refusal {
     /// so such a status is sent as `500 Internal Server Error`.
     pub fn new(status: StatusCode, body: impl Into<String>) -> Self {
         let refuses = status.is_client_error() || status.is_server_error();
-        let status = if refuses { status } else { StatusCode::INTERNAL_SERVER_ERROR };
-        Self { status, body: body.into(), headers: HeaderMap::new() }
+        let status = if refuses {
+            status
+        } else {
+            StatusCode::INTERNAL_SERVER_ERROR
+        };
+        Self {
+            status,
+            body: body.into(),
+            headers: HeaderMap::new(),
+        }
     }
 
     /// `401 Unauthorized`: the client did not say who it is, or could not prove it.
@@ -67,7 +75,10 @@ impl Refusal {
         let headers = response.headers_mut();
         // `append`: a 426 has a `Connection: upgrade` of its own.
         headers.append(CONNECTION, HeaderValue::from_static("close"));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        );
         headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
         let mut out = Vec::with_capacity(256 + self.body.len());
         write_response(&mut out, &response)
@@ -85,14 +96,22 @@ impl Refusal {
 
 impl fmt::Debug for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refusal").field("status", &self.status).field("body", &self.body).finish()
+        f.debug_struct("Refusal")
+            .field("status", &self.status)
+            .field("body", &self.body)
+            .finish()
     }
 }
 
 /// The status, and the first line of the text.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.status, self.body.lines().next().unwrap_or_default())
+        write!(
+            f,
+            "{}: {}",
+            self.status,
+            self.body.lines().next().unwrap_or_default()
+        )
     }
 }
 
@@ -103,7 +122,10 @@ mod tests {
     #[test]
     fn a_response_states_its_length_and_closes() {
         let response = String::from_utf8(Refusal::unauthorized().response()).unwrap();
-        assert!(response.starts_with("HTTP/1.1 401 Unauthorized\r\n"), "{response}");
+        assert!(
+            response.starts_with("HTTP/1.1 401 Unauthorized\r\n"),
+            "{response}"
+        );
         assert!(response.contains("connection: close\r\n"), "{response}");
         assert!(response.contains("content-length: 13\r\n"), "{response}");
         assert!(response.ends_with("\r\n\r\nunauthorized\n"), "{response}");
@@ -111,8 +133,15 @@ mod tests {
 
     #[test]
     fn a_status_that_refuses_nothing_becomes_an_error() {
-        for status in [StatusCode::OK, StatusCode::SWITCHING_PROTOCOLS, StatusCode::FOUND] {
-            assert_eq!(Refusal::new(status, "").status(), StatusCode::INTERNAL_SERVER_ERROR);
+        for status in [
+            StatusCode::OK,
+            StatusCode::SWITCHING_PROTOCOLS,
+            StatusCode::FOUND,
+        ] {
+            assert_eq!(
+                Refusal::new(status, "").status(),
+                StatusCode::INTERNAL_SERVER_ERROR
+            );
         }
     }
 

@@ -18,7 +18,11 @@ pub struct Request {
 impl Request {
     pub(crate) fn new<T>(request: http::Request<T>, peer: Option<SocketAddr>) -> Self {
         let (head, _) = request.into_parts();
-        Self { uri: head.uri, headers: head.headers, peer }
+        Self {
+            uri: head.uri,
+            headers: head.headers,
+            peer,
+        }
     }
 
     /// The path, percent-encoded as it was sent; begins with a `/`.
