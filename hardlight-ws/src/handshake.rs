@@ -4,10 +4,7 @@ use std::net::SocketAddr;
 
 use http::{
     HeaderMap, HeaderValue, StatusCode,
-    header::{
-        CONNECTION, CONTENT_LENGTH, HOST, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
-        TRANSFER_ENCODING, UPGRADE,
-    },
+    header::{CONTENT_LENGTH, HOST, SEC_WEBSOCKET_PROTOCOL, TRANSFER_ENCODING},
 };
 use tungstenite::{
     error::{CapacityError, Error, ProtocolError},
@@ -24,6 +21,14 @@ pub const SUBPROTOCOL: &str = "hl.1";
 
 /// What an entry of `Sec-WebSocket-Protocol` begins with if it is a bearer token: no choice of protocol, and secret.
 pub(crate) const TOKEN_PREFIX: &str = "hl.token.";
+
+/// What a 426 must say (RFC 9110, section 15.5.22, and RFC 6455, section 4.2.2).
+const UPGRADE: &[(&str, &str)] = &[("connection", "upgrade"), ("upgrade", "websocket")];
+const UPGRADE_TO_VERSION_13: &[(&str, &str)] = &[
+    ("connection", "upgrade"),
+    ("upgrade", "websocket"),
+    ("sec-websocket-version", "13"),
+];
 
 /// Reads the head of one HTTP request.
 ///
@@ -170,14 +175,19 @@ fn refuse(error: Error) -> Refusal {
             | ProtocolError::WrongHttpVersion
             | ProtocolError::MissingConnectionUpgradeHeader
             | ProtocolError::MissingUpgradeWebSocketHeader,
-        ) => upgrade_required(&format!(
-            "This server speaks the WebSocket subprotocol {SUBPROTOCOL} (HardLight) only: \
-             a GET request over HTTP/1.1 with 'Upgrade: websocket' is required.\n"
-        )),
-        Error::Protocol(ProtocolError::MissingSecWebSocketVersionHeader) => {
-            upgrade_required("This server speaks version 13 of the WebSocket protocol.\n")
-                .header(SEC_WEBSOCKET_VERSION, "13")
-        }
+        ) => Refusal::new(
+            StatusCode::UPGRADE_REQUIRED,
+            format!(
+                "This server speaks the WebSocket subprotocol {SUBPROTOCOL} (HardLight) only: \
+                 a GET request over HTTP/1.1 with 'Upgrade: websocket' is required.\n"
+            ),
+        )
+        .with_headers(UPGRADE),
+        Error::Protocol(ProtocolError::MissingSecWebSocketVersionHeader) => Refusal::new(
+            StatusCode::UPGRADE_REQUIRED,
+            "This server speaks version 13 of the WebSocket protocol.\n",
+        )
+        .with_headers(UPGRADE_TO_VERSION_13),
         Error::Capacity(CapacityError::TooManyHeaders) => Refusal::new(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             "too many headers\n",
@@ -186,12 +196,6 @@ fn refuse(error: Error) -> Refusal {
         Error::Protocol(error) => Refusal::new(StatusCode::BAD_REQUEST, format!("{error}\n")),
         _ => Refusal::new(StatusCode::BAD_REQUEST, "malformed HTTP request\n"),
     }
-}
-
-fn upgrade_required(body: &str) -> Refusal {
-    Refusal::new(StatusCode::UPGRADE_REQUIRED, body)
-        .header(CONNECTION, "upgrade")
-        .header(UPGRADE, "websocket")
 }
 
 fn too_large(max_head_bytes: usize) -> Refusal {

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use http::{
-    HeaderMap, HeaderValue, Response, StatusCode, Version,
-    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName},
+    HeaderValue, Response, StatusCode, Version,
+    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE},
 };
 use tungstenite::handshake::server::write_response;
 
@@ -16,7 +16,8 @@ use tungstenite::handshake::server::write_response;
 pub struct Refusal {
     status: StatusCode,
     body: String,
-    headers: HeaderMap,
+    /// Lower-case names and ASCII values, all of them constants: so this type stays small in a `Result`.
+    headers: &'static [(&'static str, &'static str)],
 }
 
 impl Refusal {
@@ -32,7 +33,7 @@ impl Refusal {
         Self {
             status,
             body: body.into(),
-            headers: HeaderMap::new(),
+            headers: &[],
         }
     }
 
@@ -71,8 +72,10 @@ impl Refusal {
         let mut response = Response::new(());
         *response.status_mut() = self.status;
         *response.version_mut() = Version::HTTP_11;
-        *response.headers_mut() = self.headers.clone();
         let headers = response.headers_mut();
+        for (name, value) in self.headers {
+            headers.insert(*name, HeaderValue::from_static(value));
+        }
         // `append`: a 426 has a `Connection: upgrade` of its own.
         headers.append(CONNECTION, HeaderValue::from_static("close"));
         headers.insert(
@@ -87,9 +90,12 @@ impl Refusal {
         out
     }
 
-    /// Adds a header. The value is a constant, hence ASCII.
-    pub(crate) fn header(mut self, name: HeaderName, value: &'static str) -> Self {
-        self.headers.append(name, HeaderValue::from_static(value));
+    /// Sets the headers that this refusal has besides the usual ones.
+    pub(crate) const fn with_headers(
+        mut self,
+        headers: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        self.headers = headers;
         self
     }
 }
