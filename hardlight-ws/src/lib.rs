@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod certificate;
+mod closers;
 mod error;
 mod handshake;
 mod identity;
@@ -13,6 +14,7 @@ mod transport;
 mod trust;
 
 pub use certificate::Certificate;
+pub use closers::{Closers, Registered};
 pub use error::{BindError, ConnectError, ConnectPhase, IdentityError, TrustError};
 pub use handshake::{Accept, Handshake, SUBPROTOCOL, Upgrade};
 pub use http;
