@@ -1,1 +1,24 @@
-//! .
+//! What every HardLight runtime adapter shares: the driver future, the handles of client and server, connection state.
+//!
+//! There is no runtime here. An adapter brings a [`Transport`] and a [`Timer`], and polls (spawns) the futures that
+//! [`client()`] and [`Acceptor::serve`] give it. See the `hardlight` crate for what an application uses.
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+mod client;
+mod error;
+mod mailbox;
+mod server;
+mod service;
+mod timer;
+mod transport;
+mod wire;
+
+pub use client::{ClientConnection, ClientDriver, StateWatch, client};
+pub use error::Error;
+pub use hardlight_proto as proto;
+pub use server::{Acceptor, Closer, ServerConnection, StateCell, StateGuard};
+pub use service::{Dispatch, Service, ServiceClient};
+pub use timer::Timer;
+pub use transport::{Incoming, Outgoing, Transport};

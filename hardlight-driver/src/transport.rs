@@ -34,10 +34,8 @@ pub trait Transport: Unpin {
     type Error: std::error::Error + Send + Sync + 'static;
 
     /// The next message, or `None` once the channel has ended.
-    fn poll_receive(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Incoming, Self::Error>>>;
+    fn poll_receive(&mut self, cx: &mut Context<'_>)
+    -> Poll<Option<Result<Incoming, Self::Error>>>;
 
     /// Whether [`start_send`](Self::start_send) may be called.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>>;

@@ -45,8 +45,8 @@ pub enum CallError {
     /// A value could not be encoded.
     #[error("a value could not be encoded")]
     EncodeFailed,
-    /// The peer is closing. The handler did not run: the call is safe to retry elsewhere.
-    #[error("the peer is closing; the call did not run")]
+    /// The connection is closing. The handler did not run: the call is safe to retry elsewhere.
+    #[error("the connection is closing; the call did not run")]
     GoingAway,
     /// An error code that this revision does not know.
     #[error("the peer answered with an error that is not known here: code {0}")]

@@ -1,4 +1,41 @@
+#![doc = include_str!("../README.md")]
 #![no_std]
-//! The sans-IO core of HardLight.
 
 extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+// The macros name the crate that they find in the manifest, also in this crate's own tests.
+#[cfg(all(test, feature = "payload"))]
+extern crate self as hardlight_proto;
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+mod close;
+mod connection;
+mod error;
+mod frame;
+mod limits;
+#[cfg(feature = "payload")]
+pub mod payload;
+pub mod schema;
+#[cfg(feature = "payload")]
+mod state;
+mod time;
+mod varint;
+
+pub use close::{CloseCode, CloseReason, MAX_CLOSE_REASON_BYTES};
+pub use connection::{Client, ClientEvent, Connection, Role, Server, ServerEvent, Transmit};
+pub use error::{CallError, ConnectionError, Initiator, ProtocolError};
+pub use frame::{CallId, Frame, Hello, HelloField, HelloMethod, REVISION};
+pub use limits::Limits;
+#[cfg(feature = "payload")]
+pub use payload::{Codable, DecodeError, EncodeError};
+pub use schema::{FieldSchema, Fingerprint, MethodSchema, ServiceSchema, TypeDescription};
+#[cfg(feature = "payload")]
+pub use state::{
+    ConnectionState, StateError, StateField, StateOperation, StateOperations, StateWriter,
+};
+pub use time::Time;
+pub use varint::read as read_varint;

@@ -1,0 +1,171 @@
+//! The calls of one client: from the caller's future to the driver and back.
+
+use std::{collections::VecDeque, task::Waker};
+
+use bytes::Bytes;
+use hardlight_proto::{CallError, CloseReason, ConnectionError};
+use slab::Slab;
+
+use crate::error::Error;
+
+/// Calls that may be in flight on one connection.
+const MAX_IN_FLIGHT: usize = 256;
+
+/// Names a call between its future and the driver.
+pub(super) type CallKey = usize;
+
+/// What the handles of a client and its driver share.
+#[derive(Default)]
+pub(super) struct Calls {
+    slots: Slab<Slot>,
+    /// Calls that wait in line for an id, in order.
+    line: VecDeque<CallKey>,
+    /// Calls whose id is in use.
+    in_flight: usize,
+    /// Calls in flight that nobody waits for any longer.
+    cancelled: Vec<CallKey>,
+    pub(super) close: Option<CloseReason>,
+    /// The snapshot is there.
+    pub(super) opened: bool,
+    /// Why the connection has ended.
+    pub(super) ended: Option<ConnectionError>,
+    /// The driver has let go of the transport.
+    pub(super) finished: bool,
+}
+
+enum Slot {
+    InLine {
+        method: u32,
+        payload: Bytes,
+        waker: Option<Waker>,
+    },
+    InFlight {
+        waker: Option<Waker>,
+    },
+    Done(Result<Bytes, Error>),
+    /// Nobody waits for it any longer; the driver removes it.
+    Abandoned,
+}
+
+/// Whether a call waits while all ids are in use.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum WhenFull {
+    Wait,
+    Fail,
+}
+
+impl Calls {
+    /// Puts a call in line.
+    pub(super) fn insert(
+        &mut self,
+        method: u32,
+        payload: Bytes,
+        when_full: WhenFull,
+    ) -> Result<CallKey, Error> {
+        if let Some(error) = &self.ended {
+            return Err(Error::Connection(error.clone()));
+        }
+        if when_full == WhenFull::Fail && self.in_flight + self.line.len() >= MAX_IN_FLIGHT {
+            return Err(Error::Call(CallError::TooManyCallsInFlight));
+        }
+        let key = self.slots.insert(Slot::InLine {
+            method,
+            payload,
+            waker: None,
+        });
+        self.line.push_back(key);
+        Ok(key)
+    }
+
+    /// Takes the result of a call, or sees to it that `waker` is woken when it is there.
+    pub(super) fn poll(&mut self, key: CallKey, waker: &Waker) -> Option<Result<Bytes, Error>> {
+        match &mut self.slots[key] {
+            Slot::InLine { waker: slot, .. } | Slot::InFlight { waker: slot } => {
+                match slot {
+                    Some(old) => old.clone_from(waker),
+                    None => *slot = Some(waker.clone()),
+                }
+                None
+            }
+            Slot::Done(_) | Slot::Abandoned => match self.slots.remove(key) {
+                Slot::Done(result) => Some(result),
+                _ => None,
+            },
+        }
+    }
+
+    /// The caller went away.
+    pub(super) fn abandon(&mut self, key: CallKey) {
+        match std::mem::replace(&mut self.slots[key], Slot::Abandoned) {
+            Slot::InLine { .. } | Slot::Abandoned => {}
+            Slot::InFlight { .. } => self.cancelled.push(key),
+            Slot::Done(_) => drop(self.slots.remove(key)),
+        }
+    }
+
+    /// Takes the next calls out of the line, as long as there are ids for them.
+    pub(super) fn take_line(&mut self, calls: &mut Vec<(CallKey, u32, Bytes)>) {
+        while self.in_flight < MAX_IN_FLIGHT {
+            let Some(key) = self.line.pop_front() else {
+                break;
+            };
+            match std::mem::replace(&mut self.slots[key], Slot::InFlight { waker: None }) {
+                Slot::InLine {
+                    method,
+                    payload,
+                    waker,
+                } => {
+                    self.slots[key] = Slot::InFlight { waker };
+                    self.in_flight += 1;
+                    calls.push((key, method, payload));
+                }
+                _ => drop(self.slots.remove(key)),
+            }
+        }
+    }
+
+    pub(super) fn take_cancelled(&mut self) -> Vec<CallKey> {
+        std::mem::take(&mut self.cancelled)
+    }
+
+    /// A call that was taken out of the line has ended. Its waker is handed out, to be woken without the lock.
+    pub(super) fn finish(
+        &mut self,
+        key: CallKey,
+        result: Result<Bytes, Error>,
+        wakers: &mut Vec<Waker>,
+    ) {
+        self.in_flight -= 1;
+        match std::mem::replace(&mut self.slots[key], Slot::Done(result)) {
+            Slot::InFlight { waker } => wakers.extend(waker),
+            _ => drop(self.slots.remove(key)),
+        }
+    }
+
+    /// The connection has ended: every call ends with it.
+    pub(super) fn end(&mut self, error: &ConnectionError, wakers: &mut Vec<Waker>) {
+        if self.ended.is_some() {
+            return;
+        }
+        self.ended = Some(error.clone());
+        self.line.clear();
+        self.cancelled.clear();
+        self.in_flight = 0;
+        self.slots.retain(|_, slot| {
+            let done = Slot::Done(Err(Error::Connection(error.clone())));
+            match std::mem::replace(slot, done) {
+                Slot::InLine { waker, .. } | Slot::InFlight { waker } => wakers.extend(waker),
+                done @ Slot::Done(_) => *slot = done,
+                Slot::Abandoned => return false,
+            }
+            true
+        });
+    }
+
+    /// Whether the driver has something to do.
+    pub(super) fn wants_driver(&self) -> bool {
+        !self.cancelled.is_empty()
+            || self.close.is_some()
+            || !self.line.is_empty() && self.in_flight < MAX_IN_FLIGHT
+    }
+}

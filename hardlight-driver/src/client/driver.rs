@@ -1,0 +1,198 @@
+//! The driver of a client: the one task that owns the connection and its transport.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use hardlight_proto::{
+    CallId, Client, ClientEvent, Connection, ConnectionError, ConnectionState, Limits,
+    ServiceSchema,
+};
+
+use super::{Shared, calls::CallKey};
+use crate::{error::Error, timer::Timer, transport::Transport, wire::Wire};
+
+/// Rounds of reading and writing before the driver lets others run.
+const MAX_ROUNDS: usize = 16;
+/// In place of the key of a call, where an id is free.
+const NO_CALL: CallKey = CallKey::MAX;
+
+/// Does all the work of a client's connection. Ends with the reason once the transport is closed.
+#[must_use = "the connection makes no progress unless the driver is polled"]
+pub struct ClientDriver<S: ConnectionState, T, M> {
+    connection: Connection<Client>,
+    wire: Wire<T, M>,
+    shared: Arc<Shared<S>>,
+    close_timeout: std::time::Duration,
+    /// The call behind each id in use.
+    keys: [CallKey; 256],
+    /// Calls that just left the line; kept for its memory.
+    calls: Vec<(CallKey, u32, Bytes)>,
+    /// Calls that just ended, to be handed over in one go.
+    done: Vec<(CallKey, Result<Bytes, Error>)>,
+    wakers: Vec<Waker>,
+}
+
+impl<S: ConnectionState, T: Transport, M: Timer> ClientDriver<S, T, M> {
+    pub(super) fn new(
+        shared: Arc<Shared<S>>,
+        schema: &'static ServiceSchema,
+        transport: T,
+        timer: M,
+        limits: Limits,
+    ) -> Self {
+        let wire = Wire::new(transport, timer);
+        let close_timeout = limits.close_timeout();
+        Self {
+            connection: Connection::client(schema, limits, wire.now()),
+            wire,
+            shared,
+            close_timeout,
+            keys: [NO_CALL; 256],
+            calls: Vec::new(),
+            done: Vec::new(),
+            wakers: Vec::new(),
+        }
+    }
+
+    /// Moves calls, messages and timers on until nothing more can be done now: whether it stopped for fairness only.
+    fn run(&mut self, cx: &mut Context<'_>) -> bool {
+        for _ in 0..MAX_ROUNDS {
+            self.send_calls();
+            let read = self.wire.read(cx, &mut self.connection);
+            let timed_out = self.wire.run_timer(cx, &mut self.connection);
+            self.handle_events();
+            if self.connection.is_ended() {
+                return false;
+            }
+            if read {
+                // Whatever else has arrived goes first: answers free ids, and new calls then share a message.
+                continue;
+            }
+            self.send_calls();
+            self.wire.write(cx, &mut self.connection);
+            self.handle_events();
+            let idle = !timed_out
+                && self
+                    .shared
+                    .mailbox
+                    .fall_asleep(|calls| !calls.wants_driver());
+            if idle || self.connection.is_ended() {
+                return false;
+            }
+        }
+        self.wire.write(cx, &mut self.connection);
+        true
+    }
+
+    fn send_calls(&mut self) {
+        let (close, cancelled) = self.shared.mailbox.with(|calls| {
+            calls.take_line(&mut self.calls);
+            (calls.close.take(), calls.take_cancelled())
+        });
+        for (key, method, payload) in self.calls.drain(..) {
+            match self.connection.call(method, payload) {
+                Ok(id) => self.keys[id.index()] = key,
+                Err(error) => self.done.push((key, Err(Error::Call(error)))),
+            }
+        }
+        for key in cancelled {
+            // Few calls are cancelled, and the ids are few.
+            let id = (0..=u8::MAX).find(|&id| self.keys[usize::from(id)] == key);
+            id.into_iter()
+                .for_each(|id| self.connection.cancel(CallId(id)));
+        }
+        if let Some(reason) = close {
+            self.connection.close(reason, self.wire.now());
+        }
+    }
+
+    fn handle_events(&mut self) {
+        while let Some(event) = self.connection.poll_event() {
+            match event {
+                ClientEvent::Open { snapshot } => {
+                    self.apply(&snapshot);
+                    self.shared.mailbox.with(|calls| calls.opened = true);
+                    self.shared.tell();
+                }
+                ClientEvent::State { operations } => self.apply(&operations),
+                ClientEvent::Answer { id, result } => {
+                    let key = std::mem::replace(&mut self.keys[id.index()], NO_CALL);
+                    self.done.push((key, result.map_err(Error::Call)));
+                }
+                ClientEvent::Closed(error) => {
+                    tracing::debug!(%error, "connection ended");
+                    self.hand_over();
+                    self.shared.end(&error);
+                    self.shared.state.changed.notify(usize::MAX);
+                }
+                // `Closed` ends all calls that are still open.
+                _ => {}
+            }
+        }
+        self.hand_over();
+    }
+
+    fn apply(&mut self, operations: &[u8]) {
+        if let Err(error) = self.shared.state.apply(operations) {
+            tracing::debug!(%error, "state operations do not apply");
+            self.connection.reject_state();
+        }
+    }
+
+    /// Tells the callers what became of their calls. All state that came before is in place by now.
+    fn hand_over(&mut self) {
+        if self.done.is_empty() {
+            return;
+        }
+        self.shared.mailbox.with(|calls| {
+            for (key, result) in self.done.drain(..) {
+                calls.finish(key, result, &mut self.wakers);
+            }
+        });
+        self.wakers.drain(..).for_each(Waker::wake);
+    }
+}
+
+impl<S: ConnectionState, T: Transport, M: Timer> Future for ClientDriver<S, T, M> {
+    type Output = ConnectionError;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        this.shared.mailbox.wake_up(cx);
+        if !this.connection.is_ended() && this.run(cx) {
+            cx.waker().wake_by_ref();
+        }
+        let Some(error) = this.connection.error() else {
+            return Poll::Pending;
+        };
+        let error = error.clone();
+        let finished = this
+            .wire
+            .poll_finish(cx, &mut this.connection, this.close_timeout);
+        finished.map(|()| error)
+    }
+}
+
+impl<S: ConnectionState, T, M> fmt::Debug for ClientDriver<S, T, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientDriver")
+            .field("connection", &self.connection)
+            .finish_non_exhaustive()
+    }
+}
+
+/// However the driver ends, every waiter learns of it.
+impl<S: ConnectionState, T, M> Drop for ClientDriver<S, T, M> {
+    fn drop(&mut self) {
+        self.shared
+            .end(&ConnectionError::Lost("its driver was dropped".into()));
+        self.shared.mailbox.with(|calls| calls.finished = true);
+        self.shared.tell();
+        self.shared.state.changed.notify(usize::MAX);
+    }
+}

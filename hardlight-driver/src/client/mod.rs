@@ -1,0 +1,324 @@
+//! The client's handle of a connection, and what it shares with the driver.
+
+mod calls;
+mod driver;
+mod state;
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use event_listener::Event;
+use hardlight_proto::{
+    CallError, CloseReason, Codable, ConnectionError, ConnectionState, Limits, payload,
+};
+
+pub use driver::ClientDriver;
+
+use crate::{
+    error::Error, mailbox::Mailbox, service::ServiceClient, timer::Timer, transport::Transport,
+};
+use calls::{CallKey, Calls, WhenFull};
+use state::StateCopy;
+
+/// Opens the client's side of a connection over a transport that is connected already.
+///
+/// The first part is ready with the client once the server's Hello and snapshot were read. The second is the driver: it
+/// does all the work and must be polled (spawned, usually) until it ends, also for the first part to become ready.
+pub fn client<C, T, M>(
+    transport: T,
+    timer: M,
+    limits: Limits,
+) -> (
+    impl Future<Output = Result<C, ConnectionError>>,
+    ClientDriver<C::State, T, M>,
+)
+where
+    C: ServiceClient,
+    T: Transport,
+    M: Timer,
+{
+    let shared = Arc::new(Shared {
+        mailbox: Mailbox::new(Calls::default()),
+        state: StateCopy::new(),
+        progress: Event::new(),
+    });
+    let driver = ClientDriver::new(Arc::clone(&shared), C::schema(), transport, timer, limits);
+    let connection = ClientConnection {
+        handle: Arc::new(Handle { shared }),
+    };
+    let connecting = async move {
+        connection.opened().await?;
+        Ok(C::new(connection))
+    };
+    (connecting, driver)
+}
+
+/// The client's handle of a connection. Clones share the connection; when the last one is dropped, it closes.
+pub struct ClientConnection<S: ConnectionState> {
+    handle: Arc<Handle<S>>,
+}
+
+/// Closes the connection when the last clone of a [`ClientConnection`] is gone.
+struct Handle<S: ConnectionState> {
+    shared: Arc<Shared<S>>,
+}
+
+struct Shared<S> {
+    mailbox: Mailbox<Calls>,
+    state: StateCopy<S>,
+    /// The connection has opened, ended or finished.
+    progress: Event,
+}
+
+impl<S: ConnectionState> ClientConnection<S> {
+    /// Calls a method by its index in the schema. While 256 calls are in flight it waits in line.
+    ///
+    /// Dropping the future gives the call up: the server is asked to cancel it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Call`] if this call failed, [`Error::Connection`] if the connection ended before the answer arrived.
+    pub async fn call<I: Codable, O: Codable>(&self, method: u32, input: I) -> Result<O, Error> {
+        self.call_when(WhenFull::Wait, method, input).await
+    }
+
+    /// Like [`call`](Self::call), but fails with [`CallError::TooManyCallsInFlight`] instead of waiting in line.
+    ///
+    /// # Errors
+    ///
+    /// As for [`call`](Self::call).
+    pub async fn try_call<I: Codable, O: Codable>(
+        &self,
+        method: u32,
+        input: I,
+    ) -> Result<O, Error> {
+        self.call_when(WhenFull::Fail, method, input).await
+    }
+
+    /// The state as the client knows it now. It holds every change that the calls answered so far have made.
+    ///
+    /// Keep it for as long as it is needed and no longer: a change that arrives meanwhile copies the whole state.
+    pub fn state(&self) -> Arc<S> {
+        self.shared().state.get()
+    }
+
+    /// Watches the state change.
+    pub fn watch(&self) -> StateWatch<S> {
+        StateWatch {
+            seen: self.shared().state.version(),
+            shared: Arc::clone(self.shared()),
+        }
+    }
+
+    /// Closes the connection: calls in flight are waited for, new ones fail. Returns once the transport is closed,
+    /// at the latest after twice [`Limits::close_timeout`].
+    pub async fn close(&self) {
+        self.shared()
+            .mailbox
+            .post(|calls| calls.close = Some(CloseReason::normal()));
+        self.closed().await;
+    }
+
+    /// Waits until the connection has ended and its transport is closed: why it ended.
+    pub async fn closed(&self) -> ConnectionError {
+        self.shared()
+            .wait_for(|calls| calls.ended.clone().filter(|_| calls.finished))
+            .await
+    }
+
+    /// Whether the connection has ended.
+    pub fn is_closed(&self) -> bool {
+        self.shared().mailbox.with(|calls| calls.ended.is_some())
+    }
+
+    async fn opened(&self) -> Result<(), ConnectionError> {
+        let opened = |calls: &mut Calls| match &calls.ended {
+            Some(error) => Some(Err(error.clone())),
+            None => calls.opened.then_some(Ok(())),
+        };
+        self.shared().wait_for(opened).await
+    }
+
+    async fn call_when<I: Codable, O: Codable>(
+        &self,
+        when_full: WhenFull,
+        method: u32,
+        input: I,
+    ) -> Result<O, Error> {
+        let payload =
+            payload::encode_to_bytes(&input).map_err(|_| Error::Call(CallError::EncodeFailed))?;
+        drop(input);
+        let call = Call {
+            mailbox: &self.shared().mailbox,
+            stage: Stage::New {
+                method,
+                payload,
+                when_full,
+            },
+        };
+        let output = call.await?;
+        payload::decode(&output).map_err(|_| Error::Call(CallError::InvalidOutput))
+    }
+
+    fn shared(&self) -> &Arc<Shared<S>> {
+        &self.handle.shared
+    }
+}
+
+impl<S> Shared<S> {
+    /// Waits until `ready` finds what it looks for.
+    async fn wait_for<V>(&self, mut ready: impl FnMut(&mut Calls) -> Option<V>) -> V {
+        loop {
+            let listener = self.progress.listen();
+            if let Some(value) = self.mailbox.with(&mut ready) {
+                return value;
+            }
+            listener.await;
+        }
+    }
+
+    /// The connection has ended: every waiter learns why.
+    fn end(&self, error: &ConnectionError) {
+        let mut wakers = Vec::new();
+        self.mailbox.with(|calls| calls.end(error, &mut wakers));
+        wakers.into_iter().for_each(Waker::wake);
+        self.tell();
+    }
+
+    fn tell(&self) {
+        self.progress.notify(usize::MAX);
+    }
+}
+
+impl<S: ConnectionState> Clone for ClientConnection<S> {
+    fn clone(&self) -> Self {
+        Self {
+            handle: Arc::clone(&self.handle),
+        }
+    }
+}
+
+impl<S: ConnectionState> fmt::Debug for ClientConnection<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientConnection")
+            .field("closed", &self.is_closed())
+            .finish()
+    }
+}
+
+impl<S: ConnectionState> Drop for Handle<S> {
+    fn drop(&mut self) {
+        self.shared
+            .mailbox
+            .post(|calls| calls.close = Some(CloseReason::normal()));
+    }
+}
+
+/// The result of one call.
+struct Call<'a> {
+    mailbox: &'a Mailbox<Calls>,
+    stage: Stage,
+}
+
+enum Stage {
+    New {
+        method: u32,
+        payload: Bytes,
+        when_full: WhenFull,
+    },
+    Waiting(CallKey),
+    Done,
+}
+
+impl Future for Call<'_> {
+    type Output = Result<Bytes, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let result = match std::mem::replace(&mut this.stage, Stage::Done) {
+            Stage::New {
+                method,
+                payload,
+                when_full,
+            } => {
+                let inserted = this.mailbox.post(|calls| {
+                    let key = calls.insert(method, payload, when_full)?;
+                    calls.poll(key, cx.waker());
+                    Ok(key)
+                });
+                match inserted {
+                    Ok(key) => {
+                        this.stage = Stage::Waiting(key);
+                        None
+                    }
+                    Err(error) => Some(Err(error)),
+                }
+            }
+            Stage::Waiting(key) => {
+                let result = this.mailbox.with(|calls| calls.poll(key, cx.waker()));
+                if result.is_none() {
+                    this.stage = Stage::Waiting(key);
+                }
+                result
+            }
+            Stage::Done => None,
+        };
+        result.map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        if let Stage::Waiting(key) = self.stage {
+            self.mailbox.post(|calls| calls.abandon(key));
+        }
+    }
+}
+
+/// Watches the connection state of a client change.
+pub struct StateWatch<S: ConnectionState> {
+    shared: Arc<Shared<S>>,
+    seen: u64,
+}
+
+impl<S: ConnectionState> StateWatch<S> {
+    /// Waits until the state has changed since the last time, or since the watch was made: the state then. Several
+    /// changes may be seen as one. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection ended, once every change was seen.
+    pub async fn changed(&mut self) -> Result<Arc<S>, ConnectionError> {
+        loop {
+            let changed = self.shared.state.changed.listen();
+            let version = self.shared.state.version();
+            if version != self.seen {
+                self.seen = version;
+                return Ok(self.shared.state.get());
+            }
+            if let Some(error) = self.shared.mailbox.with(|calls| calls.ended.clone()) {
+                return Err(error);
+            }
+            changed.await;
+        }
+    }
+
+    /// The state now; [`changed`](Self::changed) counts it as seen.
+    pub fn current(&mut self) -> Arc<S> {
+        self.seen = self.shared.state.version();
+        self.shared.state.get()
+    }
+}
+
+impl<S: ConnectionState> fmt::Debug for StateWatch<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StateWatch")
+            .field("seen", &self.seen)
+            .finish_non_exhaustive()
+    }
+}

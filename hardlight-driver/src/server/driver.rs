@@ -1,0 +1,300 @@
+//! The driver of a server's connection: the one task that owns the connection, its transport and its handlers.
+
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use hardlight_proto::{
+    CallError, CallId, CloseCode, CloseReason, Connection, ConnectionError, ConnectionState,
+    EncodeError, Limits, Server, ServerEvent, ServiceSchema,
+};
+
+use super::{
+    handlers::Handlers,
+    mailbox::{Close, Command},
+    state::Shared,
+};
+use crate::{timer::Timer, transport::Transport, wire::Wire};
+
+/// Rounds of reading and writing before the driver lets others run.
+const MAX_ROUNDS: usize = 16;
+/// Events that are handled before what is ready is written: the first answer does not wait for all the others.
+const MAX_EVENTS_PER_ROUND: usize = 64;
+
+pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
+    connection: Connection<Server>,
+    wire: Wire<T, M>,
+    shared: Arc<Shared<S>>,
+    handlers: Handlers<F>,
+    /// Makes the future of a call, from the index of its method and its input.
+    dispatch: D,
+    /// What is to go out next, in order.
+    queue: VecDeque<Next>,
+    schema: &'static ServiceSchema,
+    limits: Limits,
+}
+
+/// What goes out in the order in which it happened.
+enum Next {
+    State(Command),
+    Answer(CallId, Result<Bytes, CallError>),
+}
+
+impl<S, T, M, D, F> ServerDriver<S, T, M, D, F>
+where
+    S: ConnectionState,
+    T: Transport,
+    M: Timer,
+    D: Fn(u32, Bytes) -> F,
+    F: Future<Output = Result<Bytes, CallError>>,
+{
+    pub(super) fn new(
+        shared: Arc<Shared<S>>,
+        schema: &'static ServiceSchema,
+        limits: Limits,
+        transport: T,
+        timer: M,
+        dispatch: D,
+    ) -> Self {
+        let wire = Wire::new(transport, timer);
+        let snapshot = shared.go_live();
+        let encoded = snapshot
+            .as_ref()
+            .map_or_else(|_| Bytes::new(), Bytes::clone);
+        let mut connection = Connection::server(schema, limits.clone(), encoded, wire.now());
+        if let Err(error) = snapshot {
+            connection.abort(cannot_encode(error));
+        }
+        Self {
+            connection,
+            wire,
+            shared,
+            handlers: Handlers::new(),
+            dispatch,
+            queue: VecDeque::new(),
+            schema,
+            limits,
+        }
+    }
+
+    /// Moves handlers, messages and timers on until nothing more can be done now: whether it stopped for fairness only.
+    fn run(&mut self, cx: &mut Context<'_>) -> bool {
+        for _ in 0..MAX_ROUNDS {
+            self.poll_woken();
+            let read = self.wire.read(cx, &mut self.connection);
+            let timed_out = self.wire.run_timer(cx, &mut self.connection);
+            let more = self.handle_events();
+            self.drain_mailbox();
+            if self.connection.is_ended() {
+                return false;
+            }
+            if read && !more {
+                continue;
+            }
+            self.wire.write(cx, &mut self.connection);
+            self.note_congestion();
+            let idle = !read && !more && !timed_out && self.sleeps();
+            if idle || self.connection.is_ended() {
+                return false;
+            }
+        }
+        self.wire.write(cx, &mut self.connection);
+        true
+    }
+
+    fn sleeps(&mut self) -> bool {
+        self.handlers.shrink();
+        // What was held back for a slow client may go on now that some was written.
+        if self.connection.wants_message() || self.is_congested() {
+            return self
+                .shared
+                .mailbox
+                .fall_asleep(|commands| !commands.wants_driver());
+        }
+        false
+    }
+
+    /// Polls the handlers that were woken.
+    fn poll_woken(&mut self) {
+        let woken = self
+            .shared
+            .mailbox
+            .with(|commands| std::mem::take(&mut commands.woken));
+        for (word, mut bits) in woken.into_iter().enumerate() {
+            while bits != 0 {
+                let id = CallId((word * 64) as u8 + bits.trailing_zeros() as u8);
+                bits &= bits - 1;
+                if let Poll::Ready(result) = self.handlers.poll(id) {
+                    self.answer(id, result);
+                }
+            }
+        }
+    }
+
+    /// Whether there may be more events than were handled now.
+    fn handle_events(&mut self) -> bool {
+        for _ in 0..MAX_EVENTS_PER_ROUND {
+            match self.connection.poll_event() {
+                None => return false,
+                Some(ServerEvent::Call {
+                    id,
+                    method,
+                    payload,
+                }) => self.start(id, method, payload),
+                Some(ServerEvent::Cancel { id }) => {
+                    self.handlers.remove(id);
+                    self.answer(id, Err(CallError::Cancelled));
+                }
+                Some(ServerEvent::Closed(error)) => {
+                    tracing::debug!(%error, "connection ended");
+                    self.shared.mailbox.with(|commands| commands.live = false);
+                }
+                Some(_) => {}
+            }
+        }
+        true
+    }
+
+    fn start(&mut self, id: CallId, method: u32, input: Bytes) {
+        let dispatch = &self.dispatch;
+        if let Poll::Ready(result) = self
+            .handlers
+            .start(id, &self.shared, || dispatch(method, input))
+        {
+            if result == Err(CallError::HandlerPanicked) {
+                self.report_panic(method);
+            }
+            self.answer(id, result);
+        }
+    }
+
+    fn report_panic(&self, method: u32) {
+        let method = self
+            .schema
+            .methods
+            .get(method as usize)
+            .map_or("?", |method| method.name);
+        tracing::error!(service = self.schema.name, method, "handler panicked");
+    }
+
+    /// Answers a call, behind all that its handler has changed.
+    fn answer(&mut self, id: CallId, result: Result<Bytes, CallError>) {
+        self.collect();
+        self.queue.push_back(Next::Answer(id, result));
+        self.flush_queue();
+    }
+
+    fn drain_mailbox(&mut self) {
+        self.collect();
+        self.flush_queue();
+        let (close, dirty) = self
+            .shared
+            .mailbox
+            .with(|commands| (commands.close.take(), commands.dirty));
+        match close {
+            Some(Close::Drain(reason)) => self.connection.close(reason, self.wire.now()),
+            Some(Close::Abort(reason)) => self.connection.abort(reason),
+            None => {}
+        }
+        if dirty && !self.is_congested() {
+            self.send_changes();
+        }
+    }
+
+    /// Takes over what handles have put into the mailbox.
+    fn collect(&mut self) {
+        let queue = &mut self.queue;
+        self.shared.mailbox.with(|commands| {
+            queue.extend(commands.queue.drain(..).map(Next::State));
+        });
+    }
+
+    /// Hands on what is next, as far as the state's lock allows.
+    fn flush_queue(&mut self) {
+        while let Some(next) = self.queue.pop_front() {
+            match next {
+                Next::State(Command::State(operations)) => self.connection.send_state(operations),
+                Next::State(Command::Fail(error)) => self.connection.abort(cannot_encode(error)),
+                Next::Answer(id, result) => {
+                    let dirty = self.shared.mailbox.with(|commands| commands.dirty);
+                    if dirty && !self.send_changes() {
+                        return self.queue.push_front(Next::Answer(id, result));
+                    }
+                    self.connection.answer(id, result);
+                }
+            }
+        }
+    }
+
+    /// Encodes and sends what has changed in the state: whether it could look.
+    fn send_changes(&mut self) -> bool {
+        match self.shared.try_take_changes() {
+            None => return false,
+            Some(Ok(operations)) if operations.is_empty() => {}
+            Some(Ok(operations)) => self.connection.send_state(operations),
+            Some(Err(error)) => self.connection.abort(cannot_encode(error)),
+        }
+        true
+    }
+
+    fn is_congested(&self) -> bool {
+        self.connection.queued_bytes() > self.limits.max_buffered_bytes()
+    }
+
+    fn note_congestion(&self) {
+        let congested = self.is_congested();
+        self.shared
+            .mailbox
+            .with(|commands| commands.congested = congested);
+    }
+
+    fn close_timeout(&self) -> Duration {
+        self.limits.close_timeout()
+    }
+}
+
+impl<S, T, M, D, F> Future for ServerDriver<S, T, M, D, F>
+where
+    S: ConnectionState,
+    T: Transport,
+    M: Timer,
+    D: Fn(u32, Bytes) -> F + Unpin,
+    F: Future<Output = Result<Bytes, CallError>>,
+{
+    type Output = ConnectionError;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        this.shared.mailbox.wake_up(cx);
+        if !this.connection.is_ended() && this.run(cx) {
+            cx.waker().wake_by_ref();
+        }
+        let Some(error) = this.connection.error() else {
+            return Poll::Pending;
+        };
+        let error = error.clone();
+        let timeout = this.close_timeout();
+        let finished = this.wire.poll_finish(cx, &mut this.connection, timeout);
+        finished.map(|()| error)
+    }
+}
+
+/// However the driver ends, nothing is collected for it any longer.
+impl<S: ConnectionState, T, M, D, F> Drop for ServerDriver<S, T, M, D, F> {
+    fn drop(&mut self) {
+        self.shared.mailbox.with(|commands| {
+            commands.live = false;
+            commands.queue = Vec::new();
+        });
+    }
+}
+
+fn cannot_encode(error: EncodeError) -> CloseReason {
+    tracing::error!(%error, "the connection state could not be encoded");
+    CloseReason::new(CloseCode::INTERNAL_ERROR, "")
+}

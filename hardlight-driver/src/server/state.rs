@@ -1,0 +1,195 @@
+//! The server's connection state: a lock whose guard sends what changed.
+
+use std::{
+    fmt,
+    marker::PhantomData,
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use hardlight_proto::{ConnectionState, EncodeError, StateWriter};
+use parking_lot::{Mutex, MutexGuard};
+
+use super::mailbox::{Command, ServerMailbox};
+
+/// The state of one connection, on the server. Clones share it.
+///
+/// It may be kept and changed for as long as the application likes; once the connection has ended, changes go nowhere.
+pub struct StateCell<S: ConnectionState> {
+    shared: Arc<Shared<S>>,
+}
+
+/// What the handles of a server's connection and its driver share.
+pub(super) struct Shared<S: ConnectionState> {
+    state: Mutex<Tracked<S>>,
+    pub(super) mailbox: ServerMailbox,
+}
+
+struct Tracked<S: ConnectionState> {
+    state: S,
+    /// What the client was last sent.
+    shadow: S::Shadow,
+}
+
+/// The locked state. Read it and write it; what was written is sent to the client when the guard is dropped.
+///
+/// It cannot be held across an `.await` in a handler: it is not [`Send`].
+///
+/// After a panic while it is held, the state is as it was left, and is sent like that.
+pub struct StateGuard<'a, S: ConnectionState> {
+    /// `None` only while it is dropped.
+    tracked: Option<MutexGuard<'a, Tracked<S>>>,
+    mailbox: &'a ServerMailbox,
+    written: bool,
+    /// parking_lot's own guard would be `Send` if anybody in the build turned on its `send_guard` feature.
+    not_send: PhantomData<*const ()>,
+}
+
+impl<S: ConnectionState> StateCell<S> {
+    /// Locks the state to this thread. Waits while another thread holds it.
+    ///
+    /// Locking it twice on one thread, with both guards alive, waits forever.
+    pub fn lock(&self) -> StateGuard<'_, S> {
+        StateGuard {
+            tracked: Some(self.shared.state.lock()),
+            mailbox: &self.shared.mailbox,
+            written: false,
+            not_send: PhantomData,
+        }
+    }
+
+    pub(super) fn new(shared: Arc<Shared<S>>) -> Self {
+        Self { shared }
+    }
+}
+
+impl<S: ConnectionState> Shared<S> {
+    pub(super) fn new(mailbox: ServerMailbox) -> Self {
+        let state = S::initial();
+        let shadow = state.shadow();
+        Self {
+            state: Mutex::new(Tracked { state, shadow }),
+            mailbox,
+        }
+    }
+
+    /// Encodes the whole state, and sends changes from here on.
+    pub(super) fn go_live(&self) -> Result<Bytes, EncodeError> {
+        let mut tracked = self.state.lock();
+        let mut writer = StateWriter::new();
+        tracked.state.snapshot(&mut writer)?;
+        tracked.shadow = tracked.state.shadow();
+        self.mailbox.with(|commands| commands.live = true);
+        Ok(writer.finish())
+    }
+
+    /// Encodes what has changed, unless somebody holds the state: then the driver is woken once it is free.
+    pub(super) fn try_take_changes(&self) -> Option<Result<Bytes, EncodeError>> {
+        let mut tracked = self.state.try_lock();
+        if tracked.is_none() {
+            self.mailbox.with(|commands| commands.awaits_state = true);
+            // It may have become free before the holder could see that.
+            tracked = self.state.try_lock();
+        }
+        let changes = tracked?.take_changes();
+        self.mailbox.with(|commands| {
+            commands.dirty = false;
+            commands.awaits_state = false;
+        });
+        Some(changes)
+    }
+}
+
+impl<S: ConnectionState> Tracked<S> {
+    fn take_changes(&mut self) -> Result<Bytes, EncodeError> {
+        let mut writer = StateWriter::new();
+        self.state.diff(&mut self.shadow, &mut writer)?;
+        Ok(writer.finish())
+    }
+}
+
+impl<S: ConnectionState> Deref for StateGuard<'_, S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        match &self.tracked {
+            Some(tracked) => &tracked.state,
+            None => unreachable!("a guard holds the lock until it is dropped"),
+        }
+    }
+}
+
+impl<S: ConnectionState> DerefMut for StateGuard<'_, S> {
+    fn deref_mut(&mut self) -> &mut S {
+        self.written = true;
+        match &mut self.tracked {
+            Some(tracked) => &mut tracked.state,
+            None => unreachable!("a guard holds the lock until it is dropped"),
+        }
+    }
+}
+
+impl<S: ConnectionState> Drop for StateGuard<'_, S> {
+    fn drop(&mut self) {
+        let Some(mut tracked) = self.tracked.take() else {
+            return;
+        };
+        if self.written {
+            // While the state is still locked, so that the order of changes is the order of locks.
+            self.mailbox.send_state(|| tracked.take_changes());
+        }
+        drop(tracked);
+        self.mailbox.state_is_free();
+    }
+}
+
+impl<S: ConnectionState> Clone for StateCell<S> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl<S: ConnectionState> fmt::Debug for StateCell<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StateCell").finish_non_exhaustive()
+    }
+}
+
+impl<S: ConnectionState + fmt::Debug> fmt::Debug for StateGuard<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+/// What a state change has for the driver.
+impl ServerMailbox {
+    fn send_state(&self, changes: impl FnOnce() -> Result<Bytes, EncodeError>) {
+        let wanted = self.with(|commands| {
+            // A slow client gets fewer, larger changes; so does one whose handler panics just now.
+            let later = commands.live && (commands.congested || std::thread::panicking());
+            if later {
+                commands.dirty = true;
+            }
+            commands.live && !later
+        });
+        if !wanted {
+            // Not sent yet, or no longer: a snapshot or the driver will see to it.
+            return self.wake_if(|commands| commands.dirty);
+        }
+        match changes() {
+            Ok(operations) if operations.is_empty() => {}
+            Ok(operations) => self.post(|commands| {
+                commands.dirty = false;
+                commands.queue.push(Command::State(operations));
+            }),
+            Err(error) => self.post(|commands| commands.queue.push(Command::Fail(error))),
+        }
+    }
+
+    fn state_is_free(&self) {
+        self.wake_if(|commands| commands.awaits_state);
+    }
+}

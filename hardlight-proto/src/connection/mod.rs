@@ -1,0 +1,330 @@
+//! One connection as a pure state machine, for either side.
+
+mod call_ids;
+mod client;
+mod outbox;
+mod server;
+
+use core::fmt;
+
+use bytes::Bytes;
+
+pub use client::{Client, ClientEvent};
+pub use server::{Server, ServerEvent};
+
+use crate::{
+    close::{CloseCode, CloseReason},
+    error::{ConnectionError, Initiator, ProtocolError},
+    frame::{Frame, Hello, Inbox, REVISION},
+    limits::Limits,
+    schema::ServiceSchema,
+    time::Time,
+};
+use outbox::Outbox;
+
+/// Which side of a connection this is: [`Client`] or [`Server`].
+pub trait Role: sealed::Role {}
+
+mod sealed {
+    /// What the shared part asks of a side.
+    #[expect(unnameable_types, reason = "nobody else is to implement it")]
+    pub trait Role {
+        /// Whether calls are open that a close has to wait for.
+        fn has_open_calls(&self) -> bool;
+    }
+}
+
+/// One side of a connection: bytes in, bytes out, no I/O, no clock.
+///
+/// It has four kinds of method:
+///
+/// - `handle_*` tells it what happened in the outside world: a message, the end of the transport, a timer;
+/// - commands tell it what the application wants: [`call`](Self::call), [`answer`](Self::answer),
+///   [`close`](Self::close) ...;
+/// - `poll_*` asks it what to do next: [`poll_event`](Self::poll_event), [`poll_transmit`](Self::poll_transmit),
+///   [`poll_timeout`](Self::poll_timeout);
+/// - getters.
+///
+/// Any order of calls is legal. After any `handle_*` or command, drain `poll_event`, then `poll_transmit`, and look at
+/// `poll_timeout`: what they return may have changed. All times must come from one monotonic clock.
+///
+/// Every open call ends exactly once, and `Closed` is the last event, on every path, exactly once.
+pub struct Connection<R: Role> {
+    link: Link,
+    role: R,
+}
+
+/// What to do with the transport.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Transmit {
+    /// Send this as one binary message.
+    Message(Bytes),
+    /// Close the transport with this reason. Nothing follows.
+    Close(CloseReason),
+}
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The peer's Hello is awaited until this time.
+    Handshake { deadline: Time },
+    /// Calls may be made.
+    Open,
+    /// Waiting for open calls before closing, until this time.
+    Draining { deadline: Time },
+    /// Ended; what is left is to tell so.
+    Ended,
+}
+
+/// What both sides have in common.
+#[derive(Debug)]
+struct Link {
+    schema: &'static ServiceSchema,
+    limits: Limits,
+    phase: Phase,
+    inbox: Inbox,
+    outbox: Outbox,
+    /// The transport has ended: takes effect once the inbox is handled.
+    transport_end: Option<ConnectionError>,
+    /// What to close the transport with, once the outbox is sent.
+    close: Option<CloseReason>,
+    error: Option<ConnectionError>,
+    /// The `Closed` event was given out.
+    reported: bool,
+}
+
+impl<R: Role> Connection<R> {
+    fn new(schema: &'static ServiceSchema, limits: Limits, role: R, now: Time) -> Self {
+        let deadline = now + limits.handshake_timeout();
+        let link = Link {
+            schema,
+            limits,
+            phase: Phase::Handshake { deadline },
+            inbox: Inbox::default(),
+            outbox: Outbox::new(),
+            transport_end: None,
+            close: None,
+            error: None,
+            reported: false,
+        };
+        Self { link, role }
+    }
+
+    /// Whether both Hellos were exchanged and nobody has begun to close.
+    pub fn is_open(&self) -> bool {
+        self.link.phase == Phase::Open
+    }
+
+    /// Whether the connection has ended. Events and a last transmit may still wait.
+    pub fn is_ended(&self) -> bool {
+        self.link.phase == Phase::Ended
+    }
+
+    /// Why the connection has ended, once it has.
+    pub fn error(&self) -> Option<&ConnectionError> {
+        self.link.error.as_ref()
+    }
+
+    /// Bytes that wait to be sent.
+    pub fn queued_bytes(&self) -> usize {
+        self.link.outbox.queued_bytes()
+    }
+
+    /// Whether to read on. False while a message that has arrived waits for room in the output.
+    pub fn wants_message(&self) -> bool {
+        self.link.inbox.is_empty() && !self.is_ended()
+    }
+
+    /// A binary message arrived. Its frames are handled as [`poll_event`](Self::poll_event) comes to them.
+    pub fn handle_message(&mut self, message: Bytes) {
+        if self.is_ended() || self.link.transport_end.is_some() {
+            return;
+        }
+        if message.is_empty() {
+            return self.fail(ProtocolError::Empty.into());
+        }
+        let allowed = self.link.limits.max_message_bytes();
+        if message.len() > allowed {
+            return self.fail(ConnectionError::LimitExceeded {
+                limit: "max_message_bytes",
+                allowed,
+            });
+        }
+        self.link.inbox.push(message);
+    }
+
+    /// A text message arrived. The connection ends: this protocol is binary.
+    pub fn handle_text(&mut self) {
+        self.fail(ProtocolError::TextMessage.into());
+    }
+
+    /// The peer closed the transport. What arrived before is handled first.
+    pub fn handle_close(&mut self, reason: Option<CloseReason>) {
+        let reason = reason.unwrap_or_else(|| CloseReason::new(CloseCode::NO_STATUS, ""));
+        let initiator = Initiator::Remote;
+        self.link
+            .end_of_transport(ConnectionError::Closed { initiator, reason });
+    }
+
+    /// The transport ended or failed without a close. What arrived before is handled first.
+    pub fn handle_lost(&mut self, why: impl Into<alloc::borrow::Cow<'static, str>>) {
+        self.link
+            .end_of_transport(ConnectionError::Lost(why.into()));
+    }
+
+    /// Time has passed. Calling it early or without need does nothing.
+    pub fn handle_timeout(&mut self, now: Time) {
+        match self.link.phase {
+            Phase::Handshake { deadline } if now >= deadline => {
+                self.fail(ConnectionError::HandshakeTimeout);
+            }
+            Phase::Draining { deadline } if now >= deadline => self.finish_closing(),
+            _ => {}
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout).
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Time> {
+        match self.link.phase {
+            Phase::Handshake { deadline } | Phase::Draining { deadline } => Some(deadline),
+            Phase::Open | Phase::Ended => None,
+        }
+    }
+
+    /// What to send next; a [`Transmit::Close`] is the last.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        if let Some(message) = self.link.outbox.pop() {
+            return Some(Transmit::Message(message));
+        }
+        self.link.close.take().map(Transmit::Close)
+    }
+
+    /// Closes once the open calls have ended; new ones are refused. Calls still open after
+    /// [`Limits::close_timeout`] are given up.
+    pub fn close(&mut self, reason: CloseReason, now: Time) {
+        if matches!(self.link.phase, Phase::Draining { .. } | Phase::Ended) {
+            return;
+        }
+        self.link.close = Some(reason);
+        let deadline = now + self.link.limits.close_timeout();
+        self.link.phase = Phase::Draining { deadline };
+        self.finish_draining();
+    }
+
+    /// Closes at once. Open calls are given up, and output that waits is lost.
+    pub fn abort(&mut self, reason: CloseReason) {
+        if !self.is_ended() {
+            self.link.outbox.clear();
+            self.link.close = Some(reason);
+            self.finish_closing();
+        }
+    }
+
+    /// Ends the connection because of `error`, and tells the peer.
+    fn fail(&mut self, error: ConnectionError) {
+        if !self.is_ended() {
+            self.link.outbox.clear();
+            self.link.close = Some(close_reason(&error));
+            self.link.end(error);
+        }
+    }
+
+    fn finish_draining(&mut self) {
+        if matches!(self.link.phase, Phase::Draining { .. }) && !self.role.has_open_calls() {
+            self.finish_closing();
+        }
+    }
+
+    fn finish_closing(&mut self) {
+        let reason = self.link.close.clone().unwrap_or_else(CloseReason::normal);
+        self.link.end(ConnectionError::Closed {
+            initiator: Initiator::Local,
+            reason,
+        });
+    }
+
+    /// The next frame, or `None` if there is none; then the end of the transport takes effect.
+    fn next_frame(&mut self) -> Option<Frame> {
+        match self.link.inbox.next_frame() {
+            Ok(Some(frame)) => return Some(frame),
+            Ok(None) => {
+                if let Some(error) = self.link.transport_end.take() {
+                    self.link.close = None;
+                    self.link.end(error);
+                }
+            }
+            Err(error) => self.fail(error.into()),
+        }
+        None
+    }
+
+    /// Checks what is common to both Hellos.
+    fn accept_hello(&mut self, hello: &Hello) -> Result<(), ConnectionError> {
+        if hello.revision != REVISION {
+            let ours = REVISION;
+            let theirs = hello.revision;
+            let why = alloc::format!("it speaks revision {theirs}, this side speaks {ours}");
+            return Err(ConnectionError::Incompatible(why.into()));
+        }
+        self.link
+            .outbox
+            .set_max_message_bytes(hello.max_message_bytes);
+        Ok(())
+    }
+
+    /// Gives out the `Closed` event, once.
+    fn take_closed(&mut self) -> Option<ConnectionError> {
+        if self.link.reported {
+            return None;
+        }
+        let error = self.link.error.clone()?;
+        self.link.reported = true;
+        Some(error)
+    }
+}
+
+impl Link {
+    fn end_of_transport(&mut self, error: ConnectionError) {
+        if self.phase != Phase::Ended && self.transport_end.is_none() {
+            self.transport_end = Some(error);
+            self.outbox.clear();
+        }
+    }
+
+    fn end(&mut self, error: ConnectionError) {
+        self.phase = Phase::Ended;
+        self.inbox.clear();
+        self.error = Some(error);
+    }
+}
+
+/// What a peer is told of why this side ends the connection.
+fn close_reason(error: &ConnectionError) -> CloseReason {
+    let code = match error {
+        ConnectionError::Closed { reason, .. } => return reason.clone(),
+        ConnectionError::Protocol(_) => CloseCode::PROTOCOL_ERROR,
+        ConnectionError::Incompatible(_) => CloseCode::INCOMPATIBLE,
+        ConnectionError::HandshakeTimeout => CloseCode::HANDSHAKE_TIMEOUT,
+        ConnectionError::LimitExceeded { limit, .. } => {
+            return CloseReason::new(CloseCode::LIMIT_EXCEEDED, *limit);
+        }
+        // The words may hold what the peer need not know.
+        ConnectionError::Lost(_) | ConnectionError::Internal(_) => {
+            return CloseReason::new(CloseCode::INTERNAL_ERROR, "");
+        }
+    };
+    CloseReason::new(code, alloc::format!("{error}"))
+}
+
+impl<R: Role + fmt::Debug> fmt::Debug for Connection<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("phase", &self.link.phase)
+            .field("role", &self.role)
+            .field("queued_bytes", &self.queued_bytes())
+            .field("error", &self.link.error)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,107 @@
+//! Lists: all of them are one `vec` on the wire.
+
+use alloc::{collections::VecDeque, vec::Vec};
+
+use bytes::Bytes;
+use rkyv::{
+    Place,
+    vec::{ArchivedVec, VecResolver},
+};
+
+use super::{Codable, DecodeError, EncodeError, PayloadEncoder, encoder::encode_sequence};
+use crate::schema::TypeDescription;
+
+/// Refuses at compile time elements that take no bytes.
+pub(super) const fn assert_takes_bytes<A>() {
+    assert!(
+        size_of::<A>() != 0,
+        "the elements of a list or set, and the entries of a map, must take at least one byte on the wire: eight bytes \
+         could otherwise claim to hold four billion of them; send their number instead"
+    );
+}
+
+impl<T: Codable> Codable for Vec<T> {
+    type Archived = ArchivedVec<T::Archived>;
+    type Resolver = VecResolver;
+
+    const FLAT: bool = false;
+
+    fn encode_parts(
+        value: &Self,
+        encoder: &mut PayloadEncoder<'_>,
+    ) -> Result<Self::Resolver, EncodeError> {
+        const { assert_takes_bytes::<T::Archived>() };
+        T::encode_slice(value, encoder)
+    }
+
+    fn resolve(value: &Self, resolver: Self::Resolver, out: Place<Self::Archived>) {
+        ArchivedVec::resolve_from_len(value.len(), resolver, out);
+    }
+
+    fn decode_from(archived: &Self::Archived) -> Result<Self, DecodeError> {
+        const { assert_takes_bytes::<T::Archived>() };
+        T::decode_slice(archived)
+    }
+
+    fn describe(description: &mut TypeDescription) {
+        description.text("vec<");
+        T::describe(description);
+        description.text(">");
+    }
+}
+
+impl<T: Codable> Codable for VecDeque<T> {
+    type Archived = ArchivedVec<T::Archived>;
+    type Resolver = VecResolver;
+
+    const FLAT: bool = false;
+
+    fn encode_parts(
+        value: &Self,
+        encoder: &mut PayloadEncoder<'_>,
+    ) -> Result<Self::Resolver, EncodeError> {
+        const { assert_takes_bytes::<T::Archived>() };
+        match value.as_slices() {
+            (all, []) => T::encode_slice(all, encoder),
+            _ => encode_sequence(value.iter(), encoder),
+        }
+    }
+
+    fn resolve(value: &Self, resolver: Self::Resolver, out: Place<Self::Archived>) {
+        ArchivedVec::resolve_from_len(value.len(), resolver, out);
+    }
+
+    fn decode_from(archived: &Self::Archived) -> Result<Self, DecodeError> {
+        Vec::decode_from(archived).map(Self::from)
+    }
+
+    fn describe(description: &mut TypeDescription) {
+        Vec::<T>::describe(description);
+    }
+}
+
+impl Codable for Bytes {
+    type Archived = ArchivedVec<u8>;
+    type Resolver = VecResolver;
+
+    const FLAT: bool = false;
+
+    fn encode_parts(
+        value: &Self,
+        encoder: &mut PayloadEncoder<'_>,
+    ) -> Result<Self::Resolver, EncodeError> {
+        u8::encode_slice(value, encoder)
+    }
+
+    fn resolve(value: &Self, resolver: Self::Resolver, out: Place<Self::Archived>) {
+        ArchivedVec::resolve_from_len(value.len(), resolver, out);
+    }
+
+    fn decode_from(archived: &Self::Archived) -> Result<Self, DecodeError> {
+        Ok(Self::copy_from_slice(archived))
+    }
+
+    fn describe(description: &mut TypeDescription) {
+        Vec::<u8>::describe(description);
+    }
+}

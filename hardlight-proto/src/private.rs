@@ -1,0 +1,9 @@
+//! What the code that the macros generate refers to. Not for anybody else, and without any promise of stability.
+
+pub use crate::schema::TypeDescription;
+
+#[cfg(feature = "payload")]
+pub use crate::payload::{Codable, DecodeError, EncodeError, PayloadEncoder, Wire};
+
+#[cfg(feature = "payload")]
+pub use rkyv;
