@@ -28,7 +28,7 @@ use crate::TokioTimer;
 /// # Panics
 ///
 /// Outside of a tokio runtime with I/O and time enabled.
-pub async fn connect<C: ServiceClient>(url: &str) -> Result<C, ConnectError> {
+pub async fn connect<C: ServiceClient + 'static>(url: &str) -> Result<C, ConnectError> {
     connect_with(url, ClientOptions::new()).await
 }
 
@@ -41,7 +41,7 @@ pub async fn connect<C: ServiceClient>(url: &str) -> Result<C, ConnectError> {
 /// # Panics
 ///
 /// As [`connect`] does.
-pub async fn connect_with<C: ServiceClient>(
+pub async fn connect_with<C: ServiceClient + 'static>(
     url: &str,
     options: ClientOptions,
 ) -> Result<C, ConnectError> {
@@ -60,7 +60,7 @@ pub async fn connect_with<C: ServiceClient>(
 /// # Panics
 ///
 /// As [`connect`] does.
-pub async fn connect_driver<C: ServiceClient>(
+pub async fn connect_driver<C: ServiceClient + 'static>(
     url: &str,
     options: ClientOptions,
 ) -> Result<(C, impl Future<Output = ConnectionError> + Send + use<C>), ConnectError> {
@@ -92,7 +92,7 @@ pub async fn connect_driver<C: ServiceClient>(
 /// # Panics
 ///
 /// As [`connect`] does.
-pub async fn connect_plain<C: ServiceClient>(url: &str) -> Result<C, ConnectError> {
+pub async fn connect_plain<C: ServiceClient + 'static>(url: &str) -> Result<C, ConnectError> {
     connect_plain_with(url, ClientOptions::new()).await
 }
 
@@ -105,7 +105,7 @@ pub async fn connect_plain<C: ServiceClient>(url: &str) -> Result<C, ConnectErro
 /// # Panics
 ///
 /// As [`connect`] does.
-pub async fn connect_plain_with<C: ServiceClient>(
+pub async fn connect_plain_with<C: ServiceClient + 'static>(
     url: &str,
     options: ClientOptions,
 ) -> Result<C, ConnectError> {

@@ -10,7 +10,8 @@ pub use hardlight_driver::{
     ClientConnection, Dispatch, Error, ServerConnection, Service, ServiceClient, StateCell,
     StateGuard, StateWatch,
     proto::{
-        CallError, CloseCode, CloseReason, ConnectionError, ConnectionState, Initiator, Limits,
+        CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Initiator,
+        Limits,
     },
 };
 pub use hardlight_macros::*;
