@@ -4,7 +4,7 @@
 //! [`client()`] and [`Acceptor::serve`] give it. See the `hardlight` crate for what an application uses.
 
 #[doc(hidden)]
-#[path = "private.rs"]
+#[path = "private/mod.rs"]
 pub mod __private;
 mod client;
 mod error;

@@ -1,9 +1,24 @@
 //! The macros of HardLight. Use them through the crate `hardlight` or an adapter, which re-export them.
 
 mod codable;
+mod errors;
 mod root;
+mod rpc;
+mod state;
 
 use proc_macro::TokenStream;
+
+/// Makes a service of a trait: its client, its handler and what travels between them.
+#[proc_macro_attribute]
+pub fn rpc(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    rpc::expand(arguments.into(), item.into()).into()
+}
+
+/// Lets a struct be connection state.
+#[proc_macro_derive(ConnectionState, attributes(state))]
+pub fn connection_state(item: TokenStream) -> TokenStream {
+    state::expand(item.into()).into()
+}
 
 /// Lets a struct or enum travel: in calls, answers, events and connection state.
 ///

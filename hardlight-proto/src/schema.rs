@@ -204,10 +204,15 @@ impl MethodSchema {
     /// A method that takes `I` and answers `O`.
     #[cfg(feature = "payload")]
     pub fn new<I: Codable, O: Codable>(name: &'static str) -> Self {
+        Self::with_fingerprint(name, TypeDescription::of_method::<I, O>().fingerprint())
+    }
+
+    /// A method whose input and output have this fingerprint.
+    pub const fn with_fingerprint(name: &'static str, fingerprint: Fingerprint) -> Self {
         Self {
             name,
             name_hash: fnv1a(name.as_bytes()),
-            fingerprint: TypeDescription::of_method::<I, O>().fingerprint(),
+            fingerprint,
         }
     }
 }
@@ -228,10 +233,19 @@ impl FieldSchema {
     /// A field of type `T`.
     #[cfg(feature = "payload")]
     pub fn new<T: Codable>(index: u32, name: &'static str) -> Self {
+        Self::with_fingerprint(index, name, Fingerprint::of::<T>())
+    }
+
+    /// A field whose type has this fingerprint.
+    pub const fn with_fingerprint(
+        index: u32,
+        name: &'static str,
+        fingerprint: Fingerprint,
+    ) -> Self {
         Self {
             index,
             name,
-            fingerprint: Fingerprint::of::<T>(),
+            fingerprint,
         }
     }
 }

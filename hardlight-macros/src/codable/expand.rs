@@ -79,6 +79,9 @@ struct FieldParts<'a> {
     member: Member,
     /// The field's type, in which `Self` is spelt out, since the mirror is another type.
     ty: Type,
+    /// Where the type stands in the source, for generated code that may fail on its account. It is generated code
+    /// nonetheless: what the user's crate lints is the user's.
+    span: Span,
     /// What the field is bound to in a pattern.
     binding: Ident,
 }
@@ -195,7 +198,7 @@ impl<'a> Parts<'a> {
         let name = &input.ident;
         let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
         let flat = self.fields().map(
-            |FieldParts { ty, .. }| quote_spanned!(ty.span()=> <#ty as #private::Codable>::FLAT),
+            |FieldParts { ty, span, .. }| quote_spanned!(*span=> <#ty as #private::Codable>::FLAT),
         );
         let encode = self.matching(name, resolver, &quote!(encode_parts), &quote!(, encoder));
         let decode = self.matching(archived, name, &quote!(decode_from), &TokenStream::new());
@@ -292,7 +295,9 @@ impl<'a> Shape<'a> {
         let members = members.map(|(index, (field, member))| {
             let mut ty = field.ty.clone();
             SpellOutSelf(own).visit_type_mut(&mut ty);
+            let span = Span::call_site().located_at(field.ty.span());
             FieldParts {
+                span,
                 visibility: &field.vis,
                 name: field.ident.as_ref(),
                 member,
@@ -348,7 +353,7 @@ impl<'a> Shape<'a> {
             Fields::Named(_) | Fields::Unit => ("{", "}"),
         };
         text.push(open);
-        for (index, FieldParts { name, ty, .. }) in self.members.iter().enumerate() {
+        for (index, FieldParts { name, ty, span, .. }) in self.members.iter().enumerate() {
             if index > 0 {
                 text.push(",");
             }
@@ -356,7 +361,7 @@ impl<'a> Shape<'a> {
                 text.push(&name.unraw().to_string());
                 text.push(":");
             }
-            text.call(quote!(<#ty as #private::Codable>::describe(description);));
+            text.call(quote_spanned!(*span=> <#ty as #private::Codable>::describe(description);));
         }
         text.push(close);
         if let Some(value) = self.discriminant {

@@ -87,7 +87,7 @@ struct Link {
     outbox: Outbox,
     /// The transport has ended: takes effect once the inbox is handled.
     transport_end: Option<ConnectionError>,
-    /// What to close the transport with, once the outbox is sent.
+    /// What to close the transport with, once the connection has ended and the outbox is sent.
     close: Option<CloseReason>,
     error: Option<ConnectionError>,
     /// The `Closed` event was given out.
@@ -197,6 +197,9 @@ impl<R: Role> Connection<R> {
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         if let Some(message) = self.link.outbox.pop() {
             return Some(Transmit::Message(message));
+        }
+        if !self.is_ended() {
+            return None;
         }
         self.link.close.take().map(Transmit::Close)
     }

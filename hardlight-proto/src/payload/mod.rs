@@ -14,6 +14,12 @@
 //! A type that is *flat*, which means that it has no strings, boxes, lists or maps in it, takes the same number of bytes
 //! whatever its value, and a payload of any other length is refused.
 //!
+//! Elements that take no bytes are refused at compile time, since a list of them has no bound:
+//!
+//! ```compile_fail,E0080
+//! hardlight_proto::payload::encode_to_bytes(&vec![()]);
+//! ```
+//!
 //! rkyv's format has no room for change: bytes of one type may well decode as another. Peers therefore compare
 //! [fingerprints](crate::Fingerprint) before they decode anything.
 

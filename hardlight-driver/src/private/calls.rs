@@ -1,0 +1,92 @@
+//! What generated clients and dispatchers do to each call.
+
+use bytes::Bytes;
+use hardlight_proto::{CallError, Codable, payload, read_varint};
+
+use crate::Error;
+
+/// Reads the arguments of a call.
+///
+/// # Errors
+///
+/// [`CallError::InvalidInput`] if they do not decode.
+pub fn decode_input<T: Codable>(input: &[u8]) -> Result<T, CallError> {
+    payload::decode(input).map_err(|_| CallError::InvalidInput)
+}
+
+/// Writes the result of a call.
+///
+/// # Errors
+///
+/// [`CallError::EncodeFailed`] if it cannot be encoded.
+pub fn encode_output<T: Codable>(output: &T) -> Result<Bytes, CallError> {
+    payload::encode_to_bytes(output).map_err(|_| CallError::EncodeFailed)
+}
+
+/// The method with this index in trait order.
+///
+/// # Errors
+///
+/// [`CallError::UnknownMethod`] if there is none.
+pub fn method_at<M: Copy>(methods: &[M], index: u32) -> Result<M, CallError> {
+    let index = usize::try_from(index).ok();
+    index.and_then(|index| methods.get(index)).copied().ok_or(CallError::UnknownMethod)
+}
+
+/// Takes the application's error out of a result that travelled.
+///
+/// # Errors
+///
+/// What either result holds.
+pub fn flatten<T, E>(result: Result<Result<T, E>, Error>) -> Result<T, Error<E>> {
+    match result {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(Error::Application(error)),
+        Err(error) => Err(error.widen()),
+    }
+}
+
+/// Splits what `handle_rpc_call` is given: the method's index, a varint in its shortest form, and the payload.
+///
+/// # Errors
+///
+/// [`CallError::InvalidInput`] if there is no such varint at the front; [`CallError::UnknownMethod`] if it is larger
+/// than any index.
+pub fn split_method(input: &[u8]) -> Result<(u32, &[u8]), CallError> {
+    let (method, used) = read_varint(input).map_err(|_| CallError::InvalidInput)?;
+    let method = u32::try_from(method).map_err(|_| CallError::UnknownMethod)?;
+    Ok((method, &input[used..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_is_split_from_its_payload() {
+        assert_eq!(split_method(&[0]), Ok((0, &[][..])));
+        assert_eq!(split_method(&[0x80, 1, 7]), Ok((128, &[7][..])));
+        assert_eq!(split_method(&[0xff, 0xff, 0xff, 0xff, 0x0f]), Ok((u32::MAX, &[][..])));
+    }
+
+    #[test]
+    fn only_the_shortest_form_of_a_method_index_is_read() {
+        assert_eq!(split_method(&[]), Err(CallError::InvalidInput));
+        assert_eq!(split_method(&[0x80]), Err(CallError::InvalidInput));
+        assert_eq!(split_method(&[0x80, 0]), Err(CallError::InvalidInput));
+        assert_eq!(split_method(&[0xff; 11]), Err(CallError::InvalidInput));
+    }
+
+    #[test]
+    fn an_index_beyond_32_bits_is_no_method() {
+        assert_eq!(split_method(&[0xff, 0xff, 0xff, 0xff, 0x1f]), Err(CallError::UnknownMethod));
+    }
+
+    #[test]
+    fn errors_are_flattened() {
+        assert_eq!(flatten::<u8, &str>(Ok(Ok(1))), Ok(1));
+        assert_eq!(flatten::<u8, _>(Ok(Err("no"))), Err(Error::Application("no")));
+        let lost = CallError::Cancelled;
+        assert_eq!(flatten::<u8, &str>(Err(Error::Call(lost.clone()))), Err(Error::Call(lost)));
+    }
+}

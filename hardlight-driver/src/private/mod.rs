@@ -1,0 +1,25 @@
+//! What generated code needs. Not part of the public API: anything here may change in any release.
+
+mod app;
+mod calls;
+mod state;
+
+pub use bytes::Bytes;
+pub use hardlight_proto::__private::*;
+pub use hardlight_proto::{
+    CallError, ConnectionState, FieldSchema, ServiceSchema, StateError, StateField, StateOperation,
+    StateOperations, StateWriter,
+};
+pub use std::vec::Vec;
+
+pub use self::{
+    app::App,
+    calls::{decode_input, encode_output, flatten, method_at, split_method},
+    state::decode_field,
+};
+pub use crate::{
+    client::ClientConnection,
+    error::Error,
+    server::{ServerConnection, StateCell, StateGuard},
+    service::{Dispatch, Service, ServiceClient},
+};

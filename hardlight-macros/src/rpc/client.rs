@@ -1,0 +1,239 @@
+//! The client: a struct in the module, and its methods beside the trait, where the user's types mean what the user
+//! meant.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+use syn::{Attribute, FnArg, Ident, LitStr, Meta, ReturnType, TraitItemFn, Type, spanned::Spanned};
+
+use super::{
+    names::generated,
+    parse::{application_result, plain},
+    payloads,
+    service::{Method, Service},
+};
+
+/// The struct, inside the module.
+pub(super) fn definition(service: &Service, vis: &TokenStream) -> TokenStream {
+    let root = &service.root.inside;
+    let state = payloads::state_inside(service);
+    let trait_name = plain(&service.names.service);
+    let doc = format!(
+        "Calls the methods of [`{trait_name}`](super::{trait_name}) on a server.\n\n\
+         Clones share one connection, which closes when the last of them is dropped. What belongs to the connection \
+         rather than to the service (its state, closing it) is on `ClientConnection`, to which this dereferences: \
+         a method of the service comes before one of the connection with the same name."
+    );
+    quote! {
+        #[doc = #doc]
+        #vis struct Client<S: #root::__private::ConnectionState = #state> {
+            pub(super) connection: #root::__private::ClientConnection<S>,
+        }
+
+        impl<S: #root::__private::ConnectionState> ::core::clone::Clone for Client<S> {
+            fn clone(&self) -> Self {
+                Self { connection: ::core::clone::Clone::clone(&self.connection) }
+            }
+        }
+
+        impl<S: #root::__private::ConnectionState> ::core::fmt::Debug for Client<S> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.debug_struct("Client").finish_non_exhaustive()
+            }
+        }
+
+        impl<S: #root::__private::ConnectionState> ::core::ops::Deref for Client<S> {
+            type Target = #root::__private::ClientConnection<S>;
+
+            fn deref(&self) -> &Self::Target {
+                &self.connection
+            }
+        }
+
+        impl #root::__private::ServiceClient for Client {
+            type State = State;
+
+            fn schema() -> &'static #root::__private::ServiceSchema {
+                schema()
+            }
+
+            fn new(connection: #root::__private::ClientConnection<State>) -> Self {
+                Self { connection }
+            }
+        }
+    }
+}
+
+/// The methods, beside the trait.
+pub(super) fn methods(service: &Service) -> TokenStream {
+    let module = &service.names.module;
+    let calls = service.methods.iter().map(|method| {
+        let attempt = format_ident!(
+            "try_{}",
+            plain(&method.ident),
+            span = generated(method.ident.span())
+        );
+        let call = call(service, method);
+        let taken = functions(service).any(|ident| attempt == plain(ident));
+        let attempt = (!taken).then(|| try_call(service, method, &attempt));
+        quote!(#call #attempt)
+    });
+    let stubs = service
+        .rejected
+        .iter()
+        .map(|function| stub(service, function));
+    quote! {
+        #[allow(dead_code, deprecated, private_interfaces, clippy::too_many_arguments)]
+        impl #module::Client {
+            #(#calls)*
+            #(#stubs)*
+        }
+    }
+}
+
+/// Every function of the trait.
+fn functions(service: &Service) -> impl Iterator<Item = &Ident> {
+    let good = service.methods.iter().map(|method| &method.ident);
+    good.chain(service.rejected.iter().map(|function| &function.sig.ident))
+}
+
+fn call(service: &Service, method: &Method) -> TokenStream {
+    let name = plain(&method.ident);
+    let documented = method
+        .docs
+        .iter()
+        .any(|attribute| attribute.path().is_ident("doc"));
+    let intro = (!documented).then(|| {
+        let doc = format!("Calls `{name}` on the server.");
+        quote!(#[doc = #doc])
+    });
+    let errors = (!mentions_errors(&method.docs)).then(|| errors_doc(method));
+    let docs = &method.docs;
+    function(
+        service,
+        method,
+        &method.ident,
+        "call",
+        &quote!(#intro #(#docs)* #errors),
+    )
+}
+
+fn try_call(service: &Service, method: &Method, name: &Ident) -> TokenStream {
+    let doc = format!(
+        "[`{0}`](Self::{0}), except that it fails with `CallError::TooManyCallsInFlight` instead of waiting while \
+         the connection's 256 call ids are in use.",
+        plain(&method.ident)
+    );
+    let deprecated = method
+        .docs
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("deprecated"));
+    let errors = errors_doc(method);
+    function(
+        service,
+        method,
+        name,
+        "try_call",
+        &quote!(#(#deprecated)* #[doc = #doc] #errors),
+    )
+}
+
+fn function(
+    service: &Service,
+    method: &Method,
+    name: &Ident,
+    via: &str,
+    attributes: &TokenStream,
+) -> TokenStream {
+    let Service { names, root, .. } = service;
+    let Method {
+        cfgs,
+        variant,
+        returns,
+        ..
+    } = method;
+    let (module, root) = (&names.module, &root.beside);
+    let name = Ident::new(&name.to_string(), generated(name.span()));
+    let via = Ident::new(via, generated(returns.span()));
+    let input = names.hidden(&method.input);
+    let idents: Vec<_> = method
+        .arguments
+        .iter()
+        .map(|argument| &argument.ident)
+        .collect();
+    let types = method.arguments.iter().map(|argument| &argument.ty);
+    let result = result(root, returns);
+    let call = quote_spanned! {generated(returns.span())=>
+        self.connection
+            .#via::<#input, #returns>(#module::Method::#variant.index(), #input { #(#idents),* })
+            .await
+    };
+    let body = match application_result(returns) {
+        Some(_) => quote!(#root::__private::flatten(#call)),
+        None => call,
+    };
+    quote! {
+        #(#cfgs)*
+        #attributes
+        pub async fn #name(&self, #(#idents: #types),*) -> #result {
+            #body
+        }
+    }
+}
+
+/// What a client's method returns.
+fn result(root: &TokenStream, returns: &Type) -> TokenStream {
+    match application_result(returns) {
+        Some((ok, error)) => {
+            quote!(::core::result::Result<#ok, #root::__private::Error<#error>>)
+        }
+        None => quote!(::core::result::Result<#returns, #root::__private::Error>),
+    }
+}
+
+fn errors_doc(method: &Method) -> TokenStream {
+    let own = match application_result(&method.returns) {
+        Some(_) => "`Error::Application` with the method's own error, ",
+        None => "",
+    };
+    let doc = format!(
+        "{own}`Error::Call` if this call failed, `Error::Connection` if the connection ended before the answer arrived."
+    );
+    quote!(#[doc = ""] #[doc = "# Errors"] #[doc = ""] #[doc = #doc])
+}
+
+fn mentions_errors(docs: &[Attribute]) -> bool {
+    docs.iter().any(|attribute| match &attribute.meta {
+        Meta::NameValue(doc) => {
+            let text: syn::Result<LitStr> =
+                syn::parse2(quote::ToTokens::to_token_stream(&doc.value));
+            text.is_ok_and(|text| text.value().trim_start().starts_with("# Errors"))
+        }
+        _ => false,
+    })
+}
+
+/// A method that only compiles, for one with errors.
+fn stub(service: &Service, function: &TraitItemFn) -> TokenStream {
+    let root = &service.root.beside;
+    let signature = &function.sig;
+    let name = &signature.ident;
+    let (parameters, _, clause) = signature.generics.split_for_impl();
+    let types = signature
+        .inputs
+        .iter()
+        .filter_map(|argument| match argument {
+            FnArg::Typed(argument) => Some(&argument.ty),
+            FnArg::Receiver(_) => None,
+        });
+    let output = match &signature.output {
+        ReturnType::Type(_, ty) if !matches!(**ty, Type::ImplTrait(_)) => result(root, ty),
+        _ => quote!(::core::result::Result<(), #root::__private::Error>),
+    };
+    quote! {
+        #[doc(hidden)]
+        #[allow(unused_variables)]
+        pub async fn #name #parameters (&self, #(_: #types),*) -> #output #clause {
+            ::core::panic!("this method did not compile")
+        }
+    }
+}

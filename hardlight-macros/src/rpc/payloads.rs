@@ -1,0 +1,134 @@
+//! What travels: an input struct and an output type for each method, and the state. They mention the user's types, so
+//! they stand beside the trait.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use super::{
+    names::generated,
+    parse::plain,
+    service::{Method, Service},
+};
+
+/// The definitions beside the trait.
+pub(super) fn definitions(service: &Service) -> TokenStream {
+    let Service { state, names, .. } = service;
+    let vis = &service.item.vis;
+    let alias = names.state();
+    let trait_name = plain(&names.service);
+    let doc = format!("The connection state of [`{trait_name}`].");
+    let methods = service
+        .methods
+        .iter()
+        .map(|method| definition(service, method));
+    let import = &service.root.import;
+    quote! {
+        #import
+
+        #[doc = #doc]
+        #[doc(hidden)]
+        #[allow(private_interfaces, dead_code)]
+        #vis type #alias = #state;
+
+        #(#methods)*
+    }
+}
+
+fn definition(service: &Service, method: &Method) -> TokenStream {
+    let Service { names, root, .. } = service;
+    let Method { cfgs, returns, .. } = method;
+    let vis = &service.item.vis;
+    let root = &root.beside;
+    let input = names.hidden(&method.input);
+    let output = names.hidden(&method.output);
+    let fields = fields(method);
+    let path = format!("{}::{}", plain(&names.service), plain(&method.ident));
+    let input_doc = format!("The arguments of [`{path}`], as they travel.");
+    let output_doc = format!("What [`{path}`] returns.");
+    let name = method.input.to_string();
+    let structure = codable(
+        method,
+        root,
+        quote! {
+            #[doc = #input_doc]
+            #[doc(hidden)]
+            #[allow(private_interfaces, dead_code)]
+            #vis struct #input #fields
+        },
+    );
+    quote! {
+        #structure
+
+        // The arguments may be secret and need not implement `Debug`.
+        #(#cfgs)*
+        impl ::core::fmt::Debug for #input {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                ::core::fmt::DebugStruct::finish_non_exhaustive(
+                    &mut ::core::fmt::Formatter::debug_struct(f, #name),
+                )
+            }
+        }
+
+        #(#cfgs)*
+        #[doc = #output_doc]
+        #[doc(hidden)]
+        #[allow(private_interfaces, dead_code)]
+        #vis type #output = #returns;
+    }
+}
+
+/// What `#[codable]` makes of the struct. The method's `#[cfg]` goes on each of the items.
+fn codable(method: &Method, root: &TokenStream, structure: TokenStream) -> TokenStream {
+    let code = crate::codable::expand(quote!(crate = #root), structure);
+    let cfgs = &method.cfgs;
+    match syn::parse2::<syn::File>(code.clone()) {
+        Ok(file) if !cfgs.is_empty() => file
+            .items
+            .iter()
+            .map(|item| quote!(#(#cfgs)* #item))
+            .collect(),
+        _ => code,
+    }
+}
+
+fn fields(method: &Method) -> TokenStream {
+    let fields = method.arguments.iter().map(|argument| {
+        let (ident, ty) = (&argument.ident, &argument.ty);
+        let doc = format!("The argument `{}`.", plain(ident));
+        let span = generated(ident.span());
+        quote_spanned!(span=> #[doc = #doc] pub #ident: #ty)
+    });
+    quote!({ #(#fields,)* })
+}
+
+/// The short names, inside the module.
+pub(super) fn exports(service: &Service, vis: &TokenStream) -> TokenStream {
+    let names = &service.names;
+    let state = names.state();
+    let methods = service.methods.iter().map(|method| {
+        let Method {
+            cfgs,
+            input,
+            output,
+            ..
+        } = method;
+        let (hidden_input, hidden_output) = (names.hidden(input), names.hidden(output));
+        quote! {
+            #(#cfgs)*
+            #[doc(inline)]
+            #vis use super::{#hidden_input as #input, #hidden_output as #output};
+        }
+    });
+    quote! {
+        #[doc(inline)]
+        #vis use super::#state as State;
+        #(#methods)*
+    }
+}
+
+/// The state's name inside the module, placed where the user wrote the type.
+pub(super) fn state_inside(service: &Service) -> TokenStream {
+    let span = generated(service.state.span());
+    quote_spanned!(span=> State)
+}

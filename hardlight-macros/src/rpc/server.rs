@@ -1,0 +1,299 @@
+//! The server's side, all of it inside the module: `Connection`, `Handler` and the dispatcher.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{
+    parse::plain,
+    payloads,
+    service::{Method, Service},
+};
+
+/// A connection as a handler sees it.
+pub(super) fn connection(service: &Service, vis: &TokenStream) -> TokenStream {
+    let root = &service.root.inside;
+    let state = payloads::state_inside(service);
+    let trait_name = plain(&service.names.service);
+    let doc = format!(
+        "One client's connection, for a handler of [`{trait_name}`](super::{trait_name}) of your own.\n\n\
+         Clones are handles of the same connection."
+    );
+    quote! {
+        #[doc = #doc]
+        #vis struct Connection<S: #root::__private::ConnectionState = #state> {
+            /// The connection state. What is changed under its lock reaches the client by itself.
+            pub state: #root::__private::StateCell<S>,
+            connection: #root::__private::ServerConnection<S>,
+        }
+
+        impl Connection {
+            /// A connection that belongs to no socket, for tests and for transports of your own.
+            pub fn detached() -> Self {
+                #root::__private::Service::new(#root::__private::ServerConnection::detached())
+            }
+        }
+
+        impl<S: #root::__private::ConnectionState> ::core::clone::Clone for Connection<S> {
+            fn clone(&self) -> Self {
+                Self {
+                    state: ::core::clone::Clone::clone(&self.state),
+                    connection: ::core::clone::Clone::clone(&self.connection),
+                }
+            }
+        }
+
+        impl<S: #root::__private::ConnectionState> ::core::fmt::Debug for Connection<S> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.debug_struct("Connection").finish_non_exhaustive()
+            }
+        }
+
+        impl<S: #root::__private::ConnectionState> ::core::ops::Deref for Connection<S> {
+            type Target = #root::__private::ServerConnection<S>;
+
+            fn deref(&self) -> &Self::Target {
+                &self.connection
+            }
+        }
+
+        impl #root::__private::Service for Connection {
+            type State = State;
+
+            fn schema() -> &'static #root::__private::ServiceSchema {
+                schema()
+            }
+
+            fn new(connection: #root::__private::ServerConnection<State>) -> Self {
+                Self { state: ::core::clone::Clone::clone(connection.state()), connection }
+            }
+        }
+    }
+}
+
+/// The ready-made handler, on which the user implements the trait.
+pub(super) fn handler(service: &Service, vis: &TokenStream) -> TokenStream {
+    let root = &service.root.inside;
+    let state = payloads::state_inside(service);
+    let trait_name = plain(&service.names.service);
+    let module = plain(&service.names.module);
+    let doc = format!(
+        "A handler made for you: write `impl {trait_name} for {module}::Handler`.\n\n\
+         Each connection has one. A crate other than the one of [`{trait_name}`](super::{trait_name}) implements the \
+         trait for a type of its own instead, which keeps a [`Connection`]."
+    );
+    let methods = handler_methods(root);
+    let by_bytes = service.dispatchable.then(|| inherent_dispatch(service));
+    quote! {
+        #[doc = #doc]
+        #vis struct Handler<S: #root::__private::ConnectionState = #state> {
+            /// The connection state. What is changed under its lock reaches the client by itself.
+            pub state: #root::__private::StateCell<S>,
+            connection: Connection<S>,
+            app: #root::__private::App,
+        }
+
+        impl Handler {
+            #methods
+        }
+
+        #by_bytes
+
+        impl<S: #root::__private::ConnectionState> ::core::fmt::Debug for Handler<S> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.debug_struct("Handler").finish_non_exhaustive()
+            }
+        }
+    }
+}
+
+fn handler_methods(root: &TokenStream) -> TokenStream {
+    quote! {
+        /// The handler of a connection, without application data.
+        pub fn new(connection: Connection) -> Self {
+            Self::build(connection, #root::__private::App::none())
+        }
+
+        /// The handler of a connection, with data that [`app`](Self::app) finds again: a database, settings.
+        pub fn with_app<T: ::core::marker::Send + ::core::marker::Sync + 'static>(
+            connection: Connection,
+            app: ::std::sync::Arc<T>,
+        ) -> Self {
+            Self::build(connection, #root::__private::App::new(app))
+        }
+
+        fn build(connection: Connection, app: #root::__private::App) -> Self {
+            Self { state: ::core::clone::Clone::clone(&connection.state), connection, app }
+        }
+
+        /// Accepts every connection: hand it to a server as it is.
+        ///
+        /// # Errors
+        ///
+        /// None.
+        pub async fn accept<R, E>(
+            connection: Connection,
+            _request: R,
+        ) -> ::core::result::Result<Self, E> {
+            ::core::result::Result::Ok(Self::new(connection))
+        }
+
+        /// The connection.
+        pub const fn connection(&self) -> &Connection {
+            &self.connection
+        }
+
+        /// The application data given to [`with_app`](Self::with_app).
+        ///
+        /// # Panics
+        ///
+        /// If none was given, or of another type.
+        #[track_caller]
+        pub fn app<T: ::core::marker::Send + ::core::marker::Sync + 'static>(&self) -> &T {
+            self.app.get()
+        }
+    }
+}
+
+/// `handle_rpc_call` as the handler's own method, so that it needs no import.
+fn inherent_dispatch(service: &Service) -> TokenStream {
+    let root = &service.root.inside;
+    let service = &service.names.service;
+    let docs = handle_rpc_call_docs();
+    quote! {
+        impl<S: #root::__private::ConnectionState> Handler<S>
+        where
+            Self: super::#service,
+        {
+            #docs
+            pub async fn handle_rpc_call(
+                &self,
+                input: &[u8],
+            ) -> ::core::result::Result<::std::vec::Vec<u8>, #root::__private::Error> {
+                handle(self, input).await
+            }
+        }
+    }
+}
+
+/// The dispatcher, and what calls it: the driver, and the extension trait.
+pub(super) fn dispatch(service: &Service, vis: &TokenStream) -> TokenStream {
+    if !service.dispatchable {
+        return TokenStream::new();
+    }
+    let dispatcher = dispatcher(service);
+    let extension = extension(service, vis);
+    let root = &service.root.inside;
+    let service = &service.names.service;
+    quote! {
+        impl<H> #root::__private::Dispatch<H> for Connection
+        where
+            H: super::#service + ::core::marker::Send + ::core::marker::Sync + 'static,
+        {
+            async fn dispatch(
+                handler: ::std::sync::Arc<H>,
+                method: u32,
+                input: #root::__private::Bytes,
+            ) -> ::core::result::Result<#root::__private::Bytes, #root::__private::CallError> {
+                dispatch(&*handler, method, &input).await
+            }
+        }
+
+        #extension
+        #dispatcher
+    }
+}
+
+fn extension(service: &Service, vis: &TokenStream) -> TokenStream {
+    let root = &service.root.inside;
+    let service = &service.names.service;
+    let docs = handle_rpc_call_docs();
+    let doc = format!(
+        "Runs calls given as bytes on any handler of [`{0}`](super::{0}).",
+        plain(service)
+    );
+    quote! {
+        #[doc = #doc]
+        #vis trait Dispatch: super::#service {
+            #docs
+            fn handle_rpc_call(
+                &self,
+                input: &[u8],
+            ) -> impl ::core::future::Future<
+                Output = ::core::result::Result<::std::vec::Vec<u8>, #root::__private::Error>,
+            > + ::core::marker::Send;
+        }
+
+        impl<H> Dispatch for H
+        where
+            H: super::#service + ::core::marker::Send + ::core::marker::Sync + 'static,
+        {
+            async fn handle_rpc_call(
+                &self,
+                input: &[u8],
+            ) -> ::core::result::Result<::std::vec::Vec<u8>, #root::__private::Error> {
+                handle(self, input).await
+            }
+        }
+    }
+}
+
+fn handle_rpc_call_docs() -> TokenStream {
+    quote! {
+        /// Runs one call. `input` is the method's index in trait order, as a varint (LEB128), and then the arguments;
+        /// the result is the encoded answer. For transports of your own: an adapter needs none of this.
+        ///
+        /// # Errors
+        ///
+        /// `Error::Call`: there is no such method, the arguments did not decode, or the answer did not encode.
+    }
+}
+
+fn dispatcher(service: &Service) -> TokenStream {
+    let root = &service.root.inside;
+    let arms = service.methods.iter().map(|method| arm(service, method));
+    let service = &service.names.service;
+    quote! {
+        async fn handle<H: super::#service + ::core::marker::Sync>(
+            handler: &H,
+            input: &[u8],
+        ) -> ::core::result::Result<::std::vec::Vec<u8>, #root::__private::Error> {
+            let (method, input) = #root::__private::split_method(input)?;
+            ::core::result::Result::Ok(dispatch(handler, method, input).await?.into())
+        }
+
+        #[allow(deprecated, unused_variables)]
+        async fn dispatch<H: super::#service + ::core::marker::Sync>(
+            handler: &H,
+            method: u32,
+            input: &[u8],
+        ) -> ::core::result::Result<#root::__private::Bytes, #root::__private::CallError> {
+            match <Method as ::core::convert::TryFrom<u32>>::try_from(method)? {
+                #(#arms)*
+            }
+        }
+    }
+}
+
+/// The input is taken apart before the future is polled, so that the future does not hold it twice.
+fn arm(service: &Service, method: &Method) -> TokenStream {
+    let root = &service.root.inside;
+    let service = &service.names.service;
+    let Method {
+        cfgs,
+        variant,
+        ident,
+        input,
+        ..
+    } = method;
+    let fields = method.arguments.iter().map(|argument| &argument.ident);
+    quote! {
+        #(#cfgs)*
+        Method::#variant => {
+            let call = {
+                let input = #root::__private::decode_input::<#input>(input)?;
+                <H as super::#service>::#ident(handler, #(input.#fields),*)
+            };
+            #root::__private::encode_output(&call.await)
+        }
+    }
+}
