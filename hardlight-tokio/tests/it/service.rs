@@ -6,10 +6,10 @@ use std::{
 };
 
 use bytes::Bytes;
+use hardlight_driver::proto::{ServiceSchema, payload};
 use hardlight_tokio::{
-    __private::ServiceSchema, __private::payload, CallError, Certificate, ClientConnection,
-    ClientOptions, Dispatch, Error, Identity, Refusal, Request, Server, ServerConnection,
-    ServerHandle, Service, ServiceClient,
+    CallError, Certificate, ClientConnection, ClientOptions, Dispatch, Error, Identity, Refusal,
+    Request, Server, ServerConnection, ServerHandle, Service, ServiceClient,
 };
 use tokio::{sync::Semaphore, task::JoinHandle};
 
