@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use hardlight_driver::{ClientDriver, ServiceClient, proto::ConnectionError};
 use hardlight_ws::{
-    ClientOptions, ConnectError, ConnectPhase, Scheme, Target, Trust, WebSocketTransport,
+    ClientOptions, ConnectError, ConnectPhase, Scheme, Target, Trust, WebSocketTransport, greet,
     websocket_config,
 };
 use tokio::{
@@ -203,16 +203,6 @@ where
         .within(ConnectPhase::WebSocket, handshake)
         .await?
         .map_err(ConnectError::handshake)?;
-    let transport = WebSocketTransport::new(socket);
-    let (connecting, mut driver) =
-        hardlight_driver::client::<C, _, _>(transport, TokioTimer::new(), options.limits.clone());
-    let greeting = async {
-        tokio::select! {
-            biased;
-            client = connecting => client,
-            error = &mut driver => Err(error),
-        }
-    };
-    let client = deadline.within(ConnectPhase::Hello, greeting).await??;
-    Ok((client, driver))
+    let greeting = greet(socket, TokioTimer::new(), options.limits.clone());
+    Ok(deadline.within(ConnectPhase::Hello, greeting).await??)
 }

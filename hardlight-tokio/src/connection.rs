@@ -7,10 +7,9 @@ use hardlight_driver::{
     proto::{CloseCode, CloseReason, ConnectionError},
 };
 use hardlight_ws::{
-    Closers, Handshake, Refusal, Request, ServerOptions, Upgrade, WebSocketTransport,
+    AcceptError, Closers, Handshake, Refusal, Request, ServerOptions, Upgrade, WebSocketTransport,
     websocket_config,
 };
-use thiserror::Error;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy, sink},
     net::TcpStream,
@@ -37,24 +36,9 @@ pub(crate) struct Shared {
 /// Serves a request. The types of the service and of its handlers end here.
 pub(crate) type Serve = dyn Fn(Stream, Upgrade, Arc<Shared>) -> Serving + Send + Sync;
 
-type Serving = Pin<Box<dyn Future<Output = Result<ConnectionError, Unserved>> + Send>>;
+type Serving = Pin<Box<dyn Future<Output = Result<ConnectionError, AcceptError>> + Send>>;
 
 pub(crate) type Stream = Either<TcpStream, TlsStream<TcpStream>>;
-
-/// Why a client that came got no connection.
-#[derive(Debug, Error)]
-pub(crate) enum Unserved {
-    #[error("TLS failed: {0}")]
-    Tls(#[source] io::Error),
-    #[error("the socket failed: {0}")]
-    Io(#[from] io::Error),
-    #[error("it did not finish TLS and its HTTP request in time")]
-    Timeout,
-    #[error("refused: {0}")]
-    Refused(Refusal),
-    #[error("the server is stopping")]
-    Stopping,
-}
 
 /// All of a connection's life.
 pub(crate) async fn run(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
@@ -88,12 +72,12 @@ async fn handshake_in_time(
     stream: TcpStream,
     peer: SocketAddr,
     shared: &Shared,
-) -> Result<(Stream, Upgrade), Unserved> {
+) -> Result<(Stream, Upgrade), AcceptError> {
     tokio::select! {
         biased;
-        () = shared.stop.cancelled() => Err(Unserved::Stopping),
+        () = shared.stop.cancelled() => Err(AcceptError::Stopping),
         result = timeout(shared.options.handshake_timeout, handshake(stream, peer, shared)) => {
-            result.unwrap_or(Err(Unserved::Timeout))
+            result.unwrap_or(Err(AcceptError::Timeout))
         }
     }
 }
@@ -102,10 +86,10 @@ async fn handshake(
     stream: TcpStream,
     peer: SocketAddr,
     shared: &Shared,
-) -> Result<(Stream, Upgrade), Unserved> {
+) -> Result<(Stream, Upgrade), AcceptError> {
     stream.set_nodelay(true)?;
     let mut stream = match &shared.tls {
-        Some(tls) => Either::Right(tls.accept(stream).await.map_err(Unserved::Tls)?),
+        Some(tls) => Either::Right(tls.accept(stream).await.map_err(AcceptError::Tls)?),
         None => Either::Left(stream),
     };
     let mut handshake = Handshake::new(shared.options.max_head_bytes, Some(peer));
@@ -128,7 +112,7 @@ async fn serve<S, H, F, Fut>(
     mut stream: Stream,
     upgrade: Upgrade,
     shared: Arc<Shared>,
-) -> Result<ConnectionError, Unserved>
+) -> Result<ConnectionError, AcceptError>
 where
     S: Service + Dispatch<H>,
     H: Send + Sync + 'static,
@@ -151,7 +135,7 @@ where
         Ok(handler) => handler,
         Err(refusal) => {
             let refused = timeout(*handshake_timeout, refuse(stream, refusal)).await;
-            return Err(refused.unwrap_or(Unserved::Timeout));
+            return Err(refused.unwrap_or(AcceptError::Timeout));
         }
     };
     stream.write_all(&accept.response).await?;
@@ -171,11 +155,11 @@ where
 }
 
 /// Answers with a refusal, as well as can be.
-async fn refuse(mut stream: Stream, refusal: Refusal) -> Unserved {
+async fn refuse(mut stream: Stream, refusal: Refusal) -> AcceptError {
     if stream.write_all(&refusal.response()).await.is_ok() && stream.shutdown().await.is_ok() {
         // A socket that is closed while it holds unread input takes its output with it. The client hangs up, or the
         // caller's timeout does.
         let _ = copy(&mut stream.take(MAX_DISCARDED_BYTES), &mut sink()).await;
     }
-    Unserved::Refused(refusal)
+    AcceptError::Refused(refusal)
 }

@@ -1,9 +1,11 @@
 //! The server: listening, and stopping.
 
-use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use hardlight_driver::{Dispatch, Service};
-use hardlight_ws::{BindError, Closers, Identity, Refusal, Request, Scheme, ServerOptions, url};
+use hardlight_ws::{
+    AcceptError, BindError, Closers, Identity, Refusal, Request, Scheme, ServerOptions, url,
+};
 use tokio::{
     net::{TcpListener, TcpStream, ToSocketAddrs, lookup_host},
     task::{JoinError, JoinSet},
@@ -226,7 +228,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
-            Err(error) if concerns_one_connection(&error) => {
+            Err(error) if AcceptError::concerns_one_connection(&error) => {
                 tracing::debug!(%error, "a connection was gone before it was accepted");
             }
             Err(error) => {
@@ -235,14 +237,6 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
             }
         }
     }
-}
-
-fn concerns_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset
-    )
 }
 
 fn note_panic(ended: Result<(), JoinError>) {

@@ -13,7 +13,7 @@ use rustls::pki_types::pem;
 use thiserror::Error;
 use tungstenite::error::{ProtocolError, SubProtocolError};
 
-use crate::SUBPROTOCOL;
+use crate::{Refusal, SUBPROTOCOL};
 
 /// How much of a refusal's body an error keeps, in bytes.
 const MAX_BODY_BYTES: usize = 1024;
@@ -143,6 +143,39 @@ pub enum BindError {
         /// What the system said about the last one.
         source: io::Error,
     },
+}
+
+/// Why a client that came to a server got no connection. For the log: the client is told by HTTP, if at all.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// TLS failed; often a client that does not trust the certificate, or speaks no TLS.
+    #[error("TLS failed: {0}")]
+    Tls(#[source] io::Error),
+    /// The socket failed, or the client hung up.
+    #[error("the socket failed: {0}")]
+    Io(#[from] io::Error),
+    /// The client took longer than [`ServerOptions::handshake_timeout`](crate::ServerOptions::handshake_timeout).
+    #[error("it did not finish TLS and its HTTP request in time")]
+    Timeout,
+    /// It was refused, by the handshake or by the application's factory.
+    #[error("refused: {0}")]
+    Refused(Refusal),
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+impl AcceptError {
+    /// Whether an error of the system's `accept` concerns one connection, that of a client which is gone already. Any
+    /// other means that none can be accepted for now, because file descriptors or memory ran out.
+    pub fn concerns_one_connection(error: &io::Error) -> bool {
+        use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+        matches!(
+            error.kind(),
+            ConnectionAborted | ConnectionRefused | ConnectionReset
+        )
+    }
 }
 
 /// Why there is no [`Identity`](crate::Identity).

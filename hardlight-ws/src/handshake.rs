@@ -79,8 +79,8 @@ impl Handshake {
     }
 }
 
-/// A request that may become a connection: refuse it with a [`Refusal`], or send [`response`](Self::response) and
-/// speak WebSocket from then on.
+/// A request that may become a connection: refuse it with a [`Refusal`], or send the response of its [`Accept`] and speak
+/// WebSocket from then on.
 #[derive(Debug)]
 pub struct Upgrade {
     response: Vec<u8>,

@@ -3,6 +3,7 @@
 mod certificate;
 mod closers;
 mod error;
+mod greet;
 mod handshake;
 mod identity;
 mod options;
@@ -15,7 +16,8 @@ mod trust;
 
 pub use certificate::Certificate;
 pub use closers::{Closers, Registered};
-pub use error::{BindError, ConnectError, ConnectPhase, IdentityError, TrustError};
+pub use error::{AcceptError, BindError, ConnectError, ConnectPhase, IdentityError, TrustError};
+pub use greet::greet;
 pub use handshake::{Accept, Handshake, SUBPROTOCOL, Upgrade};
 pub use http;
 pub use identity::Identity;
