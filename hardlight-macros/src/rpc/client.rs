@@ -152,7 +152,8 @@ fn function(
         ..
     } = method;
     let (module, root) = (&names.module, &root.beside);
-    let name = Ident::new(&name.to_string(), generated(name.span()));
+    let mut name = name.clone();
+    name.set_span(generated(name.span()));
     let via = Ident::new(via, generated(returns.span()));
     let input = names.hidden(&method.input);
     let idents: Vec<_> = method
