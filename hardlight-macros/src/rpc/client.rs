@@ -123,7 +123,8 @@ fn function(
     let Service { names, root, .. } = service;
     let Method { cfgs, variant, returns, .. } = method;
     let (module, root) = (&names.module, &root.beside);
-    let name = Ident::new(&name.to_string(), generated(name.span()));
+    let mut name = name.clone();
+    name.set_span(generated(name.span()));
     let via = Ident::new(via, generated(returns.span()));
     let input = names.hidden(&method.input);
     let idents: Vec<_> = method.arguments.iter().map(|argument| &argument.ident).collect();

@@ -1,8 +1,8 @@
 //! What generated items are called, and who may see them.
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
-use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote};
 use syn::{Ident, Path, Visibility, ext::IdentExt};
 
 use crate::errors::Errors;
@@ -77,12 +77,28 @@ pub(super) fn generated(span: Span) -> Span {
     span.resolved_at(Span::call_site())
 }
 
+/// The visibility as generated items have it: lints about `pub` are for what the user wrote.
+pub(super) fn visibility(vis: &Visibility) -> TokenStream {
+    respan(vis.to_token_stream())
+}
+
+fn respan(tokens: TokenStream) -> TokenStream {
+    let respan_tree = |mut tree: TokenTree| {
+        if let TokenTree::Group(group) = &tree {
+            tree = TokenTree::Group(Group::new(group.delimiter(), respan(group.stream())));
+        }
+        tree.set_span(generated(tree.span()));
+        tree
+    };
+    tokens.into_iter().map(respan_tree).collect()
+}
+
 /// The visibility that, written in a module inside the scope of `vis`, means the same as `vis` outside.
 pub(super) fn visibility_inside(vis: &Visibility) -> TokenStream {
     let Visibility::Restricted(restricted) = vis else {
         return match vis {
             Visibility::Inherited => quote!(pub(super)),
-            vis => quote!(#vis),
+            vis => visibility(vis),
         };
     };
     let path = &restricted.path;
@@ -92,7 +108,7 @@ pub(super) fn visibility_inside(vis: &Visibility) -> TokenStream {
     } else if starts_with(path, "super") {
         quote!(pub(in super::#path))
     } else {
-        quote!(#vis)
+        visibility(vis)
     }
 }
 

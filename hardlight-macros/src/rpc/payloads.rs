@@ -6,7 +6,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::{
-    names::generated,
+    names::{generated, visibility},
     parse::plain,
     service::{Method, Service},
 };
@@ -14,7 +14,7 @@ use super::{
 /// The definitions beside the trait.
 pub(super) fn definitions(service: &Service) -> TokenStream {
     let Service { state, names, .. } = service;
-    let vis = &service.item.vis;
+    let vis = visibility(&service.item.vis);
     let alias = names.state();
     let trait_name = plain(&names.service);
     let doc = format!("The connection state of [`{trait_name}`].");
@@ -35,7 +35,7 @@ pub(super) fn definitions(service: &Service) -> TokenStream {
 fn definition(service: &Service, method: &Method) -> TokenStream {
     let Service { names, root, .. } = service;
     let Method { cfgs, returns, .. } = method;
-    let vis = &service.item.vis;
+    let vis = visibility(&service.item.vis);
     let root = &root.beside;
     let input = names.hidden(&method.input);
     let output = names.hidden(&method.output);
