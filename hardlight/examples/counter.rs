@@ -116,6 +116,8 @@ async fn use_counter(
 
     client.close().await;
     let (changes, last) = watching.await?;
-    println!("{name}    closed; the watch saw the state change {changes} times, the last time to {last}");
+    println!(
+        "{name}    closed; the watch saw the state change {changes} times, the last time to {last}"
+    );
     Ok(())
 }
