@@ -333,6 +333,7 @@ where
     let url = format!("ws://localhost:{}/", listener.local_addr().unwrap().port());
     tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
+        #[expect(clippy::result_large_err, reason = "the callback's type is tungstenite's")]
         let select = |_: &RawRequest, mut response: Response| {
             response.headers_mut().insert("Sec-WebSocket-Protocol", "hl.1".parse().unwrap());
             Ok(response)
