@@ -111,11 +111,7 @@ pub struct TypeDescription {
 impl TypeDescription {
     /// A description of nothing yet.
     pub const fn new() -> Self {
-        Self {
-            text: String::new(),
-            named: Vec::new(),
-            nameless: false,
-        }
+        Self { text: String::new(), named: Vec::new(), nameless: false }
     }
 
     /// The description of a type.
@@ -204,11 +200,12 @@ impl MethodSchema {
     /// A method that takes `I` and answers `O`.
     #[cfg(feature = "payload")]
     pub fn new<I: Codable, O: Codable>(name: &'static str) -> Self {
-        Self {
-            name,
-            name_hash: fnv1a(name.as_bytes()),
-            fingerprint: TypeDescription::of_method::<I, O>().fingerprint(),
-        }
+        Self::with_fingerprint(name, TypeDescription::of_method::<I, O>().fingerprint())
+    }
+
+    /// A method whose input and output have this fingerprint.
+    pub const fn with_fingerprint(name: &'static str, fingerprint: Fingerprint) -> Self {
+        Self { name, name_hash: fnv1a(name.as_bytes()), fingerprint }
     }
 }
 
@@ -228,11 +225,16 @@ impl FieldSchema {
     /// A field of type `T`.
     #[cfg(feature = "payload")]
     pub fn new<T: Codable>(index: u32, name: &'static str) -> Self {
-        Self {
-            index,
-            name,
-            fingerprint: Fingerprint::of::<T>(),
-        }
+        Self::with_fingerprint(index, name, Fingerprint::of::<T>())
+    }
+
+    /// A field whose type has this fingerprint.
+    pub const fn with_fingerprint(
+        index: u32,
+        name: &'static str,
+        fingerprint: Fingerprint,
+    ) -> Self {
+        Self { index, name, fingerprint }
     }
 }
 
@@ -251,11 +253,7 @@ pub struct ServiceSchema {
 impl ServiceSchema {
     /// A service without methods or state.
     pub const fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            methods: Vec::new(),
-            state: Vec::new(),
-        }
+        Self { name, methods: Vec::new(), state: Vec::new() }
     }
 
     /// Adds a method, behind those added before.
@@ -301,10 +299,7 @@ mod tests {
 
     #[test]
     fn fingerprint_shows_all_its_digits() {
-        assert_eq!(
-            format!("{:?}", Fingerprint::from_u64(0xabc)),
-            "0000000000000abc"
-        );
+        assert_eq!(format!("{:?}", Fingerprint::from_u64(0xabc)), "0000000000000abc");
     }
 
     #[test]
@@ -329,9 +324,6 @@ mod tests {
         }
         let mut description = TypeDescription::new();
         outer(&mut description);
-        assert_eq!(
-            description.as_str(),
-            "struct Outer{a:struct Inner{up:#0},b:#1}"
-        );
+        assert_eq!(description.as_str(), "struct Outer{a:struct Inner{up:#0},b:#1}");
     }
 }

@@ -79,6 +79,9 @@ struct FieldParts<'a> {
     member: Member,
     /// The field's type, in which `Self` is spelt out, since the mirror is another type.
     ty: Type,
+    /// Where the type stands in the source, for generated code that may fail on its account. It is generated code
+    /// nonetheless: what the user's crate lints is the user's.
+    span: Span,
     /// What the field is bound to in a pattern.
     binding: Ident,
 }
@@ -125,15 +128,7 @@ impl<'a> Parts<'a> {
 
     /// The hidden copy of the type, with rkyv's derive and attributes.
     fn mirror(&self) -> TokenStream {
-        let Self {
-            input,
-            private,
-            generics,
-            mirror,
-            archived,
-            resolver,
-            ..
-        } = self;
+        let Self { input, private, generics, mirror, archived, resolver, .. } = self;
         let name = &input.ident;
         let (_, ty_generics, _) = generics.split_for_impl();
         let checked = generics.type_params().map(|parameter| {
@@ -169,11 +164,8 @@ impl<'a> Parts<'a> {
                 _ => Some(quote!(;)),
             };
             // A where clause stands before named fields, but behind others.
-            let (before, after) = if semicolon.is_none() {
-                (where_clause, &None)
-            } else {
-                (&None, where_clause)
-            };
+            let (before, after) =
+                if semicolon.is_none() { (where_clause, &None) } else { (&None, where_clause) };
             quote! {
                 #attributes
                 #[allow(dead_code)]
@@ -183,19 +175,11 @@ impl<'a> Parts<'a> {
     }
 
     fn implementation(&self) -> TokenStream {
-        let Self {
-            input,
-            private,
-            generics,
-            mirror,
-            archived,
-            resolver,
-            ..
-        } = self;
+        let Self { input, private, generics, mirror, archived, resolver, .. } = self;
         let name = &input.ident;
         let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
         let flat = self.fields().map(
-            |FieldParts { ty, .. }| quote_spanned!(ty.span()=> <#ty as #private::Codable>::FLAT),
+            |FieldParts { ty, span, .. }| quote_spanned!(*span=> <#ty as #private::Codable>::FLAT),
         );
         let encode = self.matching(name, resolver, &quote!(encode_parts), &quote!(, encoder));
         let decode = self.matching(archived, name, &quote!(decode_from), &TokenStream::new());
@@ -292,7 +276,9 @@ impl<'a> Shape<'a> {
         let members = members.map(|(index, (field, member))| {
             let mut ty = field.ty.clone();
             SpellOutSelf(own).visit_type_mut(&mut ty);
+            let span = Span::call_site().located_at(field.ty.span());
             FieldParts {
+                span,
                 visibility: &field.vis,
                 name: field.ident.as_ref(),
                 member,
@@ -300,28 +286,16 @@ impl<'a> Shape<'a> {
                 binding: format_ident!("field{index}", span = Span::mixed_site()),
             }
         });
-        Self {
-            variant,
-            discriminant,
-            fields,
-            members: members.collect(),
-        }
+        Self { variant, discriminant, fields, members: members.collect() }
     }
 
     /// The variant's name, and the fields with rkyv's attributes.
     fn mirror(&self, private: &TokenStream) -> TokenStream {
         let variant = self.variant;
-        let fields = self.members.iter().map(
-            |FieldParts {
-                 visibility,
-                 name,
-                 ty,
-                 ..
-             }| {
-                let colon = name.map(|_| quote!(:));
-                quote!(#[rkyv(with = #private::Wire, omit_bounds)] #visibility #name #colon #ty)
-            },
-        );
+        let fields = self.members.iter().map(|FieldParts { visibility, name, ty, .. }| {
+            let colon = name.map(|_| quote!(:));
+            quote!(#[rkyv(with = #private::Wire, omit_bounds)] #visibility #name #colon #ty)
+        });
         let body = match self.fields {
             Fields::Named(_) => quote!({ #(#fields,)* }),
             Fields::Unnamed(_) => quote!((#(#fields,)*)),
@@ -348,7 +322,7 @@ impl<'a> Shape<'a> {
             Fields::Named(_) | Fields::Unit => ("{", "}"),
         };
         text.push(open);
-        for (index, FieldParts { name, ty, .. }) in self.members.iter().enumerate() {
+        for (index, FieldParts { name, ty, span, .. }) in self.members.iter().enumerate() {
             if index > 0 {
                 text.push(",");
             }
@@ -356,7 +330,7 @@ impl<'a> Shape<'a> {
                 text.push(&name.unraw().to_string());
                 text.push(":");
             }
-            text.call(quote!(<#ty as #private::Codable>::describe(description);));
+            text.call(quote_spanned!(*span=> <#ty as #private::Codable>::describe(description);));
         }
         text.push(close);
         if let Some(value) = self.discriminant {
@@ -402,9 +376,9 @@ struct SpellOutSelf<'a>(&'a Type);
 impl VisitMut for SpellOutSelf<'_> {
     fn visit_type_mut(&mut self, ty: &mut Type) {
         match ty {
-            Type::Path(TypePath {
-                qself: None, path, ..
-            }) if path.is_ident("Self") => *ty = self.0.clone(),
+            Type::Path(TypePath { qself: None, path, .. }) if path.is_ident("Self") => {
+                *ty = self.0.clone()
+            }
             _ => syn::visit_mut::visit_type_mut(self, ty),
         }
     }
@@ -415,9 +389,7 @@ fn codable_generics(generics: &Generics, root: &Path) -> Generics {
     let mut generics = generics.clone();
     for parameter in &mut generics.params {
         if let GenericParam::Type(parameter) = parameter {
-            parameter
-                .bounds
-                .push(parse_quote!(#root::__private::Codable));
+            parameter.bounds.push(parse_quote!(#root::__private::Codable));
             if parameter.colon_token.is_none() {
                 parameter.colon_token = Some(Default::default());
             }

@@ -30,11 +30,7 @@ impl Names {
                  name the trait in UpperCamelCase, or choose with #[rpc(module = \"...\")]",
             );
         }
-        Self {
-            service: service.clone(),
-            module,
-            prefix: format!("__{plain}"),
-        }
+        Self { service: service.clone(), module, prefix: format!("__{plain}") }
     }
 
     /// The hidden name, beside the trait, of what the module calls `name`.
@@ -44,18 +40,12 @@ impl Names {
 
     /// The hidden alias of the state type.
     pub(super) fn state(&self) -> Ident {
-        self.hidden(&format_ident!(
-            "State",
-            span = generated(self.service.span())
-        ))
+        self.hidden(&format_ident!("State", span = generated(self.service.span())))
     }
 
     /// The hidden import of the runtime crate, needed where the user gave a relative path to it.
     pub(super) fn root(&self) -> Ident {
-        self.hidden(&format_ident!(
-            "Root",
-            span = generated(self.service.span())
-        ))
+        self.hidden(&format_ident!("Root", span = generated(self.service.span())))
     }
 }
 
@@ -123,9 +113,7 @@ pub(super) fn visibility_inside(vis: &Visibility) -> TokenStream {
 }
 
 fn starts_with(path: &Path, word: &str) -> bool {
-    path.segments
-        .first()
-        .is_some_and(|first| first.ident == word)
+    path.segments.first().is_some_and(|first| first.ident == word)
 }
 
 #[cfg(test)]
@@ -145,10 +133,7 @@ mod tests {
         assert_eq!(inside(&parse_quote!(pub(crate))), "pub(crate)");
         assert_eq!(inside(&parse_quote!(pub(self))), "pub(insuper)");
         assert_eq!(inside(&parse_quote!(pub(super))), "pub(insuper::super)");
-        assert_eq!(
-            inside(&parse_quote!(pub(in super::super))),
-            "pub(insuper::super::super)"
-        );
+        assert_eq!(inside(&parse_quote!(pub(in super::super))), "pub(insuper::super::super)");
         assert_eq!(inside(&parse_quote!(pub(in crate::a))), "pub(incrate::a)");
     }
 

@@ -18,10 +18,7 @@ pub(super) fn definitions(service: &Service) -> TokenStream {
     let alias = names.state();
     let trait_name = plain(&names.service);
     let doc = format!("The connection state of [`{trait_name}`].");
-    let methods = service
-        .methods
-        .iter()
-        .map(|method| definition(service, method));
+    let methods = service.methods.iter().map(|method| definition(service, method));
     let import = &service.root.import;
     quote! {
         #import
@@ -83,11 +80,9 @@ fn codable(method: &Method, root: &TokenStream, structure: TokenStream) -> Token
     let code = crate::codable::expand(quote!(crate = #root), structure);
     let cfgs = &method.cfgs;
     match syn::parse2::<syn::File>(code.clone()) {
-        Ok(file) if !cfgs.is_empty() => file
-            .items
-            .iter()
-            .map(|item| quote!(#(#cfgs)* #item))
-            .collect(),
+        Ok(file) if !cfgs.is_empty() => {
+            file.items.iter().map(|item| quote!(#(#cfgs)* #item)).collect()
+        }
         _ => code,
     }
 }
@@ -107,12 +102,7 @@ pub(super) fn exports(service: &Service, vis: &TokenStream) -> TokenStream {
     let names = &service.names;
     let state = names.state();
     let methods = service.methods.iter().map(|method| {
-        let Method {
-            cfgs,
-            input,
-            output,
-            ..
-        } = method;
+        let Method { cfgs, input, output, .. } = method;
         let (hidden_input, hidden_output) = (names.hidden(input), names.hidden(output));
         quote! {
             #(#cfgs)*

@@ -14,6 +14,12 @@
 //! A type that is *flat*, which means that it has no strings, boxes, lists or maps in it, takes the same number of bytes
 //! whatever its value, and a payload of any other length is refused.
 //!
+//! Elements that take no bytes are refused at compile time, since a list of them has no bound:
+//!
+//! ```compile_fail,E0080
+//! hardlight_proto::payload::encode_to_bytes(&vec![()]);
+//! ```
+//!
 //! rkyv's format has no room for change: bytes of one type may well decode as another. Peers therefore compare
 //! [fingerprints](crate::Fingerprint) before they decode anything.
 
@@ -129,11 +135,7 @@ pub fn decode<T: Codable>(payload: &[u8]) -> Result<T, DecodeError> {
         return Err(DecodeError::WrongLength { expected, actual });
     }
     // What is out of line may be aligned more strictly than the value itself.
-    let align = if T::FLAT {
-        align_of::<T::Archived>()
-    } else {
-        MAX_ALIGN
-    };
+    let align = if T::FLAT { align_of::<T::Archived>() } else { MAX_ALIGN };
     if payload.as_ptr().addr().is_multiple_of(align) {
         decode_aligned(payload)
     } else if actual <= SMALL {

@@ -2,6 +2,7 @@
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{
+    convert::Infallible,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
@@ -9,7 +10,7 @@ use core::{
 use rkyv::{
     Archive, Deserialize, Place, Serialize,
     boxed::{ArchivedBox, BoxResolver},
-    rancor::Strategy,
+    rancor::{ResultExt, Strategy},
     string::{ArchivedString, StringResolver, repr::INLINE_CAPACITY},
     vec::{ArchivedVec, VecResolver},
 };
@@ -38,7 +39,7 @@ macro_rules! fixed_size {
 
             #[inline]
             fn decode_from(archived: &Self::Archived) -> Result<Self, DecodeError> {
-                archived.deserialize(Strategy::<(), DecodeError>::wrap(&mut ()))
+                Ok(read(archived))
             }
 
             fn describe(description: &mut TypeDescription) {
@@ -50,7 +51,8 @@ macro_rules! fixed_size {
             }
 
             fn decode_slice(archived: &[Self::Archived]) -> Result<Vec<Self>, DecodeError> {
-                archived.iter().map(Self::decode_from).collect()
+                // No element can fail, which is what lets this become one copy.
+                Ok(archived.iter().map(read).collect())
             }
         }
     )*};
@@ -79,6 +81,15 @@ fixed_size! {
     SocketAddr => "socket",
 }
 
+/// Reads a value of a fixed size: any that passed validation is one.
+#[inline]
+fn read<T: Archive>(archived: &T::Archived) -> T
+where
+    T::Archived: Deserialize<T, Strategy<(), Infallible>>,
+{
+    archived.deserialize(Strategy::wrap(&mut ())).always_ok()
+}
+
 impl Codable for String {
     type Archived = ArchivedString;
     type Resolver = StringResolver;
@@ -92,9 +103,7 @@ impl Codable for String {
         if value.len() <= INLINE_CAPACITY {
             return ArchivedString::serialize_from_str(value, encoder);
         }
-        nested(encoder, |encoder| {
-            ArchivedString::serialize_from_str(value, encoder)
-        })
+        nested(encoder, |encoder| ArchivedString::serialize_from_str(value, encoder))
     }
 
     fn resolve(value: &Self, resolver: Self::Resolver, out: Place<Self::Archived>) {
@@ -120,9 +129,7 @@ impl Codable for Box<str> {
         value: &Self,
         encoder: &mut PayloadEncoder<'_>,
     ) -> Result<Self::Resolver, EncodeError> {
-        nested(encoder, |encoder| {
-            ArchivedBox::serialize_from_ref(&**value, encoder)
-        })
+        nested(encoder, |encoder| ArchivedBox::serialize_from_ref(&**value, encoder))
     }
 
     fn resolve(value: &Self, resolver: Self::Resolver, out: Place<Self::Archived>) {
