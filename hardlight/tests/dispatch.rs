@@ -40,9 +40,7 @@ impl Counter for counter::Handler {
     async fn decrement(&self, amount: u32) -> Result<u32, Underflow> {
         let mut state = self.state.lock();
         let rest = state.counter.checked_sub(amount);
-        state.counter = rest.ok_or_else(|| Underflow {
-            missing: amount - state.counter,
-        })?;
+        state.counter = rest.ok_or_else(|| Underflow { missing: amount - state.counter })?;
         Ok(state.counter)
     }
 
@@ -81,25 +79,16 @@ fn call<I: hardlight::Codable>(method: counter::Method, input: &I) -> Vec<u8> {
 }
 
 fn payload<T: hardlight::Codable>(value: &T) -> Vec<u8> {
-    hardlight::__private::encode_output(value).unwrap().to_vec()
+    hardlight::proto::payload::encode_to_bytes(value).unwrap().to_vec()
 }
 
 /// One good call of every method.
 fn calls() -> Vec<(counter::Method, Vec<u8>)> {
     use counter::Method;
-    let rename = counter::RenameInput {
-        name: "a".into(),
-        tags: vec!["b".into(), "c".into()],
-    };
+    let rename = counter::RenameInput { name: "a".into(), tags: vec!["b".into(), "c".into()] };
     vec![
-        (
-            Method::Increment,
-            call(Method::Increment, &counter::IncrementInput { amount: 5 }),
-        ),
-        (
-            Method::Decrement,
-            call(Method::Decrement, &counter::DecrementInput { amount: 2 }),
-        ),
+        (Method::Increment, call(Method::Increment, &counter::IncrementInput { amount: 5 })),
+        (Method::Decrement, call(Method::Decrement, &counter::DecrementInput { amount: 2 })),
         (Method::Get, call(Method::Get, &counter::GetInput {})),
         (Method::Rename, call(Method::Rename, &rename)),
         (Method::Reset, call(Method::Reset, &counter::ResetInput {})),
@@ -109,9 +98,7 @@ fn calls() -> Vec<(counter::Method, Vec<u8>)> {
 #[test]
 fn every_method_is_called_by_its_index_in_trait_order() {
     let handler = handler();
-    let answers = calls()
-        .into_iter()
-        .map(|(_, call)| ready(handler.handle_rpc_call(&call)));
+    let answers = calls().into_iter().map(|(_, call)| ready(handler.handle_rpc_call(&call)));
     let answers: Vec<_> = answers.map(Result::unwrap).collect();
     assert_eq!(answers[0], payload(&5_u32));
     assert_eq!(answers[1], payload::<Result<u32, Underflow>>(&Ok(3)));
@@ -132,24 +119,13 @@ fn every_method_of_the_service_is_tried_here() {
 fn an_application_error_travels_in_the_answer() {
     let input = counter::DecrementInput { amount: 2 };
     let answer = ready(handler().handle_rpc_call(&call(counter::Method::Decrement, &input)));
-    assert_eq!(
-        answer.unwrap(),
-        payload::<Result<u32, _>>(&Err(Underflow { missing: 2 }))
-    );
+    assert_eq!(answer.unwrap(), payload::<Result<u32, _>>(&Err(Underflow { missing: 2 })));
 }
 
 #[test]
 fn an_unknown_index_is_an_unknown_method() {
-    for index in [
-        &[5][..],
-        &[0x7f],
-        &[0x80, 1],
-        &[0xff, 0xff, 0xff, 0xff, 0x0f],
-    ] {
-        assert_eq!(
-            ready(handler().handle_rpc_call(index)),
-            Err(CallError::UnknownMethod.into())
-        );
+    for index in [&[5][..], &[0x7f], &[0x80, 1], &[0xff, 0xff, 0xff, 0xff, 0x0f]] {
+        assert_eq!(ready(handler().handle_rpc_call(index)), Err(CallError::UnknownMethod.into()));
     }
 }
 
@@ -168,11 +144,7 @@ fn input_cut_at_any_byte_is_refused_and_calls_nothing() {
             // Without arguments nothing is missing once the index is there.
             let whole = end == 1 && call.len() == 1;
             assert!(!whole);
-            assert_eq!(
-                answer,
-                Err(Error::Call(CallError::InvalidInput)),
-                "{method}: {end} bytes"
-            );
+            assert_eq!(answer, Err(Error::Call(CallError::InvalidInput)), "{method}: {end} bytes");
             assert_eq!(handler.state.lock().counter, 0);
         }
     }
@@ -219,9 +191,7 @@ impl Counter for App {
 fn a_handler_of_the_applications_own_type_is_called_alike() {
     use counter::Dispatch as _;
 
-    let app = App {
-        connection: counter::Connection::detached(),
-    };
+    let app = App { connection: counter::Connection::detached() };
     for (_, call) in calls() {
         ready(app.handle_rpc_call(&call)).unwrap();
     }

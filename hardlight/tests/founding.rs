@@ -1,13 +1,7 @@
 //! The counter of the founding text, in a module of its own, under every lint there is.
 
 #![forbid(unsafe_code)]
-#![deny(
-    warnings,
-    missing_docs,
-    missing_debug_implementations,
-    unreachable_pub,
-    unnameable_types
-)]
+#![deny(warnings, missing_docs, missing_debug_implementations, unreachable_pub, unnameable_types)]
 #![deny(unused_qualifications, elided_lifetimes_in_paths, single_use_lifetimes)]
 #![deny(clippy::all, clippy::pedantic, clippy::nursery, rustdoc::all)]
 
@@ -66,14 +60,8 @@ mod tests {
     fn it_counts() {
         let handler = counter::Handler::new(counter::Connection::detached());
         let mut context = Context::from_waker(Waker::noop());
-        assert_eq!(
-            pin!(handler.increment(2)).poll(&mut context),
-            Poll::Ready(2)
-        );
-        assert_eq!(
-            pin!(handler.decrement(1)).poll(&mut context),
-            Poll::Ready(1)
-        );
+        assert_eq!(pin!(handler.increment(2)).poll(&mut context), Poll::Ready(2));
+        assert_eq!(pin!(handler.decrement(1)).poll(&mut context), Poll::Ready(1));
         assert_eq!(pin!(handler.get()).poll(&mut context), Poll::Ready(1));
     }
 }

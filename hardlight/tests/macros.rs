@@ -45,11 +45,7 @@ pub struct Muted;
 
 impl Chat for chat::Handler {
     async fn say(&self, text: String, _loud: bool) -> Result<u64, Muted> {
-        if text.is_empty() {
-            Err(Muted)
-        } else {
-            Ok(text.len() as u64)
-        }
+        if text.is_empty() { Err(Muted) } else { Ok(text.len() as u64) }
     }
 
     async fn members(&self) -> Vec<String> {
@@ -80,21 +76,14 @@ fn everything_generated_has_a_name() {
     is_send(|client| client.say(String::new(), true));
 
     let inputs = (
-        chat::SayInput {
-            text: String::new(),
-            loud: true,
-        },
+        chat::SayInput { text: String::new(), loud: true },
         chat::MembersInput {},
         chat::LeaveInput {},
         chat::TryLeaveInput {},
     );
     drop(inputs);
-    let outputs: (
-        chat::SayOutput,
-        chat::MembersOutput,
-        chat::LeaveOutput,
-        chat::TryLeaveOutput,
-    ) = (Ok::<u64, Muted>(1), vec![String::new()], (), true);
+    let outputs: (chat::SayOutput, chat::MembersOutput, chat::LeaveOutput, chat::TryLeaveOutput) =
+        (Ok::<u64, Muted>(1), vec![String::new()], (), true);
     drop(outputs);
 
     let connection = Connection::detached();
@@ -104,19 +93,8 @@ fn everything_generated_has_a_name() {
     let handler = Handler::with_app(connection, Arc::new(vec!["me".to_owned()]));
     assert_eq!(handler.connection().state.lock().members, 1);
     assert_eq!(handler.app::<Vec<String>>(), &["me"]);
-    assert_eq!(
-        Method::ALL,
-        [
-            Method::Say,
-            Method::Members,
-            Method::Leave,
-            Method::TryLeave
-        ]
-    );
-    let _: chat::State = Room {
-        topic: String::new(),
-        members: 0,
-    };
+    assert_eq!(Method::ALL, [Method::Say, Method::Members, Method::Leave, Method::TryLeave]);
+    let _: chat::State = Room { topic: String::new(), members: 0 };
 }
 
 #[test]
@@ -127,27 +105,17 @@ fn a_method_has_a_name_and_an_index() {
     assert_eq!(Method::TryLeave.to_string(), "try_leave");
     assert_eq!(Method::TryLeave.index(), 3);
     assert_eq!(Method::try_from(3), Ok(Method::TryLeave));
-    assert_eq!(
-        Method::try_from(4),
-        Err(hardlight::CallError::UnknownMethod)
-    );
+    assert_eq!(Method::try_from(4), Err(hardlight::CallError::UnknownMethod));
 }
 
 #[test]
 fn client_and_server_share_one_schema() {
     let schema = <chat::Connection as Service>::schema();
-    assert!(std::ptr::eq(
-        schema,
-        <chat::Client as ServiceClient>::schema()
-    ));
+    assert!(std::ptr::eq(schema, <chat::Client as ServiceClient>::schema()));
     assert_eq!(schema.name, "Chat");
     let methods: Vec<_> = schema.methods.iter().map(|method| method.name).collect();
     assert_eq!(methods, ["say", "members", "leave", "try_leave"]);
-    let fields: Vec<_> = schema
-        .state
-        .iter()
-        .map(|field| (field.index, field.name))
-        .collect();
+    let fields: Vec<_> = schema.state.iter().map(|field| (field.index, field.name)).collect();
     assert_eq!(fields, [(0, "topic"), (1, "members")]);
 }
 
@@ -166,10 +134,7 @@ mod state {
     use super::Room;
 
     fn room(topic: &str, members: u32) -> Room {
-        Room {
-            topic: topic.to_owned(),
-            members,
-        }
+        Room { topic: topic.to_owned(), members }
     }
 
     fn apply(state: &mut Room, operations: &[u8]) -> bool {
@@ -206,9 +171,7 @@ mod state {
     fn what_was_sent_is_not_sent_again() {
         let mut shadow = room("rust", 3).shadow();
         let mut out = StateWriter::new();
-        room("go", 3)
-            .diff(&mut shadow, &mut StateWriter::new())
-            .unwrap();
+        room("go", 3).diff(&mut shadow, &mut StateWriter::new()).unwrap();
         room("go", 3).diff(&mut shadow, &mut out).unwrap();
         assert!(out.is_empty());
     }

@@ -64,7 +64,7 @@ pub(super) fn connection(service: &Service, vis: &TokenStream) -> TokenStream {
             }
 
             fn new(connection: #root::__private::ServerConnection<State>) -> Self {
-                Self { state: connection.state(), connection }
+                Self { state: ::core::clone::Clone::clone(connection.state()), connection }
             }
         }
     }
