@@ -35,6 +35,7 @@
 //!         Ok(state.counter)
 //!     }
 //! }
+//! # fn main() {}
 //! ```
 #![cfg_attr(
     feature = "tokio",
@@ -63,6 +64,7 @@ client.close().await;
 handle.stop().await;
 # Ok(())
 # }
+# fn main() {}
 ```
 "#
 )]
