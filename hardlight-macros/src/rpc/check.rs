@@ -51,7 +51,7 @@ fn other_item(item: &TraitItem, errors: &mut Errors) {
              so name the type in the methods",
         ),
         TraitItem::Macro(item) => {
-            errors.push(item, "#[rpc] cannot see what a macro expands to: write the methods out")
+            errors.push(item, "#[rpc] cannot see what a macro expands to: write the methods out");
         }
         item => errors.push(item, "an RPC trait has methods only"),
     }
