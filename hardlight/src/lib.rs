@@ -86,10 +86,11 @@ pub use hardlight_macros::{ConnectionState, codable, rpc};
 
 /// The tokio adapter.
 #[cfg(feature = "tokio")]
+#[doc(no_inline)]
 pub use hardlight_tokio as tokio;
 #[cfg(feature = "tokio")]
 pub use hardlight_tokio::{
     BindError, Certificate, ClientOptions, ConnectError, ConnectPhase, Identity, IdentityError,
     Refusal, Request, Server, ServerHandle, ServerOptions, Trust, TrustError, connect,
-    connect_plain, connect_plain_with, connect_with,
+    connect_driver, connect_plain, connect_plain_with, connect_with, http,
 };

@@ -377,7 +377,7 @@ impl VisitMut for SpellOutSelf<'_> {
     fn visit_type_mut(&mut self, ty: &mut Type) {
         match ty {
             Type::Path(TypePath { qself: None, path, .. }) if path.is_ident("Self") => {
-                *ty = self.0.clone()
+                *ty = self.0.clone();
             }
             _ => syn::visit_mut::visit_type_mut(self, ty),
         }
