@@ -8,13 +8,106 @@ mod state;
 
 use proc_macro::TokenStream;
 
-/// Makes a service of a trait: its client, its handler and what travels between them.
+/// Makes a service of a trait: its client, its handler, and what travels between them.
+///
+/// ```
+/// use hardlight::{ConnectionState, codable, rpc};
+///
+/// #[rpc(state = State)]
+/// pub trait Counter {
+///     /// Adds to the counter, and returns it.
+///     async fn increment(&self, amount: u32) -> u32;
+///     async fn decrement(&self, amount: u32) -> Result<u32, Underflow>;
+/// }
+///
+/// #[derive(ConnectionState)]
+/// pub struct State {
+///     counter: u32,
+/// }
+///
+/// #[codable]
+/// pub struct Underflow;
+/// # fn main() {}
+/// ```
+///
+/// # Arguments
+///
+/// | | | default |
+/// |---|---|---|
+/// | `state = Type` | The connection state, `#[derive(ConnectionState)]`. It must be visible wherever the generated types are used. | `()` |
+/// | `module = "name"` | The name of the generated module. | the trait's, in snake_case |
+/// | `crate = path` | Where `hardlight`, or the adapter in its place, is found. | what the manifest calls it |
+///
+/// # The trait
+///
+/// It has methods and nothing else, and neither parameters nor lifetimes; it may have supertraits. A method is an
+/// `async fn` with `&self` and at most 12 arguments, with owned types that are `Codable`, and returns such a type or
+/// nothing. Its future must be `Send`. It may have a body, which is the default. The macro turns `async fn` into
+/// `fn -> impl Future + Send`; implementations write `async fn`.
+///
+/// Return `Result<T, E>`, in these words, for errors of the application's own: the client gets `Result<T, Error<E>>`
+/// and matches `E` by variant. Of any other type `T`, an alias of a `Result` among them, the client gets
+/// `Result<T, Error>`.
+///
+/// `#[cfg]` on a method covers all that is generated for it. The order of the methods, their names and types may change
+/// between versions: peers compare them when they connect.
+///
+/// # What is generated
+///
+/// Beside the trait, a module with the trait's visibility, here `counter`. It finds the trait by `super`, so a
+/// trait inside a function body cannot be a service; nor can one in a doc test, unless that has a `fn main`.
+///
+/// - `Client` has the methods of the trait, with their docs. Each has a twin, `try_increment`, that fails instead of
+///   waiting while too many calls are in flight, unless the trait itself has a method of that name. `Client`
+///   dereferences to `ClientConnection`, which has the state and closes the connection.
+/// - `Handler` is what the trait is implemented on, in the trait's own crate: `impl Counter for counter::Handler`. It has
+///   the state as `self.state`, and application data as `self.app()`.
+/// - `Connection` is for a handler of your own, as another crate needs: keep one, and find the state in its `state`.
+/// - `Dispatch` is a trait, of every handler, that runs calls given as bytes: `handle_rpc_call`.
+/// - `Method` is an enum of the methods: `Method::Increment`, with names and indexes.
+/// - `IncrementInput` is a struct of a method's arguments, `IncrementOutput` an alias of what it returns.
+/// - `State` and `StateGuard<'_>` are aliases: the state, and the state locked.
+///
+/// # Errors
+///
+/// Whatever a service cannot have is reported where it stands, with what to write instead, and all of it at once.
 #[proc_macro_attribute]
 pub fn rpc(arguments: TokenStream, item: TokenStream) -> TokenStream {
     rpc::expand(arguments.into(), item.into()).into()
 }
 
-/// Lets a struct be connection state.
+/// Lets a struct be connection state: what the server changes under a lock, and the client gets by itself.
+///
+/// ```
+/// use hardlight::{ConnectionState, codable};
+///
+/// #[derive(ConnectionState)]
+/// pub struct State {
+///     user: Option<String>,
+///     #[state(default = 100)]
+///     credit: u32,
+///     theme: Theme,
+/// }
+///
+/// #[codable]
+/// #[derive(Clone, Default, PartialEq)]
+/// pub enum Theme {
+///     #[default]
+///     Light,
+///     Dark,
+/// }
+///
+/// assert_eq!(State::initial().credit, 100);
+/// ```
+///
+/// The struct has named fields and owns its data. Fields are compared and sent one by one, so every one is `Codable`,
+/// `Clone` and `PartialEq`; type parameters become so. No field is behind a lock or shared: the state as a whole is.
+///
+/// Both sides start with every field at `Default::default()`, or at what `#[state(default = expression)]` says. A field
+/// is known to the other side by its place in the struct; one that the other side does not have is skipped.
+///
+/// `#[state(crate = path)]` on the struct says where `hardlight`, or the adapter in its place, is found, if not under the
+/// name in the manifest.
 #[proc_macro_derive(ConnectionState, attributes(state))]
 pub fn connection_state(item: TokenStream) -> TokenStream {
     state::expand(item.into()).into()
@@ -26,7 +119,8 @@ pub fn connection_state(item: TokenStream) -> TokenStream {
 /// `Codable`; a type parameter becomes so wherever the type is to travel. Types may contain themselves or one another,
 /// in a `Box`, a `Vec` or a map.
 ///
-/// ```ignore
+/// ```
+/// # use std::collections::HashMap;
 /// #[hardlight::codable]
 /// #[derive(Clone, Debug, PartialEq)]
 /// pub struct Player {

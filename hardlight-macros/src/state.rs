@@ -25,7 +25,8 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
     let fields = fields(&item, &mut errors);
     if !errors.is_empty() {
         let errors = errors.into_compile_errors();
-        let stub = stub(&item, &root);
+        // With lifetimes there can be no implementation at all.
+        let stub = item.generics.lifetimes().next().is_none().then(|| stub(&item, &root));
         return quote!(#errors #stub);
     }
     State { generics: bounded(&item.generics, &root), item: &item, fields, root }.expand()
@@ -204,8 +205,10 @@ impl State<'_> {
             self.diff(),
             self.apply(),
         ];
+        let field_impls = self.field_impls();
         quote! {
             #shadow_definition
+            #field_impls
 
             #[automatically_derived]
             #[allow(deprecated)]
@@ -248,9 +251,10 @@ impl State<'_> {
 
     fn schema(&self) -> TokenStream {
         let root = &self.root;
-        let fields = self.each(|StateField { index, ident, ty, .. }| {
-            let name = ident.unraw().to_string();
-            quote_spanned! {generated(ty)=> #root::__private::FieldSchema::new::<#ty>(#index, #name), }
+        let fields = self.each(|field| {
+            let name = field.ident.unraw().to_string();
+            let field = self.field(field);
+            quote!(#field::schema(#name),)
         });
         quote! {
             fn schema() -> #root::__private::Vec<#root::__private::FieldSchema> {
@@ -261,9 +265,11 @@ impl State<'_> {
 
     fn shadow(&self) -> TokenStream {
         let shadow = self.shadow_ident();
-        let fields = self.each(
-            |StateField { ident, .. }| quote!(#ident: ::core::clone::Clone::clone(&self.#ident),),
-        );
+        let fields = self.each(|field| {
+            let ident = field.ident;
+            let field = self.field(field);
+            quote!(#ident: #field::shadow(&self.#ident),)
+        });
         quote! {
             fn shadow(&self) -> Self::Shadow {
                 #shadow { #fields }
@@ -273,8 +279,11 @@ impl State<'_> {
 
     fn snapshot(&self) -> TokenStream {
         let root = &self.root;
-        let fields =
-            self.each(|StateField { index, ident, .. }| quote!(out.set(#index, &self.#ident)?;));
+        let fields = self.each(|field| {
+            let ident = field.ident;
+            let field = self.field(field);
+            quote!(#field::set(&self.#ident, out)?;)
+        });
         quote! {
             fn snapshot(
                 &self,
@@ -289,20 +298,17 @@ impl State<'_> {
     /// The shadow changes only once every change is written: what was not sent must not count as sent.
     fn diff(&self) -> TokenStream {
         let root = &self.root;
-        let compare = self.each(|StateField { index, ident, .. }| {
-            let changed = local("changed", *index);
-            quote! {
-                let #changed = self.#ident != shadow.#ident;
-                if #changed {
-                    out.set(#index, &self.#ident)?;
-                }
-            }
+        let compare = self.each(|field| {
+            let (ident, changed) = (field.ident, local("changed", field.index));
+            let field = self.field(field);
+            quote!(let #changed = #field::set_changed(&self.#ident, &shadow.#ident, out)?;)
         });
-        let update = self.each(|StateField { index, ident, .. }| {
-            let changed = local("changed", *index);
+        let update = self.each(|field| {
+            let (ident, changed) = (field.ident, local("changed", field.index));
+            let field = self.field(field);
             quote! {
                 if #changed {
-                    ::core::clone::Clone::clone_from(&mut shadow.#ident, &self.#ident);
+                    #field::update(&mut shadow.#ident, &self.#ident);
                 }
             }
         });
@@ -326,11 +332,12 @@ impl State<'_> {
             let value = local("value", *index);
             quote!(let mut #value: ::core::option::Option<#ty> = ::core::option::Option::None;)
         });
-        let decode = self.each(|StateField { index, .. }| {
-            let value = local("value", *index);
+        let decode = self.each(|field| {
+            let (index, value) = (field.index, local("value", field.index));
+            let field = self.field(field);
             quote! {
-                #root::__private::StateOperation::Set { field: field @ #index, value } => {
-                    #value = ::core::option::Option::Some(#root::__private::decode_field(field, value)?);
+                #root::__private::StateOperation::Set { field: #index, value } => {
+                    #value = ::core::option::Option::Some(#field::decode(value)?);
                 }
             }
         });
@@ -358,6 +365,29 @@ impl State<'_> {
                 ::core::result::Result::Ok(())
             }
         }
+    }
+
+    /// One `impl FieldOf` for each field, which is where a type that cannot be a field is reported.
+    fn field_impls(&self) -> TokenStream {
+        let root = &self.root;
+        let ident = &self.item.ident;
+        let (parameters, arguments, clause) = self.generics.split_for_impl();
+        self.each(|StateField { index, ty, .. }| {
+            quote_spanned! {generated(ty)=>
+                impl #parameters #root::__private::FieldOf<#ident #arguments, #index>
+                    for #root::__private::Field<#ty> #clause
+                {
+                    type Value = #ty;
+                }
+            }
+        })
+    }
+
+    /// The path to what `FieldOf` does for a field.
+    fn field(&self, field: &StateField<'_>) -> TokenStream {
+        let root = &self.root;
+        let StateField { index, ty, .. } = field;
+        quote!(<#root::__private::Field<#ty> as #root::__private::FieldOf<Self, #index>>)
     }
 
     fn each(&self, code: impl FnMut(&StateField<'_>) -> TokenStream) -> TokenStream {

@@ -1,11 +1,82 @@
-#![cfg_attr(docsrs, feature(doc_cfg))]
 //! HardLight: a secure, real-time, low-latency binary RPC protocol on WebSockets.
+//!
+//! A service is a trait. Its methods run on the server, and its state, one for each connection, reaches the client by
+//! itself: whatever a call changed is there before the call returns.
+//!
+//! ```
+//! use hardlight::{ConnectionState, codable, rpc};
+//!
+//! #[rpc(state = State)]
+//! pub trait Counter {
+//!     async fn increment(&self, amount: u32) -> u32;
+//!     async fn decrement(&self, amount: u32) -> Result<u32, Underflow>;
+//! }
+//!
+//! #[derive(ConnectionState)]
+//! pub struct State {
+//!     counter: u32,
+//! }
+//!
+//! /// An error of the application's own.
+//! #[codable]
+//! #[derive(Debug, PartialEq)]
+//! pub struct Underflow;
+//!
+//! impl Counter for counter::Handler {
+//!     async fn increment(&self, amount: u32) -> u32 {
+//!         let mut state = self.state.lock();
+//!         state.counter += amount;
+//!         state.counter
+//!     } // Here the lock ends, and what changed is sent.
+//!
+//!     async fn decrement(&self, amount: u32) -> Result<u32, Underflow> {
+//!         let mut state = self.state.lock();
+//!         state.counter = state.counter.checked_sub(amount).ok_or(Underflow)?;
+//!         Ok(state.counter)
+//!     }
+//! }
+//! # fn main() {}
+//! ```
+#![cfg_attr(
+    feature = "tokio",
+    doc = r#"
+With the feature `tokio`, which is on by default, a server and a client are a few lines:
+
+```no_run
+# use hardlight::rpc;
+# #[rpc]
+# pub trait Counter { async fn increment(&self, amount: u32) -> u32; }
+# impl Counter for counter::Handler { async fn increment(&self, amount: u32) -> u32 { amount } }
+use hardlight::{ClientOptions, Identity, Server};
+
+# async fn example() -> Result<(), Box<dyn std::error::Error>> {
+let identity = Identity::development(["localhost"])?;
+let certificate = identity.certificate();
+let server = Server::bind("127.0.0.1:0", identity, counter::Handler::accept).await?;
+let (url, handle) = (server.url("localhost"), server.handle());
+tokio::spawn(server.run());
+
+let options = ClientOptions::new().trust(certificate);
+let client: counter::Client = hardlight::connect_with(&url, options).await?;
+assert_eq!(client.increment(2).await?, 2);
+
+client.close().await;
+handle.stop().await;
+# Ok(())
+# }
+# fn main() {}
+```
+"#
+)]
+//!
+//! [`rpc`] says what a service can look like and what is made of it, [`macro@ConnectionState`] what state can be made of,
+//! [`Codable`] which types travel.
 
 #[doc(hidden)]
 pub use hardlight_driver::__private;
 pub use hardlight_driver::{
     ClientConnection, Dispatch, Error, ServerConnection, Service, ServiceClient, StateCell,
-    StateGuard, StateWatch,
+    StateGuard, StateWatch, proto,
     proto::{
         CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Initiator,
         Limits, ProtocolError, StateField,
@@ -13,6 +84,7 @@ pub use hardlight_driver::{
 };
 pub use hardlight_macros::{ConnectionState, codable, rpc};
 
+/// The tokio adapter.
 #[cfg(feature = "tokio")]
 #[doc(no_inline)]
 pub use hardlight_tokio as tokio;

@@ -79,7 +79,7 @@ fn call<I: hardlight::Codable>(method: counter::Method, input: &I) -> Vec<u8> {
 }
 
 fn payload<T: hardlight::Codable>(value: &T) -> Vec<u8> {
-    hardlight::__private::encode_output(value).unwrap().to_vec()
+    hardlight::proto::payload::encode_to_bytes(value).unwrap().to_vec()
 }
 
 /// One good call of every method.

@@ -1,9 +1,11 @@
 //! What generated clients and dispatchers do to each call.
 
-use bytes::Bytes;
-use hardlight_proto::{CallError, Codable, payload, read_varint};
+use std::marker::PhantomData;
 
-use crate::Error;
+use bytes::Bytes;
+use hardlight_proto::{CallError, Codable, ConnectionState, ServiceSchema, payload, read_varint};
+
+use crate::{ClientConnection, Error};
 
 /// Reads the arguments of a call.
 ///
@@ -19,8 +21,53 @@ pub fn decode_input<T: Codable>(input: &[u8]) -> Result<T, CallError> {
 /// # Errors
 ///
 /// [`CallError::EncodeFailed`] if it cannot be encoded.
-pub fn encode_output<T: Codable>(output: &T) -> Result<Bytes, CallError> {
+pub fn encode_output<I: Codable, R: Call<I>>(output: &R::Output) -> Result<Bytes, CallError> {
     payload::encode_to_bytes(output).map_err(|_| CallError::EncodeFailed)
+}
+
+/// Says that the method with the input `I` returns `Output`. Implemented for [`Returns`], once for each method.
+///
+/// What works with a result asks for `Call` rather than for `Codable`, so that a type that cannot travel is reported
+/// once, where it is implemented, and not for every use.
+pub trait Call<I> {
+    /// What the method returns.
+    type Output: Codable;
+}
+
+/// Stands for a return type in implementations of [`Call`]. The type is an argument here, so that it may be more private
+/// than the service.
+#[derive(Debug)]
+pub struct Returns<O>(PhantomData<O>);
+
+/// Adds a method to a schema.
+pub fn method<I: Codable, R: Call<I>>(schema: ServiceSchema, name: &'static str) -> ServiceSchema {
+    schema.method::<I, R::Output>(name)
+}
+
+/// [`ClientConnection::call`] of a method.
+///
+/// # Errors
+///
+/// As there.
+pub async fn call<I: Codable, R: Call<I>, S: ConnectionState>(
+    connection: &ClientConnection<S>,
+    method: u32,
+    input: I,
+) -> Result<R::Output, Error> {
+    connection.call(method, input).await
+}
+
+/// [`ClientConnection::try_call`] of a method.
+///
+/// # Errors
+///
+/// As there.
+pub async fn try_call<I: Codable, R: Call<I>, S: ConnectionState>(
+    connection: &ClientConnection<S>,
+    method: u32,
+    input: I,
+) -> Result<R::Output, Error> {
+    connection.try_call(method, input).await
 }
 
 /// The method with this index in trait order.

@@ -14,8 +14,11 @@ pub use std::vec::Vec;
 
 pub use self::{
     app::App,
-    calls::{decode_input, encode_output, flatten, method_at, split_method},
-    state::decode_field,
+    calls::{
+        Call, Returns, call, decode_input, encode_output, flatten, method, method_at, split_method,
+        try_call,
+    },
+    state::{Field, FieldOf},
 };
 pub use crate::{
     client::ClientConnection,

@@ -17,10 +17,6 @@ const MAX_ARGUMENTS: usize = 12;
 
 /// Checks the trait itself and the items in it that are not methods.
 pub(super) fn service(item: &ItemTrait, errors: &mut Errors) {
-    for attribute in item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")) {
-        let what = "put #[cfg] above #[rpc], so that it covers what #[rpc] generates too";
-        errors.push(attribute, what);
-    }
     if let Some(unsafety) = &item.unsafety {
         errors.push(unsafety, "an RPC trait is safe: remove `unsafe`");
     }

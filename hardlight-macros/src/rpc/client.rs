@@ -2,8 +2,8 @@
 //! meant.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote, quote_spanned};
-use syn::{Attribute, FnArg, Ident, LitStr, Meta, ReturnType, TraitItemFn, Type, spanned::Spanned};
+use quote::{format_ident, quote};
+use syn::{Attribute, FnArg, Ident, LitStr, Meta, ReturnType, TraitItemFn, Type};
 
 use super::{
     names::generated,
@@ -125,15 +125,18 @@ fn function(
     let (module, root) = (&names.module, &root.beside);
     let mut name = name.clone();
     name.set_span(generated(name.span()));
-    let via = Ident::new(via, generated(returns.span()));
+    let via = format_ident!("{via}");
     let input = names.hidden(&method.input);
     let idents: Vec<_> = method.arguments.iter().map(|argument| &argument.ident).collect();
     let types = method.arguments.iter().map(|argument| &argument.ty);
     let result = result(root, returns);
-    let call = quote_spanned! {generated(returns.span())=>
-        self.connection
-            .#via::<#input, #returns>(#module::Method::#variant.index(), #input { #(#idents),* })
-            .await
+    let call = quote! {
+        #root::__private::#via::<#input, #root::__private::Returns<#returns>, _>(
+            &self.connection,
+            #module::Method::#variant.index(),
+            #input { #(#idents),* },
+        )
+        .await
     };
     let body = match application_result(returns) {
         Some(_) => quote!(#root::__private::flatten(#call)),

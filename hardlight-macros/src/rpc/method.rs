@@ -94,7 +94,8 @@ pub(super) fn schema(service: &Service) -> TokenStream {
         let name = plain(ident);
         quote! {
             #(#cfgs)*
-            let schema = schema.method::<#input, #output>(#name);
+            let schema =
+                #root::__private::method::<#input, #root::__private::Returns<#output>>(schema, #name);
         }
     });
     quote! {

@@ -22,13 +22,14 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn new(service: &Ident, module: Option<Ident>, errors: &mut Errors) -> Self {
         let plain = service.unraw().to_string();
-        let module = module.unwrap_or_else(|| default_module(service, &plain, errors));
+        let mut module = module.unwrap_or_else(|| default_module(service, &plain, errors));
         if module == *service {
             errors.push(
                 service,
                 "the generated module would have the name of the trait: \
                  name the trait in UpperCamelCase, or choose with #[rpc(module = \"...\")]",
             );
+            module = stand_in(&module);
         }
         Self { service: service.clone(), module, prefix: format!("__{plain}") }
     }
@@ -61,7 +62,12 @@ fn default_module(service: &Ident, plain: &str, errors: &mut Errors) -> Ident {
              choose with #[rpc(module = \"...\")]"
         ),
     );
-    Ident::new(&format!("{name}_service"), generated(service.span()))
+    stand_in(&Ident::new(&name, generated(service.span())))
+}
+
+/// A module's name where the right one cannot be.
+fn stand_in(module: &Ident) -> Ident {
+    format_ident!("{module}_service")
 }
 
 /// The UpperCamelCase name of a method, if it makes an identifier.

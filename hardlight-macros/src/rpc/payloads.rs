@@ -44,6 +44,12 @@ fn definition(service: &Service, method: &Method) -> TokenStream {
     let input_doc = format!("The arguments of [`{path}`], as they travel.");
     let output_doc = format!("What [`{path}`] returns.");
     let name = method.input.to_string();
+    let span = generated(returns.span());
+    let call = quote_spanned! {span=>
+        impl #root::__private::Call<#input> for #root::__private::Returns<#returns> {
+            type Output = #returns;
+        }
+    };
     let structure = codable(
         method,
         root,
@@ -72,6 +78,9 @@ fn definition(service: &Service, method: &Method) -> TokenStream {
         #[doc(hidden)]
         #[allow(private_interfaces, dead_code)]
         #vis type #output = #returns;
+
+        #(#cfgs)*
+        #call
     }
 }
 

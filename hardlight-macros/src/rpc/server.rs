@@ -64,7 +64,7 @@ pub(super) fn connection(service: &Service, vis: &TokenStream) -> TokenStream {
             }
 
             fn new(connection: #root::__private::ServerConnection<State>) -> Self {
-                Self { state: connection.state().clone(), connection }
+                Self { state: ::core::clone::Clone::clone(connection.state()), connection }
             }
         }
     }
@@ -276,7 +276,7 @@ fn dispatcher(service: &Service) -> TokenStream {
 fn arm(service: &Service, method: &Method) -> TokenStream {
     let root = &service.root.inside;
     let service = &service.names.service;
-    let Method { cfgs, variant, ident, input, .. } = method;
+    let Method { cfgs, variant, ident, input, output, .. } = method;
     let fields = method.arguments.iter().map(|argument| &argument.ident);
     quote! {
         #(#cfgs)*
@@ -285,7 +285,7 @@ fn arm(service: &Service, method: &Method) -> TokenStream {
                 let input = #root::__private::decode_input::<#input>(input)?;
                 <H as super::#service>::#ident(handler, #(input.#fields),*)
             };
-            #root::__private::encode_output(&call.await)
+            #root::__private::encode_output::<#input, #root::__private::Returns<#output>>(&call.await)
         }
     }
 }

@@ -1,7 +1,4 @@
-use std::{
-    cell::RefCell,
-    sync::{Arc, Mutex, RwLock},
-};
+use std::sync::{Arc, Mutex, RwLock};
 
 use hardlight::ConnectionState;
 
@@ -9,17 +6,21 @@ use hardlight::ConnectionState;
 pub struct State {
     mutex: Mutex<u32>,
     lock: Option<RwLock<u32>>,
-    cell: RefCell<u32>,
     shared: Arc<String>,
-    local: std::rc::Rc<String>,
     name: &'static str,
     size: usize,
-    object: Box<dyn Send>,
+    object: Box<dyn Send + Sync>,
+    function: fn(u8),
     #[cfg(all())]
     sometimes: u32,
 }
 
-#[hardlight::rpc(state = State)]
+#[derive(ConnectionState)]
+pub struct Locked {
+    mutex: Mutex<u32>,
+}
+
+#[hardlight::rpc(state = Locked)]
 pub trait Counter {
     async fn get(&self) -> u32;
 }

@@ -1,7 +1,0 @@
-#[hardlight::rpc]
-#[cfg(all())]
-pub trait Counter {
-    async fn get(&self) -> u32;
-}
-
-fn main() {}
