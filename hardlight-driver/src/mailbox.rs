@@ -22,14 +22,8 @@ struct Inner<B> {
 impl<B> Mailbox<B> {
     pub(crate) fn new(contents: B) -> Self {
         // Awake, since a driver that was never polled registers its waker first.
-        let inner = Inner {
-            contents,
-            awake: true,
-        };
-        Self {
-            inner: Mutex::new(inner),
-            waker: AtomicWaker::new(),
-        }
+        let inner = Inner { contents, awake: true };
+        Self { inner: Mutex::new(inner), waker: AtomicWaker::new() }
     }
 
     /// Changes the contents and wakes the driver.

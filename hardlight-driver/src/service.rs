@@ -35,7 +35,7 @@ pub trait Dispatch<H>: Service {
 }
 
 /// The client's side of a service. `#[rpc]` implements it for the generated `Client`.
-pub trait ServiceClient: Sized {
+pub trait ServiceClient: Sized + 'static {
     /// The connection state; `()` if the service has none.
     type State: ConnectionState;
 

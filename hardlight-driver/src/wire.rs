@@ -1,6 +1,6 @@
 //! The transport and the timer of one connection, joined to its state machine.
 
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use hardlight_proto::{Connection, Role, Time, Transmit};
 
@@ -20,8 +20,7 @@ pub(crate) struct Wire<T, M> {
     /// What the alarm is set to.
     alarm: Option<Time>,
     unflushed: bool,
-    /// Taken from the connection while the transport was not ready.
-    next: Option<Outgoing>,
+    peer_closed: bool,
     stage: Stage,
 }
 
@@ -42,7 +41,7 @@ impl<T: Transport, M: Timer> Wire<T, M> {
             timer,
             alarm: None,
             unflushed: false,
-            next: None,
+            peer_closed: false,
             stage: Stage::Running,
         }
     }
@@ -62,7 +61,7 @@ impl<T: Transport, M: Timer> Wire<T, M> {
         }
         match self.transport.poll_receive(cx) {
             Poll::Pending => return false,
-            Poll::Ready(Some(Ok(incoming))) => receive(incoming, connection),
+            Poll::Ready(Some(Ok(incoming))) => self.receive(incoming, connection),
             Poll::Ready(Some(Err(error))) => self.lose(error.to_string(), connection),
             Poll::Ready(None) => {
                 self.lose("the transport ended without a close".to_owned(), connection);
@@ -82,7 +81,7 @@ impl<T: Transport, M: Timer> Wire<T, M> {
                 let Poll::Ready(Some(Ok(incoming))) = self.transport.poll_receive(cx) else {
                     break;
                 };
-                receive(incoming, connection);
+                self.receive(incoming, connection);
             }
             self.lose(error.to_string(), connection);
         }
@@ -93,20 +92,26 @@ impl<T: Transport, M: Timer> Wire<T, M> {
         cx: &mut Context<'_>,
         connection: &mut Connection<R>,
     ) -> Result<(), T::Error> {
-        loop {
-            self.next = self.next.take().or_else(|| next_outgoing(connection));
-            if self.next.is_none() || self.transport.poll_ready(cx)?.is_pending() {
-                break;
-            }
-            if let Some(message) = self.next.take() {
-                self.transport.start_send(message)?;
-                self.unflushed = true;
-            }
+        while connection.has_transmit() && self.transport.poll_ready(cx)?.is_ready() {
+            let Some(message) = next_outgoing(connection) else { break };
+            self.transport.start_send(message)?;
+            self.unflushed = true;
         }
         if self.unflushed {
             self.unflushed = self.transport.poll_flush(cx)?.is_pending();
         }
         Ok(())
+    }
+
+    fn receive<R: Role>(&mut self, incoming: Incoming, connection: &mut Connection<R>) {
+        match incoming {
+            Incoming::Message(message) => connection.handle_message(message),
+            Incoming::Text => connection.handle_text(),
+            Incoming::Close(reason) => {
+                self.peer_closed = true;
+                connection.handle_close(reason);
+            }
+        }
     }
 
     fn lose<R: Role>(&mut self, why: String, connection: &mut Connection<R>) {
@@ -136,29 +141,43 @@ impl<T: Transport, M: Timer> Wire<T, M> {
         timeout: std::time::Duration,
     ) -> Poll<()> {
         if matches!(self.stage, Stage::Running) {
-            self.stage = Stage::Closing {
-                deadline: self.timer.now() + timeout,
-            };
+            self.stage = Stage::Closing { deadline: self.timer.now() + timeout };
+            // The transport may owe the peer an answer to its close.
+            self.unflushed = true;
         }
         self.write(cx, connection);
-        let mut read_some = 0;
-        loop {
-            let Stage::Closing { deadline } = self.stage else {
-                return Poll::Ready(());
-            };
-            if self.poll_alarm(cx, Some(deadline)) {
-                return Poll::Ready(());
-            }
-            match self.transport.poll_receive(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(None | Some(Err(_))) => return Poll::Ready(()),
-                Poll::Ready(Some(Ok(_))) => read_some += 1,
-            }
-            if read_some == MAX_DROPPED_PER_POLL {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+        let Stage::Closing { deadline } = self.stage else { return Poll::Ready(()) };
+        if self.poll_alarm(cx, Some(deadline)) {
+            self.stage = Stage::Ended;
+            return Poll::Ready(());
+        }
+        if !self.peer_closed {
+            ready!(self.poll_peer_close(cx));
+        }
+        if self.unflushed {
+            return Poll::Pending;
+        }
+        self.stage = Stage::Ended;
+        Poll::Ready(())
+    }
+
+    /// Waits for the peer's close, or the end of the transport.
+    fn poll_peer_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..MAX_DROPPED_PER_POLL {
+            match ready!(self.transport.poll_receive(cx)) {
+                None | Some(Err(_)) => {
+                    self.unflushed = false;
+                    return Poll::Ready(());
+                }
+                Some(Ok(Incoming::Close(_))) => {
+                    self.peer_closed = true;
+                    return Poll::Ready(());
+                }
+                Some(Ok(_)) => {}
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Whether `deadline` has passed. Touches the timer only if the deadline changed.
@@ -183,12 +202,4 @@ fn next_outgoing<R: Role>(connection: &mut Connection<R>) -> Option<Outgoing> {
         Transmit::Message(message) => Outgoing::Message(message),
         Transmit::Close(reason) => Outgoing::Close(reason),
     })
-}
-
-fn receive<R: Role>(incoming: Incoming, connection: &mut Connection<R>) {
-    match incoming {
-        Incoming::Message(message) => connection.handle_message(message),
-        Incoming::Text => connection.handle_text(),
-        Incoming::Close(reason) => connection.handle_close(reason),
-    }
 }

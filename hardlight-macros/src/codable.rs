@@ -29,13 +29,10 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         Ok(root) => (root, None),
         Err(error) => (root::find(), Some(error)),
     };
-    let errors = check::check(&input)
-        .into_iter()
-        .chain(arguments)
-        .reduce(|mut all, error| {
-            all.combine(error);
-            all
-        });
+    let errors = check::check(&input).into_iter().chain(arguments).reduce(|mut all, error| {
+        all.combine(error);
+        all
+    });
     let generated = match errors {
         None => expand::codable(&input, &root),
         Some(errors) => {

@@ -34,8 +34,6 @@ impl Errors {
 
     /// One `compile_error!` for each error.
     pub(crate) fn into_compile_errors(self) -> TokenStream {
-        self.0
-            .map(|errors| errors.to_compile_error())
-            .unwrap_or_default()
+        self.0.map(|errors| errors.to_compile_error()).unwrap_or_default()
     }
 }

@@ -28,13 +28,7 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
         let stub = stub(&item, &root);
         return quote!(#errors #stub);
     }
-    State {
-        generics: bounded(&item.generics, &root),
-        item: &item,
-        fields,
-        root,
-    }
-    .expand()
+    State { generics: bounded(&item.generics, &root), item: &item, fields, root }.expand()
 }
 
 /// A struct without errors.
@@ -90,10 +84,7 @@ fn keys(
     errors: &mut Errors,
     mut key: impl FnMut(syn::meta::ParseNestedMeta<'_>) -> syn::Result<()>,
 ) {
-    for attribute in attributes
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("state"))
-    {
+    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("state")) {
         if let Err(error) = attribute.parse_nested_meta(&mut key) {
             errors.add(error);
         }
@@ -106,10 +97,8 @@ fn unknown(meta: &syn::meta::ParseNestedMeta<'_>, known: &str) -> syn::Error {
 
 fn check_generics(generics: &Generics, errors: &mut Errors) {
     for lifetime in generics.lifetimes() {
-        errors.push(
-            lifetime,
-            "connection state borrows nothing: remove the lifetime, own the data",
-        );
+        errors
+            .push(lifetime, "connection state borrows nothing: remove the lifetime, own the data");
     }
 }
 
@@ -135,30 +124,18 @@ fn fields<'a>(item: &'a DeriveInput, errors: &mut Errors) -> Vec<StateField<'a>>
         }
         return Vec::new();
     };
-    (0..)
-        .zip(&named.named)
-        .filter_map(|(index, field)| state_field(index, field, errors))
-        .collect()
+    (0..).zip(&named.named).filter_map(|(index, field)| state_field(index, field, errors)).collect()
 }
 
 fn state_field<'a>(index: u32, field: &'a Field, errors: &mut Errors) -> Option<StateField<'a>> {
     let default = field_default(field, errors);
-    for attribute in field
-        .attrs
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("cfg"))
-    {
+    for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")) {
         let what =
             "both sides must have the same fields: remove #[cfg], or make the field an `Option`";
         errors.push(attribute, what);
     }
     Travels(errors).visit_type(&field.ty);
-    Some(StateField {
-        index,
-        ident: field.ident.as_ref()?,
-        ty: &field.ty,
-        default,
-    })
+    Some(StateField { index, ident: field.ident.as_ref()?, ty: &field.ty, default })
 }
 
 /// Reports what is written in a field's type and cannot be sent. The rest is for the bound `StateField` to find.
@@ -173,17 +150,10 @@ impl<'ast> Visit<'ast> for Travels<'_> {
                     "no references: connection state owns its data (`String` for `&str`)",
                 );
             }
-            Type::Ptr(ty) => self
-                .0
-                .push(ty, "a pointer cannot be sent: use the plain type"),
-            Type::FnPtr(ty) => self
-                .0
-                .push(ty, "a function cannot be sent: keep it in the handler"),
+            Type::Ptr(ty) => self.0.push(ty, "a pointer cannot be sent: use the plain type"),
+            Type::FnPtr(ty) => self.0.push(ty, "a function cannot be sent: keep it in the handler"),
             Type::TraitObject(ty) => {
-                self.0.push(
-                    ty,
-                    "no `dyn Trait`: write a #[codable] enum of the types it can be",
-                );
+                self.0.push(ty, "no `dyn Trait`: write a #[codable] enum of the types it can be");
             }
             ty => visit::visit_type(self, ty),
         }
@@ -212,9 +182,7 @@ fn bounded(generics: &Generics, root: &Path) -> Generics {
     let mut generics = generics.clone();
     for parameter in &mut generics.params {
         if let GenericParam::Type(parameter) = parameter {
-            parameter
-                .bounds
-                .push(parse_quote!(#root::__private::StateField));
+            parameter.bounds.push(parse_quote!(#root::__private::StateField));
             parameter.default = None;
         }
     }
@@ -411,9 +379,7 @@ fn stub(item: &DeriveInput, root: &Path) -> TokenStream {
     let ident = &item.ident;
     let mut generics = item.generics.clone();
     for parameter in generics.type_params_mut() {
-        parameter
-            .bounds
-            .push(parse_quote!(#root::__private::StateField));
+        parameter.bounds.push(parse_quote!(#root::__private::StateField));
     }
     let (parameters, arguments, clause) = generics.split_for_impl();
     quote! {

@@ -74,20 +74,14 @@ impl CloseReason {
     pub fn new(code: CloseCode, reason: impl Into<Cow<'static, str>>) -> Self {
         let reason = reason.into();
         let fits = reason.floor_char_boundary(MAX_CLOSE_REASON_BYTES);
-        let reason = if fits < reason.len() {
-            Cow::Owned(reason[..fits].to_owned())
-        } else {
-            reason
-        };
+        let reason =
+            if fits < reason.len() { Cow::Owned(reason[..fits].to_owned()) } else { reason };
         Self { code, reason }
     }
 
     /// The work is done.
     pub const fn normal() -> Self {
-        Self {
-            code: CloseCode::NORMAL,
-            reason: Cow::Borrowed(""),
-        }
+        Self { code: CloseCode::NORMAL, reason: Cow::Borrowed("") }
     }
 
     /// The code.
@@ -126,9 +120,6 @@ mod tests {
     #[test]
     fn display_names_known_codes() {
         let close = CloseReason::new(CloseCode::LIMIT_EXCEEDED, "max_message_bytes");
-        assert_eq!(
-            alloc::format!("{close}"),
-            "4002 (limit exceeded): max_message_bytes"
-        );
+        assert_eq!(alloc::format!("{close}"), "4002 (limit exceeded): max_message_bytes");
     }
 }

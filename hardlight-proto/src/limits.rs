@@ -34,11 +34,7 @@ impl Limits {
     /// transport buffers while the message arrives.
     #[must_use]
     pub const fn with_max_message_bytes(mut self, bytes: usize) -> Self {
-        self.max_message_bytes = if bytes < MIN_MESSAGE_BYTES {
-            MIN_MESSAGE_BYTES
-        } else {
-            bytes
-        };
+        self.max_message_bytes = if bytes < MIN_MESSAGE_BYTES { MIN_MESSAGE_BYTES } else { bytes };
         self
     }
 

@@ -111,11 +111,7 @@ pub struct TypeDescription {
 impl TypeDescription {
     /// A description of nothing yet.
     pub const fn new() -> Self {
-        Self {
-            text: String::new(),
-            named: Vec::new(),
-            nameless: false,
-        }
+        Self { text: String::new(), named: Vec::new(), nameless: false }
     }
 
     /// The description of a type.
@@ -209,11 +205,7 @@ impl MethodSchema {
 
     /// A method whose input and output have this fingerprint.
     pub const fn with_fingerprint(name: &'static str, fingerprint: Fingerprint) -> Self {
-        Self {
-            name,
-            name_hash: fnv1a(name.as_bytes()),
-            fingerprint,
-        }
+        Self { name, name_hash: fnv1a(name.as_bytes()), fingerprint }
     }
 }
 
@@ -242,11 +234,7 @@ impl FieldSchema {
         name: &'static str,
         fingerprint: Fingerprint,
     ) -> Self {
-        Self {
-            index,
-            name,
-            fingerprint,
-        }
+        Self { index, name, fingerprint }
     }
 }
 
@@ -265,11 +253,7 @@ pub struct ServiceSchema {
 impl ServiceSchema {
     /// A service without methods or state.
     pub const fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            methods: Vec::new(),
-            state: Vec::new(),
-        }
+        Self { name, methods: Vec::new(), state: Vec::new() }
     }
 
     /// Adds a method, behind those added before.
@@ -315,10 +299,7 @@ mod tests {
 
     #[test]
     fn fingerprint_shows_all_its_digits() {
-        assert_eq!(
-            format!("{:?}", Fingerprint::from_u64(0xabc)),
-            "0000000000000abc"
-        );
+        assert_eq!(format!("{:?}", Fingerprint::from_u64(0xabc)), "0000000000000abc");
     }
 
     #[test]
@@ -343,9 +324,6 @@ mod tests {
         }
         let mut description = TypeDescription::new();
         outer(&mut description);
-        assert_eq!(
-            description.as_str(),
-            "struct Outer{a:struct Inner{up:#0},b:#1}"
-        );
+        assert_eq!(description.as_str(), "struct Outer{a:struct Inner{up:#0},b:#1}");
     }
 }

@@ -38,11 +38,7 @@ pub fn read(input: &[u8]) -> Result<(u64, usize), ProtocolError> {
             return Ok((value, index + 1));
         }
     }
-    Err(if input.len() < 10 {
-        ProtocolError::Truncated
-    } else {
-        ProtocolError::InvalidVarint
-    })
+    Err(if input.len() < 10 { ProtocolError::Truncated } else { ProtocolError::InvalidVarint })
 }
 
 /// Takes a varint off the front of `input`.

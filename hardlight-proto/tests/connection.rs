@@ -13,10 +13,7 @@ const INPUT: Bytes = Bytes::from_static(b"in");
 const OUTPUT: Bytes = Bytes::from_static(b"out");
 
 fn closed_by(initiator: Initiator, code: CloseCode, reason: &'static str) -> ConnectionError {
-    ConnectionError::Closed {
-        initiator,
-        reason: CloseReason::new(code, reason),
-    }
+    ConnectionError::Closed { initiator, reason: CloseReason::new(code, reason) }
 }
 
 fn messages<R: Role>(connection: &mut Connection<R>) -> Vec<Bytes> {
@@ -47,22 +44,12 @@ fn hello_and_snapshot_share_a_message() {
 fn a_call_is_answered_once_and_its_id_is_free_again() {
     let mut pair = Pair::open();
     let id = pair.call(0);
-    let call = ServerEvent::Call {
-        id,
-        method: 0,
-        payload: INPUT,
-    };
+    let call = ServerEvent::Call { id, method: 0, payload: INPUT };
     assert_eq!(pair.take_server_events(), [call]);
     pair.server.answer(id, Ok(OUTPUT));
     pair.server.answer(id, Ok(OUTPUT));
     pair.drive();
-    assert_eq!(
-        pair.take_client_events(),
-        [ClientEvent::Answer {
-            id,
-            result: Ok(OUTPUT)
-        }]
-    );
+    assert_eq!(pair.take_client_events(), [ClientEvent::Answer { id, result: Ok(OUTPUT) }]);
     assert_eq!(pair.call(1), id);
 }
 
@@ -72,11 +59,7 @@ fn a_call_made_early_goes_out_behind_the_hello() {
     let id = pair.client.call(0, INPUT).expect("an id is free");
     assert_eq!(pair.client.poll_transmit(), None);
     pair.drive();
-    let call = ServerEvent::Call {
-        id,
-        method: 0,
-        payload: INPUT,
-    };
+    let call = ServerEvent::Call { id, method: 0, payload: INPUT };
     assert_eq!(pair.take_server_events(), [ServerEvent::Open, call]);
 }
 
@@ -84,25 +67,12 @@ fn a_call_made_early_goes_out_behind_the_hello() {
 fn an_early_call_that_turns_out_too_large_is_refused_alone() {
     let small = Limits::new().with_max_message_bytes(1024);
     let mut pair = Pair::with(counter(), counter(), Limits::new(), small);
-    let large = pair
-        .client
-        .call(0, Bytes::from(vec![0; 1024]))
-        .expect("an id is free");
+    let large = pair.client.call(0, Bytes::from(vec![0; 1024])).expect("an id is free");
     let good = pair.client.call(0, INPUT).expect("an id is free");
     pair.drive();
-    let error = CallError::InputTooLarge {
-        bytes: 1024,
-        limit: 1021,
-    };
-    assert!(pair.client_events.contains(&ClientEvent::Answer {
-        id: large,
-        result: Err(error)
-    }));
-    let call = ServerEvent::Call {
-        id: good,
-        method: 0,
-        payload: INPUT,
-    };
+    let error = CallError::InputTooLarge { bytes: 1024, limit: 1021 };
+    assert!(pair.client_events.contains(&ClientEvent::Answer { id: large, result: Err(error) }));
+    let call = ServerEvent::Call { id: good, method: 0, payload: INPUT };
     assert!(pair.server_events.contains(&call));
 }
 
@@ -112,10 +82,7 @@ fn up_to_256_calls_are_in_flight_and_the_next_is_refused() {
     for _ in 0..256 {
         pair.client.call(0, INPUT).expect("an id is free");
     }
-    assert_eq!(
-        pair.client.call(0, INPUT),
-        Err(CallError::TooManyCallsInFlight)
-    );
+    assert_eq!(pair.client.call(0, INPUT), Err(CallError::TooManyCallsInFlight));
     pair.drive();
     assert_eq!(pair.take_server_events().len(), 256);
     pair.server.answer(CallId(77), Ok(OUTPUT));
@@ -130,10 +97,7 @@ fn a_lone_call_has_no_batch_header_and_several_share_one() {
     assert_eq!(messages(&mut pair.client), [&b"\x03\x00\x01in"[..]]);
     pair.client.call(0, INPUT).expect("an id is free");
     pair.client.call(1, Bytes::new()).expect("an id is free");
-    assert_eq!(
-        messages(&mut pair.client),
-        [&b"\x00\x05\x03\x01\x00in\x03\x03\x02\x01"[..]]
-    );
+    assert_eq!(messages(&mut pair.client), [&b"\x00\x05\x03\x01\x00in\x03\x03\x02\x01"[..]]);
 }
 
 #[test]
@@ -144,9 +108,7 @@ fn a_batch_holds_64_frames_or_64_kib() {
     }
     assert_eq!(messages(&mut pair.client).len(), 2);
     for _ in 0..3 {
-        pair.client
-            .call(0, Bytes::from(vec![0; 30_000]))
-            .expect("an id is free");
+        pair.client.call(0, Bytes::from(vec![0; 30_000])).expect("an id is free");
     }
     let sizes: Vec<_> = messages(&mut pair.client).iter().map(Bytes::len).collect();
     assert_eq!(sizes, [1 + 2 * (3 + 30_003), 30_003]);
@@ -154,10 +116,7 @@ fn a_batch_holds_64_frames_or_64_kib() {
 
 #[test]
 fn methods_may_be_reordered_added_and_removed() {
-    let client = schema(
-        &[("get", ""), ("gone", ""), ("increment", "u32")],
-        &[("counter", "u32")],
-    );
+    let client = schema(&[("get", ""), ("gone", ""), ("increment", "u32")], &[("counter", "u32")]);
     let mut pair = Pair::with(client, counter(), Limits::new(), Limits::new());
     pair.drive();
     let get = pair.call(0);
@@ -165,22 +124,11 @@ fn methods_may_be_reordered_added_and_removed() {
     let increment = pair.call(2);
     let calls = [
         ServerEvent::Open,
-        ServerEvent::Call {
-            id: get,
-            method: 1,
-            payload: INPUT,
-        },
-        ServerEvent::Call {
-            id: increment,
-            method: 0,
-            payload: INPUT,
-        },
+        ServerEvent::Call { id: get, method: 1, payload: INPUT },
+        ServerEvent::Call { id: increment, method: 0, payload: INPUT },
     ];
     assert_eq!(pair.take_server_events(), calls);
-    let refused = ClientEvent::Answer {
-        id: gone,
-        result: Err(CallError::UnknownMethod),
-    };
+    let refused = ClientEvent::Answer { id: gone, result: Err(CallError::UnknownMethod) };
     assert_eq!(pair.take_client_events()[1..], [refused]);
 }
 
@@ -192,13 +140,7 @@ fn a_method_with_other_types_is_refused_alone() {
     let increment = pair.call(0);
     pair.call(1);
     let result = Err(CallError::IncompatibleMethod);
-    assert_eq!(
-        pair.client_events[1..],
-        [ClientEvent::Answer {
-            id: increment,
-            result
-        }]
-    );
+    assert_eq!(pair.client_events[1..], [ClientEvent::Answer { id: increment, result }]);
     assert_eq!(pair.server_events.len(), 2);
 }
 
@@ -244,13 +186,8 @@ fn a_state_change_sent_before_an_answer_arrives_before_it() {
     pair.server.answer(id, Ok(OUTPUT));
     pair.drive();
     let operations = Bytes::from_static(b"ops");
-    let expected = [
-        ClientEvent::State { operations },
-        ClientEvent::Answer {
-            id,
-            result: Ok(OUTPUT),
-        },
-    ];
+    let expected =
+        [ClientEvent::State { operations }, ClientEvent::Answer { id, result: Ok(OUTPUT) }];
     assert_eq!(pair.take_client_events(), expected);
 }
 
@@ -274,10 +211,7 @@ fn a_cancelled_call_keeps_its_id_until_its_one_answer() {
     pair.server.answer(id, Err(CallError::Cancelled));
     pair.drive();
     let result = Err(CallError::Cancelled);
-    assert_eq!(
-        pair.take_client_events(),
-        [ClientEvent::Answer { id, result }]
-    );
+    assert_eq!(pair.take_client_events(), [ClientEvent::Answer { id, result }]);
 }
 
 #[test]
@@ -288,13 +222,7 @@ fn a_cancel_that_crosses_the_answer_is_ignored() {
     pair.client.cancel(id);
     pair.drive();
     assert_eq!(pair.take_server_events().len(), 1);
-    assert_eq!(
-        pair.take_client_events(),
-        [ClientEvent::Answer {
-            id,
-            result: Ok(OUTPUT)
-        }]
-    );
+    assert_eq!(pair.take_client_events(), [ClientEvent::Answer { id, result: Ok(OUTPUT) }]);
     pair.client.cancel(id);
     assert_eq!(pair.client.poll_transmit(), None);
 }
@@ -308,14 +236,8 @@ fn an_answer_larger_than_the_client_accepts_becomes_an_error() {
     pair.server.answer(fits, Ok(Bytes::from(vec![0; 1022])));
     pair.server.answer(large, Ok(Bytes::from(vec![0; 1023])));
     pair.drive();
-    let fitted = ClientEvent::Answer {
-        id: fits,
-        result: Ok(Bytes::from(vec![0; 1022])),
-    };
-    let refused = ClientEvent::Answer {
-        id: large,
-        result: Err(CallError::OutputTooLarge),
-    };
+    let fitted = ClientEvent::Answer { id: fits, result: Ok(Bytes::from(vec![0; 1022])) };
+    let refused = ClientEvent::Answer { id: large, result: Err(CallError::OutputTooLarge) };
     assert_eq!(pair.client_events[1..], [fitted, refused]);
 }
 
@@ -324,14 +246,9 @@ fn an_input_larger_than_the_server_accepts_is_not_sent() {
     let small = Limits::new().with_max_message_bytes(1024);
     let mut pair = Pair::with(counter(), counter(), Limits::new(), small);
     pair.drive();
-    let error = CallError::InputTooLarge {
-        bytes: 1022,
-        limit: 1021,
-    };
+    let error = CallError::InputTooLarge { bytes: 1022, limit: 1021 };
     assert_eq!(pair.client.call(0, Bytes::from(vec![0; 1022])), Err(error));
-    pair.client
-        .call(0, Bytes::from(vec![0; 1021]))
-        .expect("it fits");
+    pair.client.call(0, Bytes::from(vec![0; 1021])).expect("it fits");
     pair.drive();
     assert!(pair.server.is_open());
 }
@@ -339,19 +256,11 @@ fn an_input_larger_than_the_server_accepts_is_not_sent() {
 #[test]
 fn a_message_beyond_the_limit_ends_the_connection_and_names_the_limit() {
     let mut pair = Pair::open();
-    pair.server
-        .handle_message(Bytes::from(vec![3; (1 << 20) + 1]));
+    pair.server.handle_message(Bytes::from(vec![3; (1 << 20) + 1]));
     pair.drive();
-    let limit = ConnectionError::LimitExceeded {
-        limit: "max_message_bytes",
-        allowed: 1 << 20,
-    };
+    let limit = ConnectionError::LimitExceeded { limit: "max_message_bytes", allowed: 1 << 20 };
     assert_eq!(pair.take_server_events(), [ServerEvent::Closed(limit)]);
-    let error = closed_by(
-        Initiator::Remote,
-        CloseCode::LIMIT_EXCEEDED,
-        "max_message_bytes",
-    );
+    let error = closed_by(Initiator::Remote, CloseCode::LIMIT_EXCEEDED, "max_message_bytes");
     assert_eq!(pair.take_client_events(), [ClientEvent::Closed(error)]);
 }
 
@@ -363,17 +272,11 @@ fn calls_wait_while_too_much_output_waits() {
     let first = pair.call(0);
     pair.server.answer(first, Ok(Bytes::from(vec![0; 2000])));
     let second = pair.client.call(1, INPUT).expect("an id is free");
-    messages(&mut pair.client)
-        .into_iter()
-        .for_each(|message| pair.server.handle_message(message));
+    messages(&mut pair.client).into_iter().for_each(|message| pair.server.handle_message(message));
     assert_eq!(pair.server.poll_event(), None);
     assert!(!pair.server.wants_message());
     assert!(pair.server.poll_transmit().is_some());
-    let call = ServerEvent::Call {
-        id: second,
-        method: 1,
-        payload: INPUT,
-    };
+    let call = ServerEvent::Call { id: second, method: 1, payload: INPUT };
     assert_eq!(pair.server.poll_event(), Some(call));
     assert!(pair.server.wants_message());
 }
@@ -389,16 +292,7 @@ fn a_close_waits_for_open_calls_and_refuses_new_ones() {
     pair.server.answer(id, Ok(OUTPUT));
     pair.drive();
     let closed = ClientEvent::Closed(closed_by(Initiator::Local, CloseCode::NORMAL, ""));
-    assert_eq!(
-        pair.take_client_events(),
-        [
-            ClientEvent::Answer {
-                id,
-                result: Ok(OUTPUT)
-            },
-            closed
-        ]
-    );
+    assert_eq!(pair.take_client_events(), [ClientEvent::Answer { id, result: Ok(OUTPUT) }, closed]);
     let closed = ServerEvent::Closed(closed_by(Initiator::Remote, CloseCode::NORMAL, ""));
     assert_eq!(pair.take_server_events()[1..], [closed]);
 }
@@ -407,25 +301,15 @@ fn a_close_waits_for_open_calls_and_refuses_new_ones() {
 fn a_server_that_closes_answers_what_runs_and_refuses_the_rest() {
     let mut pair = Pair::open();
     let running = pair.call(0);
-    pair.server
-        .close(CloseReason::new(CloseCode::GOING_AWAY, "bye"), pair.now);
+    pair.server.close(CloseReason::new(CloseCode::GOING_AWAY, "bye"), pair.now);
     let late = pair.call(0);
-    let refused = ClientEvent::Answer {
-        id: late,
-        result: Err(CallError::GoingAway),
-    };
+    let refused = ClientEvent::Answer { id: late, result: Err(CallError::GoingAway) };
     assert_eq!(pair.take_client_events(), [refused]);
     pair.server.answer(running, Ok(OUTPUT));
     pair.drive();
-    let answer = ClientEvent::Answer {
-        id: running,
-        result: Ok(OUTPUT),
-    };
+    let answer = ClientEvent::Answer { id: running, result: Ok(OUTPUT) };
     let closed = closed_by(Initiator::Remote, CloseCode::GOING_AWAY, "bye");
-    assert_eq!(
-        pair.take_client_events(),
-        [answer, ClientEvent::Closed(closed)]
-    );
+    assert_eq!(pair.take_client_events(), [answer, ClientEvent::Closed(closed)]);
 }
 
 #[test]
@@ -437,10 +321,7 @@ fn a_close_gives_up_on_calls_that_run_too_long() {
     assert!(!pair.server.is_ended());
     pair.pass(Duration::from_micros(1));
     let closed = ClientEvent::Closed(closed_by(Initiator::Remote, CloseCode::NORMAL, ""));
-    assert_eq!(
-        pair.take_client_events(),
-        [ClientEvent::Unanswered { id }, closed]
-    );
+    assert_eq!(pair.take_client_events(), [ClientEvent::Unanswered { id }, closed]);
 }
 
 #[test]
@@ -451,10 +332,7 @@ fn an_abort_is_at_once_and_loses_what_waits() {
     pair.server.abort(CloseReason::normal());
     pair.drive();
     let closed = ClientEvent::Closed(closed_by(Initiator::Remote, CloseCode::NORMAL, ""));
-    assert_eq!(
-        pair.take_client_events(),
-        [ClientEvent::Unanswered { id }, closed]
-    );
+    assert_eq!(pair.take_client_events(), [ClientEvent::Unanswered { id }, closed]);
 }
 
 #[test]
@@ -462,17 +340,12 @@ fn answers_that_arrived_before_the_end_of_the_transport_count() {
     let mut pair = Pair::open();
     let (answered, open) = (pair.call(0), pair.call(0));
     pair.server.answer(answered, Ok(OUTPUT));
-    messages(&mut pair.server)
-        .into_iter()
-        .for_each(|message| pair.client.handle_message(message));
+    messages(&mut pair.server).into_iter().for_each(|message| pair.client.handle_message(message));
     pair.client.handle_lost("cable cut");
     pair.client.handle_lost("again");
     pair.drive();
     let expected = [
-        ClientEvent::Answer {
-            id: answered,
-            result: Ok(OUTPUT),
-        },
+        ClientEvent::Answer { id: answered, result: Ok(OUTPUT) },
         ClientEvent::Unanswered { id: open },
         ClientEvent::Closed(ConnectionError::Lost("cable cut".into())),
     ];
@@ -483,10 +356,7 @@ fn answers_that_arrived_before_the_end_of_the_transport_count() {
 #[test]
 fn a_peer_that_does_not_say_hello_in_time_is_dropped() {
     let mut pair = Pair::new();
-    assert_eq!(
-        pair.server.poll_timeout(),
-        Some(Time::from_micros(10_000_000))
-    );
+    assert_eq!(pair.server.poll_timeout(), Some(Time::from_micros(10_000_000)));
     pair.client.handle_timeout(Time::from_micros(9_999_999));
     assert_eq!(pair.client.poll_event(), None);
     pair.client.handle_timeout(Time::from_micros(10_000_000));
@@ -512,24 +382,15 @@ fn peers_of_different_revisions_part_and_say_so() {
 fn a_server_ends_the_connection_of_a_client_that_breaks_the_rules() {
     for (message, error) in [
         (&b""[..], ProtocolError::Empty),
-        (
-            b"\x01\x01\x01\x03\x01\x80\x08",
-            ProtocolError::UnexpectedFrame("HELLO"),
-        ),
+        (b"\x01\x01\x01\x03\x01\x80\x08", ProtocolError::UnexpectedFrame("HELLO")),
         (b"\x04\x00", ProtocolError::UnexpectedFrame("ANSWER")),
         (b"\x05\x00\x01", ProtocolError::UnexpectedFrame("ERROR")),
         (b"\x07\x00", ProtocolError::UnexpectedFrame("SNAPSHOT")),
         (b"\x08\x01", ProtocolError::UnexpectedFrame("STATE")),
         (b"\x03\x00\x02", ProtocolError::NoSuchMethod(2)),
-        (
-            b"\x03\x00\xff\xff\xff\xff\x1f",
-            ProtocolError::InvalidVarint,
-        ),
+        (b"\x03\x00\xff\xff\xff\xff\x1f", ProtocolError::InvalidVarint),
         (b"\x03\x00", ProtocolError::Truncated),
-        (
-            b"\x00\x03\x03\x00\x00\x03\x03\x00\x00",
-            ProtocolError::CallIdInUse(0),
-        ),
+        (b"\x00\x03\x03\x00\x00\x03\x03\x00\x00", ProtocolError::CallIdInUse(0)),
         (b"\x0c", ProtocolError::UnknownFrame(0x0c)),
     ] {
         let mut pair = Pair::open();
@@ -549,10 +410,7 @@ fn a_server_ends_the_connection_of_a_client_that_breaks_the_rules() {
 #[test]
 fn a_client_ends_the_connection_of_a_server_that_breaks_the_rules() {
     for (message, error) in [
-        (
-            &b"\x01\x01\x01\x03\x01\x80\x08"[..],
-            ProtocolError::UnexpectedFrame("HELLO"),
-        ),
+        (&b"\x01\x01\x01\x03\x01\x80\x08"[..], ProtocolError::UnexpectedFrame("HELLO")),
         (b"\x03\x00\x00", ProtocolError::UnexpectedFrame("CALL")),
         (b"\x06\x00", ProtocolError::UnexpectedFrame("CANCEL")),
         (b"\x07\x00", ProtocolError::UnexpectedFrame("SNAPSHOT")),
@@ -572,19 +430,12 @@ fn a_client_ends_the_connection_of_a_server_that_breaks_the_rules() {
 #[test]
 fn frames_before_the_hello_are_refused() {
     let mut pair = Pair::new();
-    pair.server
-        .handle_message(Bytes::from_static(b"\x03\x00\x00"));
+    pair.server.handle_message(Bytes::from_static(b"\x03\x00\x00"));
     let error = ProtocolError::UnexpectedFrame("CALL");
-    assert_eq!(
-        pair.server.poll_event(),
-        Some(ServerEvent::Closed(error.into()))
-    );
+    assert_eq!(pair.server.poll_event(), Some(ServerEvent::Closed(error.into())));
     pair.client.handle_message(Bytes::from_static(b"\x07\x00"));
     let error = ProtocolError::UnexpectedFrame("SNAPSHOT");
-    assert_eq!(
-        pair.client.poll_event(),
-        Some(ClientEvent::Closed(error.into()))
-    );
+    assert_eq!(pair.client.poll_event(), Some(ClientEvent::Closed(error.into())));
 }
 
 #[test]
@@ -592,17 +443,13 @@ fn a_text_message_ends_the_connection() {
     let mut pair = Pair::open();
     pair.server.handle_text();
     let error = ProtocolError::TextMessage;
-    assert_eq!(
-        pair.server.poll_event(),
-        Some(ServerEvent::Closed(error.into()))
-    );
+    assert_eq!(pair.server.poll_event(), Some(ServerEvent::Closed(error.into())));
 }
 
 #[test]
 fn a_frame_that_may_be_ignored_is() {
     let mut pair = Pair::open();
-    pair.server
-        .handle_message(Bytes::from_static(b"\x00\x02\x1f\x00\x03\x03\x00\x00"));
+    pair.server.handle_message(Bytes::from_static(b"\x00\x02\x1f\x00\x03\x03\x00\x00"));
     pair.drive();
     assert!(matches!(pair.server_events[..], [ServerEvent::Call { .. }]));
 }

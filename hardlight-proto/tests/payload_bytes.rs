@@ -78,28 +78,16 @@ fn strings() {
     is(String::new(), "ffffffff ffffffff");
     is("abc".to_owned(), "616263ff ffffffff");
     is("abcdefgh".to_owned(), "61626364 65666768");
-    is(
-        "abcdefghi".to_owned(),
-        "61626364 65666768 69000000 89000000 f4ffffff",
-    );
-    is(
-        "a".repeat(64),
-        &format!("{} 80010000 c0ffffff", "61".repeat(64)),
-    );
+    is("abcdefghi".to_owned(), "61626364 65666768 69000000 89000000 f4ffffff");
+    is("a".repeat(64), &format!("{} 80010000 c0ffffff", "61".repeat(64)));
     is(Box::<str>::from("hi"), "68690000 fcffffff 02000000");
 }
 
 #[test]
 fn lists() {
     is(Vec::<u32>::new(), "00000000 00000000");
-    is(
-        vec![1_u32, 2, 3],
-        "01000000 02000000 03000000 f4ffffff 03000000",
-    );
-    is(
-        VecDeque::from([1_u32, 2, 3]),
-        "01000000 02000000 03000000 f4ffffff 03000000",
-    );
+    is(vec![1_u32, 2, 3], "01000000 02000000 03000000 f4ffffff 03000000");
+    is(VecDeque::from([1_u32, 2, 3]), "01000000 02000000 03000000 f4ffffff 03000000");
     is(Bytes::from_static(b"hi"), "68690000 fcffffff 02000000");
     is(vec![(1_u32, 10_u32)], "01000000 0a000000 f8ffffff 01000000");
     is(
@@ -116,10 +104,7 @@ fn ring_that_wraps_is_a_list() {
     ring.pop_back();
     ring.push_back(3);
     ring.rotate_right(1);
-    assert_eq!(
-        encode_to_bytes(&ring),
-        encode_to_bytes(&Vec::from(ring.clone()))
-    );
+    assert_eq!(encode_to_bytes(&ring), encode_to_bytes(&Vec::from(ring.clone())));
 }
 
 #[test]
@@ -127,36 +112,18 @@ fn compounds() {
     is(None::<u32>, "00000000 00000000");
     is(Some(0x1122_3344_u32), "01000000 44332211");
     is(Some(9_u8), "0109");
-    is(
-        Err::<u32, _>("bad".to_owned()),
-        "01000000 626164ff ffffffff",
-    );
+    is(Err::<u32, _>("bad".to_owned()), "01000000 626164ff ffffffff");
     is(Ok::<_, String>(5_u32), "00000000 05000000 00000000");
     is((1_u8, 2_u32), "01000000 02000000");
     is(Box::new(5_u32), "05000000 fcffffff");
     is(
-        Mixed {
-            a: 0xaa,
-            b: 1,
-            c: 0xcc,
-            d: 2,
-            e: true,
-        },
-        &format!(
-            "aa000000 01000000 cc000000 {} 02000000 00000000 01000000 00000000",
-            "00000000"
-        ),
+        Mixed { a: 0xaa, b: 1, c: 0xcc, d: 2, e: true },
+        &format!("aa000000 01000000 cc000000 {} 02000000 00000000 01000000 00000000", "00000000"),
     );
     is(Kinds::Unit, &"00".repeat(16));
     is(Kinds::One(7), &format!("0107{}", "00".repeat(14)));
     is(Kinds::Two(8), "02000000 00000000 08000000 00000000");
-    is(
-        Kinds::Rec {
-            x: 0x1234,
-            s: "hi".into(),
-        },
-        "03003412 6869ffff ffffffff 00000000",
-    );
+    is(Kinds::Rec { x: 0x1234, s: "hi".into() }, "03003412 6869ffff ffffffff 00000000");
     is(Numbered::A, "03");
     is(Numbered::B, "40");
 }
@@ -166,14 +133,8 @@ fn times_and_addresses() {
     is(Duration::new(1, 2), "01000000 00000000 02000000 00000000");
     is(Ipv4Addr::new(1, 2, 3, 4), "01020304");
     is(Ipv6Addr::LOCALHOST, "00000000 00000000 00000000 00000001");
-    is(
-        IpAddr::V4(Ipv4Addr::new(1, 2, 3, 4)),
-        &format!("0001020304{}", "00".repeat(12)),
-    );
-    is(
-        SocketAddr::from(([1, 2, 3, 4], 80)),
-        &format!("00000102 03045000 {}", "00".repeat(24)),
-    );
+    is(IpAddr::V4(Ipv4Addr::new(1, 2, 3, 4)), &format!("0001020304{}", "00".repeat(12)));
+    is(SocketAddr::from(([1, 2, 3, 4], 80)), &format!("00000102 03045000 {}", "00".repeat(24)));
 }
 
 #[cfg(feature = "uuid")]
@@ -200,15 +161,9 @@ fn hash_maps_encode_the_same_whatever_their_seed() {
     let entries = || (0..500_u32).map(|key| (key.wrapping_mul(2_654_435_761), key.to_string()));
     let first = encode_to_bytes(&entries().collect::<HashMap<_, _>>()).unwrap();
     for _ in 0..10 {
-        assert_eq!(
-            encode_to_bytes(&entries().collect::<HashMap<_, _>>()).unwrap(),
-            first
-        );
+        assert_eq!(encode_to_bytes(&entries().collect::<HashMap<_, _>>()).unwrap(), first);
     }
-    assert_eq!(
-        encode_to_bytes(&entries().collect::<BTreeMap<_, _>>()).unwrap(),
-        first
-    );
+    assert_eq!(encode_to_bytes(&entries().collect::<BTreeMap<_, _>>()).unwrap(), first);
 }
 
 #[test]
@@ -237,14 +192,8 @@ fn payload_decodes_wherever_it_stands() {
     let small = (1_u8, "not inline at all".to_owned(), vec![7_u128, 8], 3_u64);
     let large = vec![small.clone(); 100];
     for offset in 0..=16 {
-        assert_eq!(
-            decode(&shifted(&small, offset)[offset..]),
-            Ok(small.clone())
-        );
-        assert_eq!(
-            decode(&shifted(&large, offset)[offset..]),
-            Ok(large.clone())
-        );
+        assert_eq!(decode(&shifted(&small, offset)[offset..]), Ok(small.clone()));
+        assert_eq!(decode(&shifted(&large, offset)[offset..]), Ok(large.clone()));
         assert_eq!(decode(&shifted(&7_u128, offset)[offset..]), Ok(7_u128));
     }
 }

@@ -130,27 +130,12 @@ proptest! {
 
 #[test]
 fn flat_type_takes_its_exact_length() {
-    assert_eq!(
-        decode::<u32>(&[0; 5]),
-        Err(DecodeError::WrongLength {
-            expected: 4,
-            actual: 5
-        })
-    );
+    assert_eq!(decode::<u32>(&[0; 5]), Err(DecodeError::WrongLength { expected: 4, actual: 5 }));
     assert_eq!(
         decode::<(u8, Option<u64>)>(&[0; 8]),
-        Err(DecodeError::WrongLength {
-            expected: 24,
-            actual: 8
-        })
+        Err(DecodeError::WrongLength { expected: 24, actual: 8 })
     );
-    assert_eq!(
-        decode::<()>(&[0]),
-        Err(DecodeError::WrongLength {
-            expected: 0,
-            actual: 1
-        })
-    );
+    assert_eq!(decode::<()>(&[0]), Err(DecodeError::WrongLength { expected: 0, actual: 1 }));
     assert_eq!(decode::<()>(&[]), Ok(()));
 }
 
@@ -178,14 +163,8 @@ fn tree_bomb(levels: usize) -> Vec<u8> {
 #[test]
 fn deep_payload_is_refused() {
     for levels in [63, 64, 1_000, 100_000, 1_000_000] {
-        assert_eq!(
-            decode::<List>(&list_bomb(levels)),
-            Err(DecodeError::Malformed)
-        );
-        assert_eq!(
-            decode::<Tree>(&tree_bomb(levels)),
-            Err(DecodeError::Malformed)
-        );
+        assert_eq!(decode::<List>(&list_bomb(levels)), Err(DecodeError::Malformed));
+        assert_eq!(decode::<Tree>(&tree_bomb(levels)), Err(DecodeError::Malformed));
     }
     assert!(decode::<List>(&list_bomb(62)).is_ok());
     assert!(decode::<Tree>(&tree_bomb(61)).is_ok());
@@ -236,34 +215,18 @@ fn claimed_length_is_refused() {
         payload.extend(length.to_le_bytes());
         assert_eq!(decode::<Vec<u128>>(&payload), Err(DecodeError::Malformed));
         assert_eq!(decode::<Vec<String>>(&payload), Err(DecodeError::Malformed));
-        assert_eq!(
-            decode::<HashMap<u64, u64>>(&payload),
-            Err(DecodeError::Malformed)
-        );
+        assert_eq!(decode::<HashMap<u64, u64>>(&payload), Err(DecodeError::Malformed));
     }
 }
 
 #[test]
 fn keys_must_ascend() {
     let payload = |entries: &[(u32, u32)]| encode_to_bytes(&entries.to_vec()).unwrap();
-    for entries in [
-        &[(2, 0), (1, 0)][..],
-        &[(1, 0), (1, 1)],
-        &[(1, 0), (3, 0), (2, 0)],
-    ] {
+    for entries in [&[(2, 0), (1, 0)][..], &[(1, 0), (1, 1)], &[(1, 0), (3, 0), (2, 0)]] {
         let payload = payload(entries);
-        assert_eq!(
-            decode::<BTreeMap<u32, u32>>(&payload),
-            Err(DecodeError::KeysNotAscending)
-        );
-        assert_eq!(
-            decode::<HashMap<u32, u32>>(&payload),
-            Err(DecodeError::KeysNotAscending)
-        );
-        assert_eq!(
-            decode::<BTreeSet<(u32, u32)>>(&payload).is_ok(),
-            entries.is_sorted()
-        );
+        assert_eq!(decode::<BTreeMap<u32, u32>>(&payload), Err(DecodeError::KeysNotAscending));
+        assert_eq!(decode::<HashMap<u32, u32>>(&payload), Err(DecodeError::KeysNotAscending));
+        assert_eq!(decode::<BTreeSet<(u32, u32)>>(&payload).is_ok(), entries.is_sorted());
     }
     assert_eq!(
         decode::<BTreeSet<u8>>(&encode_to_bytes(&vec![1_u8, 1]).unwrap()),
@@ -274,10 +237,7 @@ fn keys_must_ascend() {
         Err(DecodeError::KeysNotAscending)
     );
     let nested = encode_to_bytes(&[vec![(1_u8, 2_u8)], vec![(2, 1), (1, 2)]]).unwrap();
-    assert_eq!(
-        decode::<[BTreeMap<u8, u8>; 2]>(&nested),
-        Err(DecodeError::KeysNotAscending)
-    );
+    assert_eq!(decode::<[BTreeMap<u8, u8>; 2]>(&nested), Err(DecodeError::KeysNotAscending));
 }
 
 #[test]

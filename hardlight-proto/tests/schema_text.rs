@@ -106,18 +106,9 @@ fn method_depends_on_arguments_and_output() {
         TypeDescription::of_method::<Sum, Result<Point, Underflow>>().as_str(),
         add.as_str()
     );
-    assert_eq!(
-        TypeDescription::of_method::<NoInput, ()>().as_str(),
-        "fn{}->unit"
-    );
-    assert_eq!(
-        TypeDescription::of_method::<u8, Meters>().as_str(),
-        "fnu8->struct Meters(f32)"
-    );
-    assert_eq!(
-        TypeDescription::of_method::<Numbered, u8>().as_str(),
-        "fnenum Numbered{A=4,B}->u8"
-    );
+    assert_eq!(TypeDescription::of_method::<NoInput, ()>().as_str(), "fn{}->unit");
+    assert_eq!(TypeDescription::of_method::<u8, Meters>().as_str(), "fnu8->struct Meters(f32)");
+    assert_eq!(TypeDescription::of_method::<Numbered, u8>().as_str(), "fnenum Numbered{A=4,B}->u8");
     assert_eq!(
         TypeDescription::of_method::<Tree<u8>, u8>().as_str(),
         "fn{value:u8,kids:vec<struct Tree{value:u8,kids:vec<#0>}>}->u8"
@@ -126,28 +117,17 @@ fn method_depends_on_arguments_and_output() {
 
 #[test]
 fn fingerprints() {
-    assert_eq!(
-        format!("{:?}", Fingerprint::of::<Shape>()),
-        "3f400ee16887e46d"
-    );
+    assert_eq!(format!("{:?}", Fingerprint::of::<Shape>()), "3f400ee16887e46d");
     let schema = ServiceSchema::new("Counter")
         .method::<Add, Result<u32, Underflow>>("add")
         .method::<NoInput, ()>("reset");
-    let [add, reset] = &schema.methods[..] else {
-        panic!("{schema:?}")
-    };
+    let [add, reset] = &schema.methods[..] else { panic!("{schema:?}") };
     assert_eq!(
-        (
-            add.name,
-            format!("{:016x} {}", add.name_hash, add.fingerprint)
-        ),
+        (add.name, format!("{:016x} {}", add.name_hash, add.fingerprint)),
         ("add", "e70bc3190530e654 44bbc39c97ca0bdc".into())
     );
     assert_eq!(
-        (
-            reset.name,
-            format!("{:016x} {}", reset.name_hash, reset.fingerprint)
-        ),
+        (reset.name, format!("{:016x} {}", reset.name_hash, reset.fingerprint)),
         ("reset", "0f136ff2c086b760 fae303606fc96884".into())
     );
     let field = FieldSchema::new::<u32>(0, "counter");

@@ -8,12 +8,7 @@
     unnameable_types,
     clippy::all
 )]
-#![deny(
-    clippy::pedantic,
-    unused_qualifications,
-    elided_lifetimes_in_paths,
-    non_camel_case_types
-)]
+#![deny(clippy::pedantic, unused_qualifications, elided_lifetimes_in_paths, non_camel_case_types)]
 #![allow(clippy::use_self)] // A type may be spelt out in itself: both ways are tried.
 #![forbid(unsafe_code)]
 #![cfg(all(feature = "payload", feature = "std"))]
@@ -154,18 +149,13 @@ fn every_form_of_type_travels() {
     for shape in [
         Shape::Nothing,
         Shape::Circle(point, 1.0),
-        Shape::Rect {
-            from: point,
-            name: "a long name".into(),
-        },
+        Shape::Rect { from: point, name: "a long name".into() },
     ] {
         round_trip(&shape);
         round_trip(&vec![shape.clone(), shape]);
     }
     round_trip(&Either::<Point, Vec<String>>::A(point));
-    round_trip(&Either::<u8, Vec<Shape>>::B {
-        r#type: vec![Shape::Nothing],
-    });
+    round_trip(&Either::<u8, Vec<Shape>>::B { r#type: vec![Shape::Nothing] });
 }
 
 #[test]
@@ -195,17 +185,10 @@ fn type_that_contains_itself_travels() {
 
 #[test]
 fn generic_type_travels() {
-    let page = Page::<_> {
-        items: vec![1, 2, 3],
-        next: None,
-        pair: [4, 5],
-    };
+    let page = Page::<_> { items: vec![1, 2, 3], next: None, pair: [4, 5] };
     round_trip(&page);
-    let strings = |text: &str| Page::<String, 1> {
-        items: vec![text.into()],
-        next: None,
-        pair: ["x".into()],
-    };
+    let strings =
+        |text: &str| Page::<String, 1> { items: vec![text.into()], next: None, pair: ["x".into()] };
     round_trip(&Page {
         next: Some(Box::new(strings("second"))),
         ..strings("first, and out of line")

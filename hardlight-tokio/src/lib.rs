@@ -1,1 +1,26 @@
-//! .
+#![doc = include_str!("../README.md")]
+
+mod connect;
+mod connection;
+mod server;
+mod timer;
+
+pub use connect::{connect, connect_driver, connect_plain, connect_plain_with, connect_with};
+pub use hardlight_driver::{
+    ClientConnection, Dispatch, Error, ServerConnection, Service, ServiceClient, StateCell,
+    StateGuard, StateWatch,
+    proto::{
+        CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Initiator,
+        Limits,
+    },
+};
+pub use hardlight_macros::*;
+pub use hardlight_ws::{
+    BindError, Certificate, ClientOptions, ConnectError, ConnectPhase, Identity, IdentityError,
+    Refusal, Request, ServerOptions, Trust, TrustError, http,
+};
+pub use server::{Server, ServerHandle};
+pub use timer::TokioTimer;
+
+#[doc(hidden)]
+pub use hardlight_driver::__private;

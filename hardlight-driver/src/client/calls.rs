@@ -68,11 +68,7 @@ impl Calls {
         if when_full == WhenFull::Fail && self.in_flight + self.line.len() >= MAX_IN_FLIGHT {
             return Err(Error::Call(CallError::TooManyCallsInFlight));
         }
-        let key = self.slots.insert(Slot::InLine {
-            method,
-            payload,
-            waker: None,
-        });
+        let key = self.slots.insert(Slot::InLine { method, payload, waker: None });
         self.line.push_back(key);
         Ok(key)
     }
@@ -110,11 +106,7 @@ impl Calls {
                 break;
             };
             match std::mem::replace(&mut self.slots[key], Slot::InFlight { waker: None }) {
-                Slot::InLine {
-                    method,
-                    payload,
-                    waker,
-                } => {
+                Slot::InLine { method, payload, waker } => {
                     self.slots[key] = Slot::InFlight { waker };
                     self.in_flight += 1;
                     calls.push((key, method, payload));

@@ -76,11 +76,7 @@ impl<S: ConnectionState, T: Transport, M: Timer> ClientDriver<S, T, M> {
             self.send_calls();
             self.wire.write(cx, &mut self.connection);
             self.handle_events();
-            let idle = !timed_out
-                && self
-                    .shared
-                    .mailbox
-                    .fall_asleep(|calls| !calls.wants_driver());
+            let idle = !timed_out && self.shared.mailbox.fall_asleep(|calls| !calls.wants_driver());
             if idle || self.connection.is_ended() {
                 return false;
             }
@@ -103,8 +99,7 @@ impl<S: ConnectionState, T: Transport, M: Timer> ClientDriver<S, T, M> {
         for key in cancelled {
             // Few calls are cancelled, and the ids are few.
             let id = (0..=u8::MAX).find(|&id| self.keys[usize::from(id)] == key);
-            id.into_iter()
-                .for_each(|id| self.connection.cancel(CallId(id)));
+            id.into_iter().for_each(|id| self.connection.cancel(CallId(id)));
         }
         if let Some(reason) = close {
             self.connection.close(reason, self.wire.now());
@@ -171,26 +166,21 @@ impl<S: ConnectionState, T: Transport, M: Timer> Future for ClientDriver<S, T, M
             return Poll::Pending;
         };
         let error = error.clone();
-        let finished = this
-            .wire
-            .poll_finish(cx, &mut this.connection, this.close_timeout);
+        let finished = this.wire.poll_finish(cx, &mut this.connection, this.close_timeout);
         finished.map(|()| error)
     }
 }
 
 impl<S: ConnectionState, T, M> fmt::Debug for ClientDriver<S, T, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientDriver")
-            .field("connection", &self.connection)
-            .finish_non_exhaustive()
+        f.debug_struct("ClientDriver").field("connection", &self.connection).finish_non_exhaustive()
     }
 }
 
 /// However the driver ends, every waiter learns of it.
 impl<S: ConnectionState, T, M> Drop for ClientDriver<S, T, M> {
     fn drop(&mut self) {
-        self.shared
-            .end(&ConnectionError::Lost("its driver was dropped".into()));
+        self.shared.end(&ConnectionError::Lost("its driver was dropped".into()));
         self.shared.mailbox.with(|calls| calls.finished = true);
         self.shared.tell();
         self.shared.state.changed.notify(usize::MAX);

@@ -33,10 +33,7 @@ pub fn client<C, T, M>(
     transport: T,
     timer: M,
     limits: Limits,
-) -> (
-    impl Future<Output = Result<C, ConnectionError>>,
-    ClientDriver<C::State, T, M>,
-)
+) -> (impl Future<Output = Result<C, ConnectionError>>, ClientDriver<C::State, T, M>)
 where
     C: ServiceClient,
     T: Transport,
@@ -48,9 +45,7 @@ where
         progress: Event::new(),
     });
     let driver = ClientDriver::new(Arc::clone(&shared), C::schema(), transport, timer, limits);
-    let connection = ClientConnection {
-        handle: Arc::new(Handle { shared }),
-    };
+    let connection = ClientConnection { handle: Arc::new(Handle { shared }) };
     let connecting = async move {
         connection.opened().await?;
         Ok(C::new(connection))
@@ -109,26 +104,19 @@ impl<S: ConnectionState> ClientConnection<S> {
 
     /// Watches the state change.
     pub fn watch(&self) -> StateWatch<S> {
-        StateWatch {
-            seen: self.shared().state.version(),
-            shared: Arc::clone(self.shared()),
-        }
+        StateWatch { seen: self.shared().state.version(), shared: Arc::clone(self.shared()) }
     }
 
     /// Closes the connection: calls in flight are waited for, new ones fail. Returns once the transport is closed,
     /// at the latest after twice [`Limits::close_timeout`].
     pub async fn close(&self) {
-        self.shared()
-            .mailbox
-            .post(|calls| calls.close = Some(CloseReason::normal()));
+        self.shared().mailbox.post(|calls| calls.close = Some(CloseReason::normal()));
         self.closed().await;
     }
 
     /// Waits until the connection has ended and its transport is closed: why it ended.
     pub async fn closed(&self) -> ConnectionError {
-        self.shared()
-            .wait_for(|calls| calls.ended.clone().filter(|_| calls.finished))
-            .await
+        self.shared().wait_for(|calls| calls.ended.clone().filter(|_| calls.finished)).await
     }
 
     /// Whether the connection has ended.
@@ -155,11 +143,7 @@ impl<S: ConnectionState> ClientConnection<S> {
         drop(input);
         let call = Call {
             mailbox: &self.shared().mailbox,
-            stage: Stage::New {
-                method,
-                payload,
-                when_full,
-            },
+            stage: Stage::New { method, payload, when_full },
         };
         let output = call.await?;
         payload::decode(&output).map_err(|_| Error::Call(CallError::InvalidOutput))
@@ -197,25 +181,19 @@ impl<S> Shared<S> {
 
 impl<S: ConnectionState> Clone for ClientConnection<S> {
     fn clone(&self) -> Self {
-        Self {
-            handle: Arc::clone(&self.handle),
-        }
+        Self { handle: Arc::clone(&self.handle) }
     }
 }
 
 impl<S: ConnectionState> fmt::Debug for ClientConnection<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientConnection")
-            .field("closed", &self.is_closed())
-            .finish()
+        f.debug_struct("ClientConnection").field("closed", &self.is_closed()).finish()
     }
 }
 
 impl<S: ConnectionState> Drop for Handle<S> {
     fn drop(&mut self) {
-        self.shared
-            .mailbox
-            .post(|calls| calls.close = Some(CloseReason::normal()));
+        self.shared.mailbox.post(|calls| calls.close = Some(CloseReason::normal()));
     }
 }
 
@@ -226,11 +204,7 @@ struct Call<'a> {
 }
 
 enum Stage {
-    New {
-        method: u32,
-        payload: Bytes,
-        when_full: WhenFull,
-    },
+    New { method: u32, payload: Bytes, when_full: WhenFull },
     Waiting(CallKey),
     Done,
 }
@@ -241,11 +215,7 @@ impl Future for Call<'_> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let result = match std::mem::replace(&mut this.stage, Stage::Done) {
-            Stage::New {
-                method,
-                payload,
-                when_full,
-            } => {
+            Stage::New { method, payload, when_full } => {
                 let inserted = this.mailbox.post(|calls| {
                     let key = calls.insert(method, payload, when_full)?;
                     calls.poll(key, cx.waker());
@@ -317,8 +287,6 @@ impl<S: ConnectionState> StateWatch<S> {
 
 impl<S: ConnectionState> fmt::Debug for StateWatch<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StateWatch")
-            .field("seen", &self.seen)
-            .finish_non_exhaustive()
+        f.debug_struct("StateWatch").field("seen", &self.seen).finish_non_exhaustive()
     }
 }

@@ -63,9 +63,7 @@ where
     ) -> Self {
         let wire = Wire::new(transport, timer);
         let snapshot = shared.go_live();
-        let encoded = snapshot
-            .as_ref()
-            .map_or_else(|_| Bytes::new(), Bytes::clone);
+        let encoded = snapshot.as_ref().map_or_else(|_| Bytes::new(), Bytes::clone);
         let mut connection = Connection::server(schema, limits.clone(), encoded, wire.now());
         if let Err(error) = snapshot {
             connection.abort(cannot_encode(error));
@@ -111,20 +109,14 @@ where
         self.handlers.shrink();
         // What was held back for a slow client may go on now that some was written.
         if self.connection.wants_message() || self.is_congested() {
-            return self
-                .shared
-                .mailbox
-                .fall_asleep(|commands| !commands.wants_driver());
+            return self.shared.mailbox.fall_asleep(|commands| !commands.wants_driver());
         }
         false
     }
 
     /// Polls the handlers that were woken.
     fn poll_woken(&mut self) {
-        let woken = self
-            .shared
-            .mailbox
-            .with(|commands| std::mem::take(&mut commands.woken));
+        let woken = self.shared.mailbox.with(|commands| std::mem::take(&mut commands.woken));
         for (word, mut bits) in woken.into_iter().enumerate() {
             while bits != 0 {
                 let id = CallId((word * 64) as u8 + bits.trailing_zeros() as u8);
@@ -141,11 +133,7 @@ where
         for _ in 0..MAX_EVENTS_PER_ROUND {
             match self.connection.poll_event() {
                 None => return false,
-                Some(ServerEvent::Call {
-                    id,
-                    method,
-                    payload,
-                }) => self.start(id, method, payload),
+                Some(ServerEvent::Call { id, method, payload }) => self.start(id, method, payload),
                 Some(ServerEvent::Cancel { id }) => {
                     self.handlers.remove(id);
                     self.answer(id, Err(CallError::Cancelled));
@@ -162,9 +150,8 @@ where
 
     fn start(&mut self, id: CallId, method: u32, input: Bytes) {
         let dispatch = &self.dispatch;
-        if let Poll::Ready(result) = self
-            .handlers
-            .start(id, &self.shared, || dispatch(method, input))
+        if let Poll::Ready(result) =
+            self.handlers.start(id, &self.shared, || dispatch(method, input))
         {
             if result == Err(CallError::HandlerPanicked) {
                 self.report_panic(method);
@@ -174,11 +161,7 @@ where
     }
 
     fn report_panic(&self, method: u32) {
-        let method = self
-            .schema
-            .methods
-            .get(method as usize)
-            .map_or("?", |method| method.name);
+        let method = self.schema.methods.get(method as usize).map_or("?", |method| method.name);
         tracing::error!(service = self.schema.name, method, "handler panicked");
     }
 
@@ -192,10 +175,8 @@ where
     fn drain_mailbox(&mut self) {
         self.collect();
         self.flush_queue();
-        let (close, dirty) = self
-            .shared
-            .mailbox
-            .with(|commands| (commands.close.take(), commands.dirty));
+        let (close, dirty) =
+            self.shared.mailbox.with(|commands| (commands.close.take(), commands.dirty));
         match close {
             Some(Close::Drain(reason)) => self.connection.close(reason, self.wire.now()),
             Some(Close::Abort(reason)) => self.connection.abort(reason),
@@ -248,9 +229,7 @@ where
 
     fn note_congestion(&self) {
         let congested = self.is_congested();
-        self.shared
-            .mailbox
-            .with(|commands| commands.congested = congested);
+        self.shared.mailbox.with(|commands| commands.congested = congested);
     }
 
     fn close_timeout(&self) -> Duration {

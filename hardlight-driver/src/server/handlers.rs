@@ -25,10 +25,7 @@ struct Place<F> {
 
 impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
     pub(super) const fn new() -> Self {
-        Self {
-            places: Vec::new(),
-            running: 0,
-        }
+        Self { places: Vec::new(), running: 0 }
     }
 
     /// Starts a handler and polls it once: most are done with that, and never see an executor.
@@ -43,10 +40,7 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
         }
         let place = self.places[id.index()].get_or_insert_with(|| Place {
             future: Box::pin(None),
-            waker: Waker::from(Arc::new(CallWaker {
-                id,
-                shared: Arc::clone(shared),
-            })),
+            waker: Waker::from(Arc::new(CallWaker { id, shared: Arc::clone(shared) })),
         });
         let Ok(future) = catch_unwind(AssertUnwindSafe(future)) else {
             return Poll::Ready(Err(CallError::HandlerPanicked));
@@ -62,11 +56,9 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
             return Poll::Pending;
         };
         let mut cx = Context::from_waker(&place.waker);
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            match place.future.as_mut().as_pin_mut() {
-                Some(future) => future.poll(&mut cx),
-                None => Poll::Pending,
-            }
+        let polled = catch_unwind(AssertUnwindSafe(|| match place.future.as_mut().as_pin_mut() {
+            Some(future) => future.poll(&mut cx),
+            None => Poll::Pending,
         }));
         let polled = polled.unwrap_or(Poll::Ready(Err(CallError::HandlerPanicked)));
         if polled.is_ready() {
@@ -112,8 +104,6 @@ impl<S: ConnectionState> Wake for CallWaker<S> {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.shared
-            .mailbox
-            .post(|commands| commands.wake_call(self.id));
+        self.shared.mailbox.post(|commands| commands.wake_call(self.id));
     }
 }

@@ -23,29 +23,30 @@ use state::Shared;
 
 /// The server's handle of a connection. Clones share it.
 pub struct ServerConnection<S: ConnectionState> {
-    shared: Arc<Shared<S>>,
+    state: StateCell<S>,
 }
 
 impl<S: ConnectionState> ServerConnection<S> {
     /// A handle that belongs to no connection: its state can be used, and goes nowhere. For tests, and for calling a
     /// handler without a transport.
     pub fn detached() -> Self {
-        Self {
-            shared: Arc::new(Shared::new(Mailbox::new(Commands::default()))),
-        }
+        let shared = Shared::new(Mailbox::new(Commands::default()));
+        Self { state: StateCell { shared: Arc::new(shared) } }
     }
 
     /// The connection's state.
-    pub fn state(&self) -> StateCell<S> {
-        StateCell::new(Arc::clone(&self.shared))
+    pub const fn state(&self) -> &StateCell<S> {
+        &self.state
+    }
+
+    const fn shared(&self) -> &Arc<Shared<S>> {
+        &self.state.shared
     }
 }
 
 impl<S: ConnectionState> Clone for ServerConnection<S> {
     fn clone(&self) -> Self {
-        Self {
-            shared: Arc::clone(&self.shared),
-        }
+        Self { state: self.state.clone() }
     }
 }
 
@@ -65,10 +66,7 @@ pub struct Acceptor<S: Service> {
 impl<S: Service> Acceptor<S> {
     /// A connection with these limits, its state at the initial value.
     pub fn new(limits: Limits) -> Self {
-        Self {
-            connection: ServerConnection::detached(),
-            limits,
-        }
+        Self { connection: ServerConnection::detached(), limits }
     }
 
     /// The handle for the handler. What is written to its state before [`serve`](Self::serve) is in the snapshot that
@@ -79,9 +77,7 @@ impl<S: Service> Acceptor<S> {
 
     /// A handle to close the connection with.
     pub fn closer(&self) -> Closer<S> {
-        Closer {
-            shared: Arc::clone(&self.connection.shared),
-        }
+        Closer { shared: Arc::clone(self.connection.shared()) }
     }
 
     /// Serves the connection with `handler`, over a transport that is connected already. The future does all the work
@@ -99,7 +95,7 @@ impl<S: Service> Acceptor<S> {
     {
         let handler = Arc::new(handler);
         let dispatch = move |method, input| S::dispatch(Arc::clone(&handler), method, input);
-        let shared = self.connection.shared;
+        let shared = Arc::clone(self.connection.shared());
         ServerDriver::new(shared, S::schema(), self.limits, transport, timer, dispatch)
     }
 }
@@ -114,24 +110,18 @@ impl<S: Service> Closer<S> {
     /// [`GoingAway`](hardlight_proto::CallError::GoingAway). Calls that still run after [`Limits::close_timeout`] are
     /// given up.
     pub fn close(&self, reason: CloseReason) {
-        self.shared
-            .mailbox
-            .post(|commands| commands.close = Some(Close::Drain(reason)));
+        self.shared.mailbox.post(|commands| commands.close = Some(Close::Drain(reason)));
     }
 
     /// Closes the connection at once. Calls that run are given up, output that waits is lost.
     pub fn abort(&self, reason: CloseReason) {
-        self.shared
-            .mailbox
-            .post(|commands| commands.close = Some(Close::Abort(reason)));
+        self.shared.mailbox.post(|commands| commands.close = Some(Close::Abort(reason)));
     }
 }
 
 impl<S: Service> Clone for Closer<S> {
     fn clone(&self) -> Self {
-        Self {
-            shared: Arc::clone(&self.shared),
-        }
+        Self { shared: Arc::clone(&self.shared) }
     }
 }
 

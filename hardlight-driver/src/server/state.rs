@@ -17,7 +17,7 @@ use super::mailbox::{Command, ServerMailbox};
 ///
 /// It may be kept and changed for as long as the application likes; once the connection has ended, changes go nowhere.
 pub struct StateCell<S: ConnectionState> {
-    shared: Arc<Shared<S>>,
+    pub(super) shared: Arc<Shared<S>>,
 }
 
 /// What the handles of a server's connection and its driver share.
@@ -58,20 +58,13 @@ impl<S: ConnectionState> StateCell<S> {
             not_send: PhantomData,
         }
     }
-
-    pub(super) fn new(shared: Arc<Shared<S>>) -> Self {
-        Self { shared }
-    }
 }
 
 impl<S: ConnectionState> Shared<S> {
     pub(super) fn new(mailbox: ServerMailbox) -> Self {
         let state = S::initial();
         let shadow = state.shadow();
-        Self {
-            state: Mutex::new(Tracked { state, shadow }),
-            mailbox,
-        }
+        Self { state: Mutex::new(Tracked { state, shadow }), mailbox }
     }
 
     /// Encodes the whole state, and sends changes from here on.
@@ -146,9 +139,7 @@ impl<S: ConnectionState> Drop for StateGuard<'_, S> {
 
 impl<S: ConnectionState> Clone for StateCell<S> {
     fn clone(&self) -> Self {
-        Self {
-            shared: Arc::clone(&self.shared),
-        }
+        Self { shared: Arc::clone(&self.shared) }
     }
 }
 

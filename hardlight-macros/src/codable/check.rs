@@ -16,16 +16,11 @@ pub(super) fn check(input: &DeriveInput) -> Vec<Error> {
     match &input.data {
         Data::Struct(data) => checker.fields(&data.fields),
         Data::Enum(data) if data.variants.is_empty() => {
-            checker.refuse(
-                &input.ident,
-                "an enum without variants has no values that could travel",
-            );
+            checker
+                .refuse(&input.ident, "an enum without variants has no values that could travel");
         }
         Data::Enum(data) if data.variants.len() > 256 => {
-            checker.refuse(
-                &input.ident,
-                "an enum that travels has at most 256 variants",
-            );
+            checker.refuse(&input.ident, "an enum that travels has at most 256 variants");
         }
         Data::Enum(data) => {
             for variant in &data.variants {

@@ -128,15 +128,7 @@ impl<'a> Parts<'a> {
 
     /// The hidden copy of the type, with rkyv's derive and attributes.
     fn mirror(&self) -> TokenStream {
-        let Self {
-            input,
-            private,
-            generics,
-            mirror,
-            archived,
-            resolver,
-            ..
-        } = self;
+        let Self { input, private, generics, mirror, archived, resolver, .. } = self;
         let name = &input.ident;
         let (_, ty_generics, _) = generics.split_for_impl();
         let checked = generics.type_params().map(|parameter| {
@@ -172,11 +164,8 @@ impl<'a> Parts<'a> {
                 _ => Some(quote!(;)),
             };
             // A where clause stands before named fields, but behind others.
-            let (before, after) = if semicolon.is_none() {
-                (where_clause, &None)
-            } else {
-                (&None, where_clause)
-            };
+            let (before, after) =
+                if semicolon.is_none() { (where_clause, &None) } else { (&None, where_clause) };
             quote! {
                 #attributes
                 #[allow(dead_code)]
@@ -186,15 +175,7 @@ impl<'a> Parts<'a> {
     }
 
     fn implementation(&self) -> TokenStream {
-        let Self {
-            input,
-            private,
-            generics,
-            mirror,
-            archived,
-            resolver,
-            ..
-        } = self;
+        let Self { input, private, generics, mirror, archived, resolver, .. } = self;
         let name = &input.ident;
         let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
         let flat = self.fields().map(
@@ -305,28 +286,16 @@ impl<'a> Shape<'a> {
                 binding: format_ident!("field{index}", span = Span::mixed_site()),
             }
         });
-        Self {
-            variant,
-            discriminant,
-            fields,
-            members: members.collect(),
-        }
+        Self { variant, discriminant, fields, members: members.collect() }
     }
 
     /// The variant's name, and the fields with rkyv's attributes.
     fn mirror(&self, private: &TokenStream) -> TokenStream {
         let variant = self.variant;
-        let fields = self.members.iter().map(
-            |FieldParts {
-                 visibility,
-                 name,
-                 ty,
-                 ..
-             }| {
-                let colon = name.map(|_| quote!(:));
-                quote!(#[rkyv(with = #private::Wire, omit_bounds)] #visibility #name #colon #ty)
-            },
-        );
+        let fields = self.members.iter().map(|FieldParts { visibility, name, ty, .. }| {
+            let colon = name.map(|_| quote!(:));
+            quote!(#[rkyv(with = #private::Wire, omit_bounds)] #visibility #name #colon #ty)
+        });
         let body = match self.fields {
             Fields::Named(_) => quote!({ #(#fields,)* }),
             Fields::Unnamed(_) => quote!((#(#fields,)*)),
@@ -407,9 +376,9 @@ struct SpellOutSelf<'a>(&'a Type);
 impl VisitMut for SpellOutSelf<'_> {
     fn visit_type_mut(&mut self, ty: &mut Type) {
         match ty {
-            Type::Path(TypePath {
-                qself: None, path, ..
-            }) if path.is_ident("Self") => *ty = self.0.clone(),
+            Type::Path(TypePath { qself: None, path, .. }) if path.is_ident("Self") => {
+                *ty = self.0.clone();
+            }
             _ => syn::visit_mut::visit_type_mut(self, ty),
         }
     }
@@ -420,9 +389,7 @@ fn codable_generics(generics: &Generics, root: &Path) -> Generics {
     let mut generics = generics.clone();
     for parameter in &mut generics.params {
         if let GenericParam::Type(parameter) = parameter {
-            parameter
-                .bounds
-                .push(parse_quote!(#root::__private::Codable));
+            parameter.bounds.push(parse_quote!(#root::__private::Codable));
             if parameter.colon_token.is_none() {
                 parameter.colon_token = Some(Default::default());
             }

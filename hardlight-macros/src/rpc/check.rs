@@ -17,11 +17,7 @@ const MAX_ARGUMENTS: usize = 12;
 
 /// Checks the trait itself and the items in it that are not methods.
 pub(super) fn service(item: &ItemTrait, errors: &mut Errors) {
-    for attribute in item
-        .attrs
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("cfg"))
-    {
+    for attribute in item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")) {
         let what = "put #[cfg] above #[rpc], so that it covers what #[rpc] generates too";
         errors.push(attribute, what);
     }
@@ -58,10 +54,9 @@ fn other_item(item: &TraitItem, errors: &mut Errors) {
             "an RPC trait has methods only: the types of a service are concrete, \
              so name the type in the methods",
         ),
-        TraitItem::Macro(item) => errors.push(
-            item,
-            "#[rpc] cannot see what a macro expands to: write the methods out",
-        ),
+        TraitItem::Macro(item) => {
+            errors.push(item, "#[rpc] cannot see what a macro expands to: write the methods out");
+        }
         item => errors.push(item, "an RPC trait has methods only"),
     }
 }
@@ -74,13 +69,10 @@ pub(super) fn method(function: &TraitItemFn, errors: &mut Errors) {
                 both sides must know every type. Write concrete, owned types";
     generics(&signature.generics, what, errors);
     receiver(signature, errors);
-    let mut arguments = signature
-        .inputs
-        .iter()
-        .filter_map(|argument| match argument {
-            FnArg::Typed(argument) => Some(argument),
-            FnArg::Receiver(_) => None,
-        });
+    let mut arguments = signature.inputs.iter().filter_map(|argument| match argument {
+        FnArg::Typed(argument) => Some(argument),
+        FnArg::Receiver(_) => None,
+    });
     for argument in arguments.by_ref().take(MAX_ARGUMENTS) {
         self::argument(argument, errors);
     }
@@ -101,31 +93,19 @@ pub(super) fn method(function: &TraitItemFn, errors: &mut Errors) {
 fn qualifiers(function: &TraitItemFn, errors: &mut Errors) {
     let signature = &function.sig;
     if let Some(default) = &function.modifiers.defaultness {
-        errors.push(
-            default,
-            "remove `default`: a method with a body is a default already",
-        );
+        errors.push(default, "remove `default`: a method with a body is a default already");
     }
     if let Some(constness) = &signature.constness {
-        errors.push(
-            constness,
-            "RPC methods are async: remove `const`, write `async fn`",
-        );
+        errors.push(constness, "RPC methods are async: remove `const`, write `async fn`");
     }
     if let syn::Safety::Unsafe(unsafety) = &signature.safety {
-        errors.push(
-            unsafety,
-            "an RPC method is safe, for anyone can call it: remove `unsafe`",
-        );
+        errors.push(unsafety, "an RPC method is safe, for anyone can call it: remove `unsafe`");
     }
     if let Some(abi) = &signature.abi {
         errors.push(abi, "an RPC method has no ABI of its own: remove `extern`");
     }
     if signature.asyncness.is_none() && signature.constness.is_none() {
-        errors.push(
-            signature.fn_token,
-            "RPC methods are async: write `async fn`",
-        );
+        errors.push(signature.fn_token, "RPC methods are async: write `async fn`");
     }
 }
 
@@ -134,10 +114,7 @@ fn generics(generics: &Generics, what: &str, errors: &mut Errors) {
         errors.push(&generics.params, what);
     }
     if let Some(clause) = &generics.where_clause {
-        errors.push(
-            clause,
-            "remove the `where` clause: all types of a service are concrete",
-        );
+        errors.push(clause, "remove the `where` clause: all types of a service are concrete");
     }
 }
 
@@ -160,10 +137,7 @@ fn is_shared(receiver: &Receiver) -> bool {
 
 fn argument(argument: &PatType, errors: &mut Errors) {
     for attribute in &argument.attrs {
-        errors.push(
-            attribute,
-            "an argument of an RPC method takes no attributes",
-        );
+        errors.push(attribute, "an argument of an RPC method takes no attributes");
     }
     match &*argument.pat {
         Pat::Ident(name) if name.subpat.is_none() && name.by_ref.is_none() => {
@@ -228,31 +202,17 @@ impl<'ast> Visit<'ast> for Travels<'_> {
             }
             Type::Slice(slice) => self.0.push(slice, "a slice has no size: write `Vec<T>`"),
             Type::ImplTrait(ty) => {
-                self.0.push(
-                    ty,
-                    "no `impl Trait`: both sides must know the type. Name it",
-                );
+                self.0.push(ty, "no `impl Trait`: both sides must know the type. Name it");
             }
             Type::TraitObject(ty) => {
-                self.0.push(
-                    ty,
-                    "no `dyn Trait`: write a #[codable] enum of the types it can be",
-                );
+                self.0.push(ty, "no `dyn Trait`: write a #[codable] enum of the types it can be");
             }
-            Type::Ptr(ty) => self
-                .0
-                .push(ty, "a pointer cannot travel: write the type itself"),
+            Type::Ptr(ty) => self.0.push(ty, "a pointer cannot travel: write the type itself"),
             Type::FnPtr(ty) => {
-                self.0.push(
-                    ty,
-                    "a function cannot travel: write a #[codable] enum of choices",
-                );
+                self.0.push(ty, "a function cannot travel: write a #[codable] enum of choices");
             }
             Type::Never(ty) => {
-                self.0.push(
-                    ty,
-                    "a method has a result: leave the return type out for `()`",
-                );
+                self.0.push(ty, "a method has a result: leave the return type out for `()`");
             }
             Type::Infer(ty) => self.0.push(ty, "name the type: both sides must know it"),
             ty => visit::visit_type(self, ty),
@@ -262,22 +222,13 @@ impl<'ast> Visit<'ast> for Travels<'_> {
     fn visit_type_path(&mut self, ty: &'ast TypePath) {
         if let Some(name) = ty.path.get_ident() {
             match name.to_string().as_str() {
-                "usize" => self
-                    .0
-                    .push(name, "`usize` differs by machine: write `u32` or `u64`"),
-                "isize" => self
-                    .0
-                    .push(name, "`isize` differs by machine: write `i32` or `i64`"),
+                "usize" => self.0.push(name, "`usize` differs by machine: write `u32` or `u64`"),
+                "isize" => self.0.push(name, "`isize` differs by machine: write `i32` or `i64`"),
                 "str" => self.0.push(name, "`str` has no size: write `String`"),
                 _ => {}
             }
         }
-        if ty
-            .path
-            .segments
-            .first()
-            .is_some_and(|first| first.ident == "Self")
-        {
+        if ty.path.segments.first().is_some_and(|first| first.ident == "Self") {
             let what = "the client does not know the handler's type: name a type instead of `Self`";
             self.0.push(&ty.path, what);
             return;
@@ -298,9 +249,7 @@ fn owned(ty: &Type) -> String {
 
 /// The type as in the source, if it can be had, so that a hint has the user's own spacing.
 fn source(ty: &Type) -> String {
-    ty.span()
-        .source_text()
-        .unwrap_or_else(|| ty.to_token_stream().to_string())
+    ty.span().source_text().unwrap_or_else(|| ty.to_token_stream().to_string())
 }
 
 fn span_between(first: &impl ToTokens, last: &impl ToTokens) -> TokenStream {

@@ -67,20 +67,14 @@ pub(super) fn definition(service: &Service, vis: &TokenStream) -> TokenStream {
 pub(super) fn methods(service: &Service) -> TokenStream {
     let module = &service.names.module;
     let calls = service.methods.iter().map(|method| {
-        let attempt = format_ident!(
-            "try_{}",
-            plain(&method.ident),
-            span = generated(method.ident.span())
-        );
+        let attempt =
+            format_ident!("try_{}", plain(&method.ident), span = generated(method.ident.span()));
         let call = call(service, method);
         let taken = functions(service).any(|ident| attempt == plain(ident));
         let attempt = (!taken).then(|| try_call(service, method, &attempt));
         quote!(#call #attempt)
     });
-    let stubs = service
-        .rejected
-        .iter()
-        .map(|function| stub(service, function));
+    let stubs = service.rejected.iter().map(|function| stub(service, function));
     quote! {
         #[allow(dead_code, deprecated, private_interfaces, clippy::too_many_arguments)]
         impl #module::Client {
@@ -98,23 +92,14 @@ fn functions(service: &Service) -> impl Iterator<Item = &Ident> {
 
 fn call(service: &Service, method: &Method) -> TokenStream {
     let name = plain(&method.ident);
-    let documented = method
-        .docs
-        .iter()
-        .any(|attribute| attribute.path().is_ident("doc"));
+    let documented = method.docs.iter().any(|attribute| attribute.path().is_ident("doc"));
     let intro = (!documented).then(|| {
         let doc = format!("Calls `{name}` on the server.");
         quote!(#[doc = #doc])
     });
     let errors = (!mentions_errors(&method.docs)).then(|| errors_doc(method));
     let docs = &method.docs;
-    function(
-        service,
-        method,
-        &method.ident,
-        "call",
-        &quote!(#intro #(#docs)* #errors),
-    )
+    function(service, method, &method.ident, "call", &quote!(#intro #(#docs)* #errors))
 }
 
 fn try_call(service: &Service, method: &Method, name: &Ident) -> TokenStream {
@@ -123,18 +108,9 @@ fn try_call(service: &Service, method: &Method, name: &Ident) -> TokenStream {
          the connection's 256 call ids are in use.",
         plain(&method.ident)
     );
-    let deprecated = method
-        .docs
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("deprecated"));
+    let deprecated = method.docs.iter().filter(|attribute| attribute.path().is_ident("deprecated"));
     let errors = errors_doc(method);
-    function(
-        service,
-        method,
-        name,
-        "try_call",
-        &quote!(#(#deprecated)* #[doc = #doc] #errors),
-    )
+    function(service, method, name, "try_call", &quote!(#(#deprecated)* #[doc = #doc] #errors))
 }
 
 fn function(
@@ -145,21 +121,13 @@ fn function(
     attributes: &TokenStream,
 ) -> TokenStream {
     let Service { names, root, .. } = service;
-    let Method {
-        cfgs,
-        variant,
-        returns,
-        ..
-    } = method;
+    let Method { cfgs, variant, returns, .. } = method;
     let (module, root) = (&names.module, &root.beside);
-    let name = Ident::new(&name.to_string(), generated(name.span()));
+    let mut name = name.clone();
+    name.set_span(generated(name.span()));
     let via = Ident::new(via, generated(returns.span()));
     let input = names.hidden(&method.input);
-    let idents: Vec<_> = method
-        .arguments
-        .iter()
-        .map(|argument| &argument.ident)
-        .collect();
+    let idents: Vec<_> = method.arguments.iter().map(|argument| &argument.ident).collect();
     let types = method.arguments.iter().map(|argument| &argument.ty);
     let result = result(root, returns);
     let call = quote_spanned! {generated(returns.span())=>
@@ -218,13 +186,10 @@ fn stub(service: &Service, function: &TraitItemFn) -> TokenStream {
     let signature = &function.sig;
     let name = &signature.ident;
     let (parameters, _, clause) = signature.generics.split_for_impl();
-    let types = signature
-        .inputs
-        .iter()
-        .filter_map(|argument| match argument {
-            FnArg::Typed(argument) => Some(&argument.ty),
-            FnArg::Receiver(_) => None,
-        });
+    let types = signature.inputs.iter().filter_map(|argument| match argument {
+        FnArg::Typed(argument) => Some(&argument.ty),
+        FnArg::Receiver(_) => None,
+    });
     let output = match &signature.output {
         ReturnType::Type(_, ty) if !matches!(**ty, Type::ImplTrait(_)) => result(root, ty),
         _ => quote!(::core::result::Result<(), #root::__private::Error>),

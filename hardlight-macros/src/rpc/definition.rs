@@ -3,8 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{
-    FnArg, ItemTrait, Pat, ReturnType, TraitItem, TraitItemFn, parse_quote, parse_quote_spanned,
-    spanned::Spanned,
+    Block, FnArg, ItemTrait, Pat, ReturnType, Stmt, TraitItem, TraitItemFn, parse_quote,
+    parse_quote_spanned, spanned::Spanned,
 };
 
 use super::names::generated;
@@ -29,9 +29,7 @@ fn rewrite(function: &mut TraitItemFn) {
         drop_patterns(function);
     }
     if function.sig.inputs.len() >= CLIPPY_TOO_MANY {
-        function
-            .attrs
-            .push(parse_quote!(#[allow(clippy::too_many_arguments)]));
+        function.attrs.push(parse_quote!(#[allow(clippy::too_many_arguments)]));
     }
     let Some(asyncness) = function.sig.asyncness.take() else {
         return;
@@ -48,15 +46,13 @@ fn rewrite(function: &mut TraitItemFn) {
         -> impl ::core::future::Future<Output = #output> + ::core::marker::Send
     };
     if let Some(body) = function.default.take() {
-        function
-            .attrs
-            .push(parse_quote!(#[allow(clippy::manual_async_fn)]));
-        function.default = Some(parse_quote!({ #asyncness move #body }));
+        function.attrs.push(parse_quote!(#[allow(clippy::manual_async_fn)]));
+        let brace_token = body.brace_token;
+        let future = parse_quote!(#asyncness move #body);
+        function.default = Some(Block { brace_token, stmts: vec![Stmt::Expr(future, None)] });
         // The body borrows the handler across threads.
         let clause = function.sig.generics.make_where_clause();
-        clause
-            .predicates
-            .push(parse_quote_spanned!(span=> Self: ::core::marker::Sync));
+        clause.predicates.push(parse_quote_spanned!(span=> Self: ::core::marker::Sync));
     }
 }
 

@@ -35,21 +35,12 @@ fn definition(service: &Service, vis: &TokenStream) -> TokenStream {
     let trait_name = plain(&service.names.service);
     let doc = format!("The methods of [`{trait_name}`](super::{trait_name}), in its order.");
     let variants = service.methods.iter().map(variant);
-    let all = service
-        .methods
-        .iter()
-        .map(|Method { cfgs, variant, .. }| quote!(#(#cfgs)* Self::#variant));
-    let names = service.methods.iter().map(
-        |Method {
-             cfgs,
-             variant,
-             ident,
-             ..
-         }| {
-            let name = plain(ident);
-            quote!(#(#cfgs)* Self::#variant => #name)
-        },
-    );
+    let all =
+        service.methods.iter().map(|Method { cfgs, variant, .. }| quote!(#(#cfgs)* Self::#variant));
+    let names = service.methods.iter().map(|Method { cfgs, variant, ident, .. }| {
+        let name = plain(ident);
+        quote!(#(#cfgs)* Self::#variant => #name)
+    });
     // An enum without variants can have no representation. There is none unless the trait is in error.
     let (repr, index) = if service.methods.is_empty() {
         (quote!(), quote!(match self {}))
@@ -89,12 +80,7 @@ fn definition(service: &Service, vis: &TokenStream) -> TokenStream {
 }
 
 fn variant(method: &Method) -> TokenStream {
-    let Method {
-        cfgs,
-        variant,
-        ident,
-        ..
-    } = method;
+    let Method { cfgs, variant, ident, .. } = method;
     let doc = format!("`{}`", plain(ident));
     quote!(#(#cfgs)* #[doc = #doc] #variant)
 }
@@ -104,13 +90,7 @@ pub(super) fn schema(service: &Service) -> TokenStream {
     let root = &service.root.inside;
     let name = plain(&service.names.service);
     let methods = service.methods.iter().map(|method| {
-        let Method {
-            cfgs,
-            input,
-            output,
-            ident,
-            ..
-        } = method;
+        let Method { cfgs, input, output, ident, .. } = method;
         let name = plain(ident);
         quote! {
             #(#cfgs)*

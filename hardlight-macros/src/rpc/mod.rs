@@ -63,8 +63,8 @@ fn generate(service: &Service) -> TokenStream {
 }
 
 fn module(service: &Service) -> TokenStream {
-    let outside = &service.item.vis;
-    let vis = &names::visibility_inside(outside);
+    let outside = names::visibility(&service.item.vis);
+    let vis = &names::visibility_inside(&service.item.vis);
     let name = &service.names.module;
     let root = &service.root.inside;
     let trait_name = plain(&service.names.service);

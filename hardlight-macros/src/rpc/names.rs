@@ -1,8 +1,8 @@
 //! What generated items are called, and who may see them.
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
-use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote};
 use syn::{Ident, Path, Visibility, ext::IdentExt};
 
 use crate::errors::Errors;
@@ -30,11 +30,7 @@ impl Names {
                  name the trait in UpperCamelCase, or choose with #[rpc(module = \"...\")]",
             );
         }
-        Self {
-            service: service.clone(),
-            module,
-            prefix: format!("__{plain}"),
-        }
+        Self { service: service.clone(), module, prefix: format!("__{plain}") }
     }
 
     /// The hidden name, beside the trait, of what the module calls `name`.
@@ -44,18 +40,12 @@ impl Names {
 
     /// The hidden alias of the state type.
     pub(super) fn state(&self) -> Ident {
-        self.hidden(&format_ident!(
-            "State",
-            span = generated(self.service.span())
-        ))
+        self.hidden(&format_ident!("State", span = generated(self.service.span())))
     }
 
     /// The hidden import of the runtime crate, needed where the user gave a relative path to it.
     pub(super) fn root(&self) -> Ident {
-        self.hidden(&format_ident!(
-            "Root",
-            span = generated(self.service.span())
-        ))
+        self.hidden(&format_ident!("Root", span = generated(self.service.span())))
     }
 }
 
@@ -87,12 +77,28 @@ pub(super) fn generated(span: Span) -> Span {
     span.resolved_at(Span::call_site())
 }
 
+/// The visibility as generated items have it: lints about `pub` are for what the user wrote.
+pub(super) fn visibility(vis: &Visibility) -> TokenStream {
+    respan(vis.to_token_stream())
+}
+
+fn respan(tokens: TokenStream) -> TokenStream {
+    let respan_tree = |mut tree: TokenTree| {
+        if let TokenTree::Group(group) = &tree {
+            tree = TokenTree::Group(Group::new(group.delimiter(), respan(group.stream())));
+        }
+        tree.set_span(generated(tree.span()));
+        tree
+    };
+    tokens.into_iter().map(respan_tree).collect()
+}
+
 /// The visibility that, written in a module inside the scope of `vis`, means the same as `vis` outside.
 pub(super) fn visibility_inside(vis: &Visibility) -> TokenStream {
     let Visibility::Restricted(restricted) = vis else {
         return match vis {
             Visibility::Inherited => quote!(pub(super)),
-            vis => quote!(#vis),
+            vis => visibility(vis),
         };
     };
     let path = &restricted.path;
@@ -102,14 +108,12 @@ pub(super) fn visibility_inside(vis: &Visibility) -> TokenStream {
     } else if starts_with(path, "super") {
         quote!(pub(in super::#path))
     } else {
-        quote!(#vis)
+        visibility(vis)
     }
 }
 
 fn starts_with(path: &Path, word: &str) -> bool {
-    path.segments
-        .first()
-        .is_some_and(|first| first.ident == word)
+    path.segments.first().is_some_and(|first| first.ident == word)
 }
 
 #[cfg(test)]
@@ -129,10 +133,7 @@ mod tests {
         assert_eq!(inside(&parse_quote!(pub(crate))), "pub(crate)");
         assert_eq!(inside(&parse_quote!(pub(self))), "pub(insuper)");
         assert_eq!(inside(&parse_quote!(pub(super))), "pub(insuper::super)");
-        assert_eq!(
-            inside(&parse_quote!(pub(in super::super))),
-            "pub(insuper::super::super)"
-        );
+        assert_eq!(inside(&parse_quote!(pub(in super::super))), "pub(insuper::super::super)");
         assert_eq!(inside(&parse_quote!(pub(in crate::a))), "pub(incrate::a)");
     }
 

@@ -82,10 +82,7 @@ fn argument(argument: &FnArg) -> Option<Argument> {
     let Pat::Ident(pattern) = &*argument.pat else {
         return None;
     };
-    Some(Argument {
-        ident: pattern.ident.clone(),
-        ty: (*argument.ty).clone(),
-    })
+    Some(Argument { ident: pattern.ident.clone(), ty: (*argument.ty).clone() })
 }
 
 fn attributes(all: &[Attribute], names: &[&str]) -> Vec<Attribute> {

@@ -6,7 +6,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::{
-    names::generated,
+    names::{generated, visibility},
     parse::plain,
     service::{Method, Service},
 };
@@ -14,14 +14,11 @@ use super::{
 /// The definitions beside the trait.
 pub(super) fn definitions(service: &Service) -> TokenStream {
     let Service { state, names, .. } = service;
-    let vis = &service.item.vis;
+    let vis = visibility(&service.item.vis);
     let alias = names.state();
     let trait_name = plain(&names.service);
     let doc = format!("The connection state of [`{trait_name}`].");
-    let methods = service
-        .methods
-        .iter()
-        .map(|method| definition(service, method));
+    let methods = service.methods.iter().map(|method| definition(service, method));
     let import = &service.root.import;
     quote! {
         #import
@@ -38,7 +35,7 @@ pub(super) fn definitions(service: &Service) -> TokenStream {
 fn definition(service: &Service, method: &Method) -> TokenStream {
     let Service { names, root, .. } = service;
     let Method { cfgs, returns, .. } = method;
-    let vis = &service.item.vis;
+    let vis = visibility(&service.item.vis);
     let root = &root.beside;
     let input = names.hidden(&method.input);
     let output = names.hidden(&method.output);
@@ -83,11 +80,9 @@ fn codable(method: &Method, root: &TokenStream, structure: TokenStream) -> Token
     let code = crate::codable::expand(quote!(crate = #root), structure);
     let cfgs = &method.cfgs;
     match syn::parse2::<syn::File>(code.clone()) {
-        Ok(file) if !cfgs.is_empty() => file
-            .items
-            .iter()
-            .map(|item| quote!(#(#cfgs)* #item))
-            .collect(),
+        Ok(file) if !cfgs.is_empty() => {
+            file.items.iter().map(|item| quote!(#(#cfgs)* #item)).collect()
+        }
         _ => code,
     }
 }
@@ -107,12 +102,7 @@ pub(super) fn exports(service: &Service, vis: &TokenStream) -> TokenStream {
     let names = &service.names;
     let state = names.state();
     let methods = service.methods.iter().map(|method| {
-        let Method {
-            cfgs,
-            input,
-            output,
-            ..
-        } = method;
+        let Method { cfgs, input, output, .. } = method;
         let (hidden_input, hidden_output) = (names.hidden(input), names.hidden(output));
         quote! {
             #(#cfgs)*

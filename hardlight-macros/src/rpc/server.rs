@@ -64,7 +64,7 @@ pub(super) fn connection(service: &Service, vis: &TokenStream) -> TokenStream {
             }
 
             fn new(connection: #root::__private::ServerConnection<State>) -> Self {
-                Self { state: ::core::clone::Clone::clone(connection.state()), connection }
+                Self { state: connection.state().clone(), connection }
             }
         }
     }
@@ -207,10 +207,8 @@ fn extension(service: &Service, vis: &TokenStream) -> TokenStream {
     let root = &service.root.inside;
     let service = &service.names.service;
     let docs = handle_rpc_call_docs();
-    let doc = format!(
-        "Runs calls given as bytes on any handler of [`{0}`](super::{0}).",
-        plain(service)
-    );
+    let doc =
+        format!("Runs calls given as bytes on any handler of [`{0}`](super::{0}).", plain(service));
     quote! {
         #[doc = #doc]
         #vis trait Dispatch: super::#service {
@@ -278,13 +276,7 @@ fn dispatcher(service: &Service) -> TokenStream {
 fn arm(service: &Service, method: &Method) -> TokenStream {
     let root = &service.root.inside;
     let service = &service.names.service;
-    let Method {
-        cfgs,
-        variant,
-        ident,
-        input,
-        ..
-    } = method;
+    let Method { cfgs, variant, ident, input, .. } = method;
     let fields = method.arguments.iter().map(|argument| &argument.ident);
     quote! {
         #(#cfgs)*

@@ -60,25 +60,13 @@ impl Root {
         let relative = chosen.as_ref().is_some_and(is_relative);
         let beside = chosen.unwrap_or_else(root::find).into_token_stream();
         if !relative {
-            return Self {
-                inside: beside.clone(),
-                beside,
-                import: TokenStream::new(),
-            };
+            return Self { inside: beside.clone(), beside, import: TokenStream::new() };
         }
         let name = names.root();
-        Self {
-            inside: quote!(super::#name),
-            import: quote!(use #beside as #name;),
-            beside,
-        }
+        Self { inside: quote!(super::#name), import: quote!(use #beside as #name;), beside }
     }
 }
 
 fn is_relative(path: &Path) -> bool {
-    path.leading_colon.is_none()
-        && path
-            .segments
-            .first()
-            .is_none_or(|first| first.ident != "crate")
+    path.leading_colon.is_none() && path.segments.first().is_none_or(|first| first.ident != "crate")
 }

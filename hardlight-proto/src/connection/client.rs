@@ -98,11 +98,7 @@ impl Connection<Client> {
             Phase::Open => {
                 self.check_size(method, &payload)?;
                 let id = self.next_id()?;
-                self.link.outbox.push(&Frame::Call {
-                    id,
-                    method,
-                    payload,
-                });
+                self.link.outbox.push(&Frame::Call { id, method, payload });
                 Ok(id)
             }
             Phase::Draining { .. } | Phase::Ended => Err(CallError::GoingAway),
@@ -149,45 +145,29 @@ impl Connection<Client> {
     }
 
     fn next_id(&mut self) -> Result<CallId, CallError> {
-        self.role
-            .open
-            .insert_lowest_free()
-            .ok_or(CallError::TooManyCallsInFlight)
+        self.role.open.insert_lowest_free().ok_or(CallError::TooManyCallsInFlight)
     }
 
     fn check_size(&self, method: u32, payload: &Bytes) -> Result<(), CallError> {
         let header = 2 + crate::varint::len(u64::from(method));
         let limit = self.link.outbox.max_message_bytes() - header;
         let bytes = payload.len();
-        if bytes > limit {
-            Err(CallError::InputTooLarge { bytes, limit })
-        } else {
-            Ok(())
-        }
+        if bytes > limit { Err(CallError::InputTooLarge { bytes, limit }) } else { Ok(()) }
     }
 
     fn handle_frame(&mut self, frame: Frame) -> Result<Option<ClientEvent>, ConnectionError> {
         let name = frame.name();
         match frame {
             Frame::Hello(hello) if !self.role.greeted => self.handle_hello(&hello).map(|()| None),
-            Frame::Snapshot {
-                revision,
-                operations,
-            } if self.role.greeted && self.role.state_revision.is_none() => {
+            Frame::Snapshot { revision, operations }
+                if self.role.greeted && self.role.state_revision.is_none() =>
+            {
                 self.role.state_revision = Some(revision);
                 self.open();
-                Ok(Some(ClientEvent::Open {
-                    snapshot: operations,
-                }))
+                Ok(Some(ClientEvent::Open { snapshot: operations }))
             }
-            Frame::State {
-                revision,
-                operations,
-            } if self.role.state_revision.is_some() => {
-                let expected = self
-                    .role
-                    .state_revision
-                    .and_then(|last| last.checked_add(1));
+            Frame::State { revision, operations } if self.role.state_revision.is_some() => {
+                let expected = self.role.state_revision.and_then(|last| last.checked_add(1));
                 if Some(revision) != expected {
                     return Err(ProtocolError::StateRevision.into());
                 }
@@ -229,11 +209,7 @@ impl Connection<Client> {
         }
         for (id, method, payload) in core::mem::take(&mut self.role.early) {
             match self.check_size(method, &payload) {
-                Ok(()) => self.link.outbox.push(&Frame::Call {
-                    id,
-                    method,
-                    payload,
-                }),
+                Ok(()) => self.link.outbox.push(&Frame::Call { id, method, payload }),
                 Err(error) => self.role.refused.push_back((id, error)),
             }
         }
@@ -273,11 +249,7 @@ fn check_state_schema(ours: &ServiceSchema, theirs: &[HelloField]) -> Result<(),
                 their.name
             )
         } else if their.fingerprint != field.fingerprint {
-            alloc::format!(
-                "state field `{}` of {} has another type there",
-                field.name,
-                ours.name
-            )
+            alloc::format!("state field `{}` of {} has another type there", field.name, ours.name)
         } else {
             continue;
         };

@@ -146,10 +146,8 @@ impl<R: Role> Connection<R> {
         }
         let allowed = self.link.limits.max_message_bytes();
         if message.len() > allowed {
-            return self.fail(ConnectionError::LimitExceeded {
-                limit: "max_message_bytes",
-                allowed,
-            });
+            return self
+                .fail(ConnectionError::LimitExceeded { limit: "max_message_bytes", allowed });
         }
         self.link.inbox.push(message);
     }
@@ -163,14 +161,12 @@ impl<R: Role> Connection<R> {
     pub fn handle_close(&mut self, reason: Option<CloseReason>) {
         let reason = reason.unwrap_or_else(|| CloseReason::new(CloseCode::NO_STATUS, ""));
         let initiator = Initiator::Remote;
-        self.link
-            .end_of_transport(ConnectionError::Closed { initiator, reason });
+        self.link.end_of_transport(ConnectionError::Closed { initiator, reason });
     }
 
     /// The transport ended or failed without a close. What arrived before is handled first.
     pub fn handle_lost(&mut self, why: impl Into<alloc::borrow::Cow<'static, str>>) {
-        self.link
-            .end_of_transport(ConnectionError::Lost(why.into()));
+        self.link.end_of_transport(ConnectionError::Lost(why.into()));
     }
 
     /// Time has passed. Calling it early or without need does nothing.
@@ -191,6 +187,11 @@ impl<R: Role> Connection<R> {
             Phase::Handshake { deadline } | Phase::Draining { deadline } => Some(deadline),
             Phase::Open | Phase::Ended => None,
         }
+    }
+
+    /// Whether [`poll_transmit`](Self::poll_transmit) has something to send.
+    pub fn has_transmit(&self) -> bool {
+        !self.link.outbox.is_empty() || self.is_ended() && self.link.close.is_some()
     }
 
     /// What to send next; a [`Transmit::Close`] is the last.
@@ -242,10 +243,7 @@ impl<R: Role> Connection<R> {
 
     fn finish_closing(&mut self) {
         let reason = self.link.close.clone().unwrap_or_else(CloseReason::normal);
-        self.link.end(ConnectionError::Closed {
-            initiator: Initiator::Local,
-            reason,
-        });
+        self.link.end(ConnectionError::Closed { initiator: Initiator::Local, reason });
     }
 
     /// The next frame, or `None` if there is none; then the end of the transport takes effect.
@@ -271,9 +269,7 @@ impl<R: Role> Connection<R> {
             let why = alloc::format!("it speaks revision {theirs}, this side speaks {ours}");
             return Err(ConnectionError::Incompatible(why.into()));
         }
-        self.link
-            .outbox
-            .set_max_message_bytes(hello.max_message_bytes);
+        self.link.outbox.set_max_message_bytes(hello.max_message_bytes);
         Ok(())
     }
 

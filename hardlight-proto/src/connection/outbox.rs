@@ -53,13 +53,14 @@ impl Outbox {
         self.sealed_bytes + self.open.len()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.sealed.is_empty() && self.open_frames == 0
+    }
+
     /// Forgets everything that waits.
     pub(super) fn clear(&mut self) {
         let max_message_bytes = self.max_message_bytes;
-        *self = Self {
-            max_message_bytes,
-            ..Self::new()
-        };
+        *self = Self { max_message_bytes, ..Self::new() };
     }
 
     pub(super) fn push(&mut self, frame: &Frame) {

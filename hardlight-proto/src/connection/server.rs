@@ -100,10 +100,7 @@ impl Connection<Server> {
         let fits = |payload: &Bytes| payload.len() + 2 <= self.link.outbox.max_message_bytes();
         let frame = match result {
             Ok(payload) if fits(&payload) => Frame::Answer { id, payload },
-            Ok(_) => Frame::Error {
-                id,
-                error: CallError::OutputTooLarge,
-            },
+            Ok(_) => Frame::Error { id, error: CallError::OutputTooLarge },
             Err(error) => Frame::Error { id, error },
         };
         self.link.outbox.push(&frame);
@@ -118,10 +115,7 @@ impl Connection<Server> {
             return;
         }
         self.role.state_revision += 1;
-        let frame = Frame::State {
-            revision: self.role.state_revision,
-            operations,
-        };
+        let frame = Frame::State { revision: self.role.state_revision, operations };
         let limit = self.link.outbox.max_message_bytes();
         if self.is_greeted() && frame.encoded_len() > limit {
             let why = "a change of the state does not fit into a message that the client accepts";
@@ -146,11 +140,7 @@ impl Connection<Server> {
                 Err(error) => self.fail(error),
             }
         }
-        if self.is_ended() {
-            self.take_closed().map(ServerEvent::Closed)
-        } else {
-            None
-        }
+        if self.is_ended() { self.take_closed().map(ServerEvent::Closed) } else { None }
     }
 
     /// Whether calls wait because the client reads too slowly.
@@ -176,10 +166,7 @@ impl Connection<Server> {
             methods: Vec::new(),
         };
         self.link.outbox.push(&Frame::Hello(hello.into()));
-        self.link.outbox.push(&Frame::Snapshot {
-            revision: 0,
-            operations: snapshot,
-        });
+        self.link.outbox.push(&Frame::Snapshot { revision: 0, operations: snapshot });
     }
 
     fn handle_frame(&mut self, frame: Frame) -> Result<Option<ServerEvent>, ConnectionError> {
@@ -191,16 +178,12 @@ impl Connection<Server> {
                 self.link.phase = Phase::Open;
                 Ok(Some(ServerEvent::Open))
             }
-            Frame::Call {
-                id,
-                method,
-                payload,
-            } if self.is_greeted() => self.handle_call(id, method, payload),
-            Frame::Cancel { id } if self.is_greeted() => Ok(self
-                .role
-                .running
-                .contains(id)
-                .then_some(ServerEvent::Cancel { id })),
+            Frame::Call { id, method, payload } if self.is_greeted() => {
+                self.handle_call(id, method, payload)
+            }
+            Frame::Cancel { id } if self.is_greeted() => {
+                Ok(self.role.running.contains(id).then_some(ServerEvent::Cancel { id }))
+            }
             _ => Err(ProtocolError::UnexpectedFrame(name).into()),
         }
     }
@@ -211,22 +194,14 @@ impl Connection<Server> {
         method: u32,
         payload: Bytes,
     ) -> Result<Option<ServerEvent>, ConnectionError> {
-        let method = self
-            .role
-            .methods
-            .get(method)
-            .ok_or(ProtocolError::NoSuchMethod(method))?;
+        let method = self.role.methods.get(method).ok_or(ProtocolError::NoSuchMethod(method))?;
         if self.role.running.contains(id) {
             return Err(ProtocolError::CallIdInUse(id.0).into());
         }
         let refusal = match (self.link.phase, method) {
             (Phase::Open, Target::Method(method)) => {
                 self.role.running.insert(id);
-                return Ok(Some(ServerEvent::Call {
-                    id,
-                    method,
-                    payload,
-                }));
+                return Ok(Some(ServerEvent::Call { id, method, payload }));
             }
             (Phase::Open, Target::Unknown) => CallError::UnknownMethod,
             (Phase::Open, Target::Incompatible) => CallError::IncompatibleMethod,
@@ -239,19 +214,9 @@ impl Connection<Server> {
 
 impl MethodTable {
     fn new(ours: &ServiceSchema, theirs: &[HelloMethod]) -> Self {
-        let targets: Vec<_> = theirs
-            .iter()
-            .map(|their| Target::find(ours, their))
-            .collect();
-        let same = targets
-            .iter()
-            .zip(0..)
-            .all(|(target, index)| *target == Target::Method(index));
-        if same {
-            Self::Same(targets.len() as u32)
-        } else {
-            Self::Mapped(targets)
-        }
+        let targets: Vec<_> = theirs.iter().map(|their| Target::find(ours, their)).collect();
+        let same = targets.iter().zip(0..).all(|(target, index)| *target == Target::Method(index));
+        if same { Self::Same(targets.len() as u32) } else { Self::Mapped(targets) }
     }
 
     /// `None` if the client announced no such method.
@@ -265,11 +230,7 @@ impl MethodTable {
 
 impl Target {
     fn find(ours: &ServiceSchema, their: &HelloMethod) -> Self {
-        let found = ours
-            .methods
-            .iter()
-            .zip(0..)
-            .find(|(our, _)| our.name_hash == their.name_hash);
+        let found = ours.methods.iter().zip(0..).find(|(our, _)| our.name_hash == their.name_hash);
         match found {
             None => Self::Unknown,
             Some((our, _)) if our.fingerprint != their.fingerprint => Self::Incompatible,

@@ -70,9 +70,7 @@ impl Hello {
         let sections = [self.limits_len(), self.state_len(), self.methods_len()];
         let sections = sections.into_iter().filter(|&len| len > 0);
         varint::len(u64::from(self.revision))
-            + sections
-                .map(|len| 1 + varint::len(len as u64) + len)
-                .sum::<usize>()
+            + sections.map(|len| 1 + varint::len(len as u64) + len).sum::<usize>()
     }
 
     fn limits_len(&self) -> usize {
@@ -156,29 +154,19 @@ impl Hello {
                 return Err(ProtocolError::InvalidHello);
             }
             let name = varint::take_section(&mut section)?;
-            let name = core::str::from_utf8(&name)
-                .map_err(|_| ProtocolError::InvalidUtf8)?
-                .into();
+            let name = core::str::from_utf8(&name).map_err(|_| ProtocolError::InvalidUtf8)?.into();
             let fingerprint = Fingerprint::from_u64(take_u64(&mut section)?);
-            self.state.push(HelloField {
-                index,
-                name,
-                fingerprint,
-            });
+            self.state.push(HelloField { index, name, fingerprint });
         }
         Ok(())
     }
 
     fn decode_methods(&mut self, mut section: Bytes) -> Result<(), ProtocolError> {
-        self.methods
-            .reserve_exact(section.len() / (2 * size_of::<u64>()));
+        self.methods.reserve_exact(section.len() / (2 * size_of::<u64>()));
         while section.has_remaining() {
             let name_hash = take_u64(&mut section)?;
             let fingerprint = Fingerprint::from_u64(take_u64(&mut section)?);
-            self.methods.push(HelloMethod {
-                name_hash,
-                fingerprint,
-            });
+            self.methods.push(HelloMethod { name_hash, fingerprint });
         }
         Ok(())
     }

@@ -125,10 +125,7 @@ impl Frame {
     pub fn decode(mut body: Bytes) -> Result<Option<Self>, ProtocolError> {
         let header = take_u8(&mut body).map_err(|_| ProtocolError::Empty)?;
         let kind = header & KIND_MASK;
-        let known = matches!(
-            kind,
-            HELLO | CALL | ANSWER | ERROR | CANCEL | SNAPSHOT | STATE
-        );
+        let known = matches!(kind, HELLO | CALL | ANSWER | ERROR | CANCEL | SNAPSHOT | STATE);
         if !known {
             return match kind {
                 BATCH => Err(ProtocolError::InvalidBatch),
@@ -146,65 +143,43 @@ impl Frame {
         let frame = match kind {
             HELLO => return Hello::decode(body).map(|hello| Self::Hello(Box::new(hello))),
             SNAPSHOT => {
-                return Ok(Self::Snapshot {
-                    revision: varint::take(&mut body)?,
-                    operations: body,
-                });
+                return Ok(Self::Snapshot { revision: varint::take(&mut body)?, operations: body });
             }
             STATE => {
-                return Ok(Self::State {
-                    revision: varint::take(&mut body)?,
-                    operations: body,
-                });
+                return Ok(Self::State { revision: varint::take(&mut body)?, operations: body });
             }
             kind => {
                 let id = CallId(take_u8(&mut body)?);
                 match kind {
                     CALL => {
                         let method = varint::take_u32(&mut body)?;
-                        return Ok(Self::Call {
-                            id,
-                            method,
-                            payload: body,
-                        });
+                        return Ok(Self::Call { id, method, payload: body });
                     }
                     ANSWER => return Ok(Self::Answer { id, payload: body }),
                     ERROR => {
                         let code = varint::take_u32(&mut body)?;
-                        Self::Error {
-                            id,
-                            error: CallError::from_code(code),
-                        }
+                        Self::Error { id, error: CallError::from_code(code) }
                     }
                     _ => Self::Cancel { id },
                 }
             }
         };
-        if body.has_remaining() {
-            Err(ProtocolError::TrailingBytes)
-        } else {
-            Ok(frame)
-        }
+        if body.has_remaining() { Err(ProtocolError::TrailingBytes) } else { Ok(frame) }
     }
 
     /// Bytes that [`encode`](Self::encode) appends.
     pub fn encoded_len(&self) -> usize {
         1 + match self {
             Self::Hello(hello) => hello.encoded_len(),
-            Self::Call {
-                method, payload, ..
-            } => 1 + varint::len(u64::from(*method)) + payload.len(),
+            Self::Call { method, payload, .. } => {
+                1 + varint::len(u64::from(*method)) + payload.len()
+            }
             Self::Answer { payload, .. } => 1 + payload.len(),
             Self::Error { error, .. } => 1 + varint::len(u64::from(error.code())),
             Self::Cancel { .. } => 1,
-            Self::Snapshot {
-                revision,
-                operations,
+            Self::Snapshot { revision, operations } | Self::State { revision, operations } => {
+                varint::len(*revision) + operations.len()
             }
-            | Self::State {
-                revision,
-                operations,
-            } => varint::len(*revision) + operations.len(),
         }
     }
 
@@ -215,11 +190,7 @@ impl Frame {
                 out.put_u8(HELLO);
                 hello.encode(out);
             }
-            Self::Call {
-                id,
-                method,
-                payload,
-            } => {
+            Self::Call { id, method, payload } => {
                 out.extend_from_slice(&[CALL, id.0]);
                 varint::put(out, u64::from(*method));
                 out.extend_from_slice(payload);
@@ -233,16 +204,10 @@ impl Frame {
                 varint::put(out, u64::from(error.code()));
             }
             Self::Cancel { id } => out.extend_from_slice(&[CANCEL, id.0]),
-            Self::Snapshot {
-                revision,
-                operations,
-            } => {
+            Self::Snapshot { revision, operations } => {
                 put_state(out, SNAPSHOT, *revision, operations);
             }
-            Self::State {
-                revision,
-                operations,
-            } => put_state(out, STATE, *revision, operations),
+            Self::State { revision, operations } => put_state(out, STATE, *revision, operations),
         }
     }
 

@@ -32,41 +32,25 @@ fn hello() -> Hello {
 
 #[test]
 fn a_call_is_3_bytes_and_its_payload() {
-    let call = Frame::Call {
-        id: CallId(7),
-        method: 2,
-        payload: Bytes::from_static(&[9, 8]),
-    };
+    let call = Frame::Call { id: CallId(7), method: 2, payload: Bytes::from_static(&[9, 8]) };
     assert_eq!(encode(&call), [0x03, 7, 2, 9, 8]);
 }
 
 #[test]
 fn an_answer_is_2_bytes_and_its_payload() {
-    let answer = Frame::Answer {
-        id: CallId(255),
-        payload: Bytes::from_static(&[1]),
-    };
+    let answer = Frame::Answer { id: CallId(255), payload: Bytes::from_static(&[1]) };
     assert_eq!(encode(&answer), [0x04, 255, 1]);
 }
 
 #[test]
 fn the_other_frames_are_laid_out_as_documented() {
-    let error = Frame::Error {
-        id: CallId(1),
-        error: CallError::HandlerPanicked,
-    };
+    let error = Frame::Error { id: CallId(1), error: CallError::HandlerPanicked };
     assert_eq!(encode(&error), [0x05, 1, 2]);
     assert_eq!(encode(&Frame::Cancel { id: CallId(3) }), [0x06, 3]);
     let operations = Bytes::from_static(&[0, 1, 42]);
-    let snapshot = Frame::Snapshot {
-        revision: 0,
-        operations: operations.clone(),
-    };
+    let snapshot = Frame::Snapshot { revision: 0, operations: operations.clone() };
     assert_eq!(encode(&snapshot), [0x07, 0, 0, 1, 42]);
-    let state = Frame::State {
-        revision: 300,
-        operations,
-    };
+    let state = Frame::State { revision: 300, operations };
     assert_eq!(encode(&state), [0x08, 0xac, 0x02, 0, 1, 42]);
 }
 
@@ -91,10 +75,7 @@ fn an_unknown_frame_closes_unless_it_may_be_ignored() {
 
 #[test]
 fn flags_are_refused_where_none_is_defined() {
-    assert_eq!(
-        decode(&[0x83, 0, 0]),
-        Err(ProtocolError::InvalidFlags(0x80))
-    );
+    assert_eq!(decode(&[0x83, 0, 0]), Err(ProtocolError::InvalidFlags(0x80)));
 }
 
 #[test]
@@ -105,18 +86,14 @@ fn bytes_behind_the_end_are_refused() {
 
 #[test]
 fn a_hello_of_another_revision_is_read_no_further() {
-    let Ok(Some(Frame::Hello(hello))) = decode(&[0x01, 2, 0xff, 0xff]) else {
-        panic!()
-    };
+    let Ok(Some(Frame::Hello(hello))) = decode(&[0x01, 2, 0xff, 0xff]) else { panic!() };
     assert_eq!(hello.revision, 2);
 }
 
 #[test]
 fn a_hello_with_unknown_sections_and_keys_is_read() {
     let bytes = [0x01, 1, 1, 5, 1, 0x80, 0x08, 9, 9, 99, 2, 0xaa, 0xbb];
-    let Ok(Some(Frame::Hello(hello))) = decode(&bytes) else {
-        panic!()
-    };
+    let Ok(Some(Frame::Hello(hello))) = decode(&bytes) else { panic!() };
     assert_eq!(hello.max_message_bytes, 1024);
 }
 
@@ -141,24 +118,12 @@ fn a_batch_needs_two_frames_and_holds_no_batch() {
             .collect::<Result<Vec<_>, _>>()
     };
     let two = read(&[0x00, 2, 0x06, 1, 2, 0x06, 2]);
-    assert_eq!(
-        two,
-        Ok(vec![
-            Frame::Cancel { id: CallId(1) },
-            Frame::Cancel { id: CallId(2) }
-        ])
-    );
+    assert_eq!(two, Ok(vec![Frame::Cancel { id: CallId(1) }, Frame::Cancel { id: CallId(2) }]));
     assert_eq!(read(&[0x00, 2, 0x06, 1]), Err(ProtocolError::InvalidBatch));
     assert_eq!(read(&[0x00]), Err(ProtocolError::Truncated));
-    assert_eq!(
-        read(&[0x00, 1, 0x00, 2, 0x06, 1]),
-        Err(ProtocolError::InvalidBatch)
-    );
+    assert_eq!(read(&[0x00, 1, 0x00, 2, 0x06, 1]), Err(ProtocolError::InvalidBatch));
     assert_eq!(read(&[0x00, 0, 2, 0x06, 1]), Err(ProtocolError::Empty));
-    assert_eq!(
-        read(&[0x00, 2, 0x06, 1, 3, 0x06, 2]),
-        Err(ProtocolError::Truncated)
-    );
+    assert_eq!(read(&[0x00, 2, 0x06, 1, 3, 0x06, 2]), Err(ProtocolError::Truncated));
 }
 
 fn payload() -> impl Strategy<Value = Bytes> {
@@ -176,33 +141,23 @@ fn frame() -> impl Strategy<Value = Frame> {
             payload
         }),
         (id(), payload()).prop_map(|(id, payload)| Frame::Answer { id, payload }),
-        (id(), any::<u32>()).prop_map(|(id, code)| Frame::Error {
-            id,
-            error: CallError::from_code(code)
-        }),
+        (id(), any::<u32>())
+            .prop_map(|(id, code)| Frame::Error { id, error: CallError::from_code(code) }),
         id().prop_map(|id| Frame::Cancel { id }),
-        (any::<u64>(), payload()).prop_map(|(revision, operations)| Frame::Snapshot {
-            revision,
-            operations
-        }),
-        (any::<u64>(), payload()).prop_map(|(revision, operations)| Frame::State {
-            revision,
-            operations
-        }),
+        (any::<u64>(), payload())
+            .prop_map(|(revision, operations)| Frame::Snapshot { revision, operations }),
+        (any::<u64>(), payload())
+            .prop_map(|(revision, operations)| Frame::State { revision, operations }),
         (1024..usize::MAX, methods, fields).prop_map(|(max_message_bytes, methods, fields)| {
-            let state = fields
-                .into_iter()
-                .map(|(index, (name, fingerprint))| HelloField {
-                    index,
-                    name,
-                    fingerprint: Fingerprint::from_u64(fingerprint),
-                });
-            let methods = methods
-                .into_iter()
-                .map(|(name_hash, fingerprint)| HelloMethod {
-                    name_hash,
-                    fingerprint: Fingerprint::from_u64(fingerprint),
-                });
+            let state = fields.into_iter().map(|(index, (name, fingerprint))| HelloField {
+                index,
+                name,
+                fingerprint: Fingerprint::from_u64(fingerprint),
+            });
+            let methods = methods.into_iter().map(|(name_hash, fingerprint)| HelloMethod {
+                name_hash,
+                fingerprint: Fingerprint::from_u64(fingerprint),
+            });
             Frame::Hello(Box::new(Hello {
                 revision: REVISION,
                 max_message_bytes,

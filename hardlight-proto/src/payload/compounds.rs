@@ -31,9 +31,7 @@ impl<T: Codable> Codable for Box<T> {
         value: &Self,
         encoder: &mut PayloadEncoder<'_>,
     ) -> Result<Self::Resolver, EncodeError> {
-        nested(encoder, |encoder| {
-            ArchivedBox::serialize_from_ref(&Lent(&**value), encoder)
-        })
+        nested(encoder, |encoder| ArchivedBox::serialize_from_ref(&Lent(&**value), encoder))
     }
 
     fn resolve(value: &Self, resolver: Self::Resolver, out: Place<Self::Archived>) {
@@ -61,10 +59,7 @@ impl<T: Codable> Codable for Option<T> {
         value: &Self,
         encoder: &mut PayloadEncoder<'_>,
     ) -> Result<Self::Resolver, EncodeError> {
-        value
-            .as_ref()
-            .map(|value| T::encode_parts(value, encoder))
-            .transpose()
+        value.as_ref().map(|value| T::encode_parts(value, encoder)).transpose()
     }
 
     fn resolve(value: &Self, resolver: Self::Resolver, out: Place<Self::Archived>) {
@@ -99,11 +94,7 @@ impl<T: Codable, E: Codable> Codable for Result<T, E> {
     }
 
     fn resolve(value: &Self, resolver: Self::Resolver, out: Place<Self::Archived>) {
-        value
-            .as_ref()
-            .map(Lent)
-            .map_err(Lent)
-            .resolve(resolver, out);
+        value.as_ref().map(Lent).map_err(Lent).resolve(resolver, out);
     }
 
     fn decode_from(archived: &Self::Archived) -> Result<Self, DecodeError> {
@@ -143,9 +134,7 @@ impl<T: Codable, const N: usize> Codable for [T; N] {
         // Not by rkyv's own impl, which leaks the elements before one that fails.
         let mut failure = None;
         let elements: [Option<T>; N] = core::array::from_fn(|index| match failure {
-            None => T::decode_from(&archived[index])
-                .map_err(|error| failure = Some(error))
-                .ok(),
+            None => T::decode_from(&archived[index]).map_err(|error| failure = Some(error)).ok(),
             Some(_) => None,
         });
         match failure {

@@ -36,11 +36,7 @@ pub struct PayloadWriter<'a> {
 
 impl<'a> PayloadWriter<'a> {
     pub(super) fn new(out: &'a mut BytesMut) -> Self {
-        Self {
-            start: out.len(),
-            out,
-            levels_left: MAX_DEPTH - 2,
-        }
+        Self { start: out.len(), out, levels_left: MAX_DEPTH - 2 }
     }
 }
 
@@ -159,9 +155,7 @@ where
         for piece in pieces.clone() {
             resolvers.push(Cell::new(Some(piece.encode_parts(encoder)?)));
         }
-        let settled = pieces
-            .zip(&resolvers)
-            .map(|(piece, resolver)| Settled { piece, resolver });
+        let settled = pieces.zip(&resolvers).map(|(piece, resolver)| Settled { piece, resolver });
         ArchivedVec::<P::Archived>::serialize_from_iter::<Settled<'_, P>, _, _>(settled, encoder)
     })
 }

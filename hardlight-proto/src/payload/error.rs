@@ -28,9 +28,7 @@ impl EncodeError {
     }
 
     pub(super) const fn too_deep() -> Self {
-        Self::TooDeep {
-            limit: MAX_DEPTH - 1,
-        }
+        Self::TooDeep { limit: MAX_DEPTH - 1 }
     }
 }
 

@@ -127,10 +127,7 @@ impl<K: Codable, V: Codable> Piece for (&K, &V) {
     type Resolver = (K::Resolver, V::Resolver);
 
     fn encode_parts(self, encoder: &mut PayloadEncoder<'_>) -> Result<Self::Resolver, EncodeError> {
-        Ok((
-            K::encode_parts(self.0, encoder)?,
-            V::encode_parts(self.1, encoder)?,
-        ))
+        Ok((K::encode_parts(self.0, encoder)?, V::encode_parts(self.1, encoder)?))
     }
 
     fn resolve(self, resolver: Self::Resolver, out: Place<Self::Archived>) {

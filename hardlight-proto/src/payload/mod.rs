@@ -135,11 +135,7 @@ pub fn decode<T: Codable>(payload: &[u8]) -> Result<T, DecodeError> {
         return Err(DecodeError::WrongLength { expected, actual });
     }
     // What is out of line may be aligned more strictly than the value itself.
-    let align = if T::FLAT {
-        align_of::<T::Archived>()
-    } else {
-        MAX_ALIGN
-    };
+    let align = if T::FLAT { align_of::<T::Archived>() } else { MAX_ALIGN };
     if payload.as_ptr().addr().is_multiple_of(align) {
         decode_aligned(payload)
     } else if actual <= SMALL {

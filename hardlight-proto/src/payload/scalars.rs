@@ -103,9 +103,7 @@ impl Codable for String {
         if value.len() <= INLINE_CAPACITY {
             return ArchivedString::serialize_from_str(value, encoder);
         }
-        nested(encoder, |encoder| {
-            ArchivedString::serialize_from_str(value, encoder)
-        })
+        nested(encoder, |encoder| ArchivedString::serialize_from_str(value, encoder))
     }
 
     fn resolve(value: &Self, resolver: Self::Resolver, out: Place<Self::Archived>) {
@@ -131,9 +129,7 @@ impl Codable for Box<str> {
         value: &Self,
         encoder: &mut PayloadEncoder<'_>,
     ) -> Result<Self::Resolver, EncodeError> {
-        nested(encoder, |encoder| {
-            ArchivedBox::serialize_from_ref(&**value, encoder)
-        })
+        nested(encoder, |encoder| ArchivedBox::serialize_from_ref(&**value, encoder))
     }
 
     fn resolve(value: &Self, resolver: Self::Resolver, out: Place<Self::Archived>) {

@@ -80,17 +80,12 @@ impl<'a> StateOperations<'a> {
         let tag = self.varint()?;
         let field = u32::try_from(tag >> KIND_BITS).map_err(|_| ProtocolError::InvalidVarint)?;
         let len = self.varint()?;
-        let value = usize::try_from(len)
-            .ok()
-            .and_then(|len| self.rest.split_at_checked(len));
+        let value = usize::try_from(len).ok().and_then(|len| self.rest.split_at_checked(len));
         let (value, rest) = value.ok_or(ProtocolError::Truncated)?;
         self.rest = rest;
         match tag & ((1 << KIND_BITS) - 1) {
             SET => Ok(StateOperation::Set { field, value }),
-            kind => Err(StateError::UnknownKind {
-                field,
-                kind: kind as u8,
-            }),
+            kind => Err(StateError::UnknownKind { field, kind: kind as u8 }),
         }
     }
 

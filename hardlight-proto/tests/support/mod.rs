@@ -72,22 +72,16 @@ impl Pair {
     /// Delivers until nothing moves any more.
     pub(crate) fn drive(&mut self) {
         for _ in 0..10_000 {
-            self.client_events
-                .extend(std::iter::from_fn(|| self.client.poll_event()));
-            self.server_events
-                .extend(std::iter::from_fn(|| self.server.poll_event()));
-            self.to_server
-                .extend(std::iter::from_fn(|| self.client.poll_transmit()));
-            self.to_client
-                .extend(std::iter::from_fn(|| self.server.poll_transmit()));
+            self.client_events.extend(std::iter::from_fn(|| self.client.poll_event()));
+            self.server_events.extend(std::iter::from_fn(|| self.server.poll_event()));
+            self.to_server.extend(std::iter::from_fn(|| self.client.poll_transmit()));
+            self.to_client.extend(std::iter::from_fn(|| self.server.poll_transmit()));
             let (up, down) = (self.to_server.pop_front(), self.to_client.pop_front());
             if up.is_none() && down.is_none() {
                 return;
             }
-            up.into_iter()
-                .for_each(|transmit| deliver(transmit, &mut self.server));
-            down.into_iter()
-                .for_each(|transmit| deliver(transmit, &mut self.client));
+            up.into_iter().for_each(|transmit| deliver(transmit, &mut self.server));
+            down.into_iter().for_each(|transmit| deliver(transmit, &mut self.client));
         }
         panic!("the pair does not come to rest");
     }
@@ -101,10 +95,7 @@ impl Pair {
 
     /// Makes a call and runs it up to the server: its id.
     pub(crate) fn call(&mut self, method: u32) -> CallId {
-        let id = self
-            .client
-            .call(method, Bytes::from_static(b"in"))
-            .expect("an id is free");
+        let id = self.client.call(method, Bytes::from_static(b"in")).expect("an id is free");
         self.drive();
         id
     }

@@ -1,0 +1,167 @@
+//! A transport in memory and a timer that only the test moves.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use hardlight_driver::{Incoming, Outgoing, Timer, Transport, proto::Time};
+
+/// One end of a transport in memory.
+pub(crate) struct MemoryTransport {
+    incoming: Pipe,
+    outgoing: Pipe,
+}
+
+/// One direction of it; the test holds a clone.
+#[derive(Clone, Default)]
+pub(crate) struct Pipe(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Incoming>,
+    /// All that was ever sent.
+    log: Vec<Bytes>,
+    stalled: bool,
+    cut: bool,
+    wakers: Vec<Waker>,
+}
+
+/// Two ends, and the pipes between them: to the first, to the second.
+pub(crate) fn transport() -> (MemoryTransport, MemoryTransport, Pipe, Pipe) {
+    let (a, b) = (Pipe::default(), Pipe::default());
+    let first = MemoryTransport { incoming: a.clone(), outgoing: b.clone() };
+    let second = MemoryTransport { incoming: b.clone(), outgoing: a.clone() };
+    (first, second, a, b)
+}
+
+impl Pipe {
+    /// Nothing more goes in, until [`resume`](Self::resume).
+    pub(crate) fn stall(&self) {
+        self.change(|state| state.stalled = true);
+    }
+
+    pub(crate) fn resume(&self) {
+        self.change(|state| state.stalled = false);
+    }
+
+    /// The receiver finds that the transport has ended.
+    pub(crate) fn cut(&self) {
+        self.change(|state| state.cut = true);
+    }
+
+    /// Sends something in the sender's place.
+    pub(crate) fn inject(&self, incoming: Incoming) {
+        self.change(|state| state.queue.push_back(incoming));
+    }
+
+    /// Messages that were sent so far.
+    pub(crate) fn sent(&self) -> Vec<Bytes> {
+        self.change(|state| state.log.clone())
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.0.lock().unwrap();
+        let result = change(&mut state);
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+        result
+    }
+
+    fn poll<R>(&self, cx: &Context<'_>, ready: impl FnOnce(&mut State) -> Option<R>) -> Poll<R> {
+        let mut state = self.0.lock().unwrap();
+        match ready(&mut state) {
+            Some(result) => Poll::Ready(result),
+            None => {
+                state.wakers.push(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Transport for MemoryTransport {
+    type Error = Infallible;
+
+    fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Incoming, Self::Error>>> {
+        self.incoming.poll(cx, |state| match state.queue.pop_front() {
+            Some(incoming) => Some(Some(Ok(incoming))),
+            None if state.cut => Some(None),
+            None => None,
+        })
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.outgoing.poll(cx, |state| (!state.stalled).then_some(Ok(())))
+    }
+
+    fn start_send(&mut self, message: Outgoing) -> Result<(), Self::Error> {
+        self.outgoing.change(|state| match message {
+            Outgoing::Message(message) => {
+                state.log.push(message.clone());
+                state.queue.push_back(Incoming::Message(message));
+            }
+            Outgoing::Close(reason) => state.queue.push_back(Incoming::Close(Some(reason))),
+        });
+        Ok(())
+    }
+
+    fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// As a socket does: the other end finds that it has ended.
+impl Drop for MemoryTransport {
+    fn drop(&mut self) {
+        self.outgoing.cut();
+    }
+}
+
+/// A clock that stands still until the test moves it.
+#[derive(Clone, Default)]
+pub(crate) struct ManualTimer(Arc<Mutex<Clock>>);
+
+#[derive(Default)]
+struct Clock {
+    now: Time,
+    deadline: Option<Time>,
+    waker: Option<Waker>,
+}
+
+impl ManualTimer {
+    pub(crate) fn advance(&self, duration: Duration) {
+        let mut clock = self.0.lock().unwrap();
+        clock.now = clock.now + duration;
+        let waker = clock.waker.take();
+        drop(clock);
+        waker.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Timer for ManualTimer {
+    fn now(&self) -> Time {
+        self.0.lock().unwrap().now
+    }
+
+    fn reset(&mut self, deadline: Time) {
+        self.0.lock().unwrap().deadline = Some(deadline);
+    }
+
+    fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut clock = self.0.lock().unwrap();
+        if clock.deadline.is_some_and(|deadline| deadline <= clock.now) {
+            return Poll::Ready(());
+        }
+        clock.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}

@@ -1,0 +1,299 @@
+//! What can go wrong before a connection exists: at connecting, at listening, and with certificates.
+
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use hardlight_proto::ConnectionError;
+use http::{HeaderName, StatusCode};
+use rustls::pki_types::pem;
+use thiserror::Error;
+use tungstenite::error::{ProtocolError, SubProtocolError};
+
+use crate::{Refusal, SUBPROTOCOL};
+
+/// How much of a refusal's body an error keeps, in bytes.
+const MAX_BODY_BYTES: usize = 1024;
+
+/// Why a client has no connection.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The URL cannot be connected to.
+    #[error("cannot connect to '{url}': {reason}")]
+    InvalidUrl {
+        /// The URL as given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An extra header that belongs to the WebSocket handshake itself.
+    #[error("the header '{0}' belongs to the WebSocket handshake and cannot be set")]
+    ReservedHeader(HeaderName),
+    /// The certificates to trust could not be loaded.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The name did not resolve, or no address of it could be connected to; or the connection broke.
+    #[error("cannot connect to {address}: {source}")]
+    Io {
+        /// The host and port, and the addresses that were tried.
+        address: String,
+        /// What the system said; of the last address, if several were tried.
+        source: io::Error,
+    },
+    /// The server could not prove who it is, or TLS failed in another way.
+    #[error("TLS with '{name}' failed: {source}{}", tls_hint(.source))]
+    Tls {
+        /// The name that the server's certificate must be for.
+        name: String,
+        /// What rustls or the system said.
+        source: io::Error,
+    },
+    /// It took too long.
+    #[error("timed out after {limit:?} while {phase}")]
+    Timeout {
+        /// What was going on.
+        phase: ConnectPhase,
+        /// The time allowed for the whole of connecting.
+        limit: Duration,
+    },
+    /// The server answered with another HTTP status than that of a WebSocket.
+    #[error("the server refused the connection: {status}{}{body}", if .body.is_empty() { "" } else { ": " })]
+    Refused {
+        /// The status.
+        status: StatusCode,
+        /// At most the first 1 KiB of what arrived of the body, as text.
+        body: String,
+    },
+    /// The server speaks WebSocket, but did not agree to HardLight.
+    #[error("the server did not select the subprotocol {SUBPROTOCOL}: {0}")]
+    Subprotocol(SubProtocolError),
+    /// The server's answer was no WebSocket handshake.
+    #[error("the WebSocket handshake failed: {0}")]
+    WebSocket(#[source] tungstenite::Error),
+    /// The connection ended before both sides had greeted each other.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+}
+
+impl ConnectError {
+    /// What the client's half of the WebSocket handshake ended with.
+    pub fn handshake(error: tungstenite::Error) -> Self {
+        match error {
+            tungstenite::Error::Http(response) => {
+                let (head, body) = response.into_parts();
+                let body = body.unwrap_or_default();
+                let body = String::from_utf8_lossy(&body[..body.len().min(MAX_BODY_BYTES)]);
+                Self::Refused { status: head.status, body: body.trim_end().to_owned() }
+            }
+            tungstenite::Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(error)) => {
+                Self::Subprotocol(error)
+            }
+            error => Self::WebSocket(error),
+        }
+    }
+}
+
+/// What a client does, in order, until it has a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectPhase {
+    /// Resolving the server's name.
+    Lookup,
+    /// Connecting by TCP.
+    Tcp,
+    /// The TLS handshake.
+    Tls,
+    /// The WebSocket handshake.
+    WebSocket,
+    /// Waiting for the server's Hello and the first snapshot of its state.
+    Hello,
+}
+
+impl fmt::Display for ConnectPhase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lookup => "resolving the server's name",
+            Self::Tcp => "connecting by TCP",
+            Self::Tls => "doing the TLS handshake",
+            Self::WebSocket => "doing the WebSocket handshake",
+            Self::Hello => "waiting for the server's Hello",
+        })
+    }
+}
+
+/// Why a server cannot listen.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The name to listen at did not resolve.
+    #[error("cannot resolve the address to listen at: {0}")]
+    Lookup(#[source] io::Error),
+    /// No address could be listened at.
+    #[error("cannot listen at {addresses:?}: {source}")]
+    Listen {
+        /// The addresses that were tried.
+        addresses: Vec<SocketAddr>,
+        /// What the system said about the last one.
+        source: io::Error,
+    },
+}
+
+/// Why a client that came to a server got no connection. For the log: the client is told by HTTP, if at all.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// TLS failed; often a client that does not trust the certificate, or speaks no TLS.
+    #[error("TLS failed: {0}")]
+    Tls(#[source] io::Error),
+    /// The socket failed, or the client hung up.
+    #[error("the socket failed: {0}")]
+    Io(#[from] io::Error),
+    /// The client took longer than [`ServerOptions::handshake_timeout`](crate::ServerOptions::handshake_timeout).
+    #[error("it did not finish TLS and its HTTP request in time")]
+    Timeout,
+    /// It was refused, by the handshake or by the application's factory.
+    #[error("refused: {0}")]
+    Refused(Refusal),
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+impl AcceptError {
+    /// Whether an error of the system's `accept` concerns one connection, that of a client which is gone already. Any
+    /// other means that none can be accepted for now, because file descriptors or memory ran out.
+    pub fn concerns_one_connection(error: &io::Error) -> bool {
+        use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+        matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+    }
+}
+
+/// Why there is no [`Identity`](crate::Identity).
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// A file cannot be read.
+    #[error("cannot read '{}': {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file does not hold what it should.
+    #[error("in '{}': {source}", .path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its content.
+        source: Box<Self>,
+    },
+    /// The text holds no certificate.
+    #[error("no certificate found (a PEM section that begins with '-----BEGIN CERTIFICATE-----')")]
+    NoCertificate,
+    /// The text holds no private key.
+    #[error(
+        "no private key found (a PEM section that begins with '-----BEGIN PRIVATE KEY-----' or the like, unencrypted)"
+    )]
+    NoKey,
+    /// The text is no PEM.
+    #[error("malformed PEM: {0}")]
+    MalformedPem(#[source] pem::Error),
+    /// The key belongs to another certificate.
+    #[error("the private key does not belong to the certificate (the first one of the chain)")]
+    KeyMismatch,
+    /// rustls cannot use the certificate or the key.
+    #[error("the certificate or the private key cannot be used: {0}")]
+    Unusable(#[source] rustls::Error),
+    /// A development identity needs at least one name.
+    #[error("a development identity needs at least one name")]
+    NoNames,
+    /// A development certificate could not be made.
+    #[error("cannot make a development certificate: {0}")]
+    Generate(#[source] rcgen::Error),
+}
+
+impl IdentityError {
+    pub(crate) fn in_file(self, path: &Path) -> Self {
+        Self::InFile { path: path.to_owned(), source: Box::new(self) }
+    }
+}
+
+/// Why there is no [`Trust`](crate::Trust).
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TrustError {
+    /// A file cannot be read.
+    #[error("cannot read '{}': {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file does not hold what it should.
+    #[error("in '{}': {source}", .path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its content.
+        source: Box<Self>,
+    },
+    /// This machine trusts no certificate, or none that could be read.
+    #[error(
+        "this machine has no trusted certificates ({unreadable} unreadable{}{})",
+        if .first.is_some() { "; " } else { "" },
+        .first.as_deref().unwrap_or_default()
+    )]
+    NoSystemCertificates {
+        /// How many there are that could not be read.
+        unreadable: usize,
+        /// What went wrong first.
+        first: Option<String>,
+    },
+    /// The text holds no certificate.
+    #[error("no certificate found (a PEM section that begins with '-----BEGIN CERTIFICATE-----')")]
+    NoCertificate,
+    /// The text is no PEM.
+    #[error("malformed PEM: {0}")]
+    MalformedPem(#[source] pem::Error),
+    /// It is not an X.509 certificate that can be trusted.
+    #[error("malformed certificate: {0}")]
+    Malformed(#[source] rustls::Error),
+}
+
+impl TrustError {
+    pub(crate) fn pem(error: pem::Error) -> Self {
+        match error {
+            pem::Error::NoItemsFound => Self::NoCertificate,
+            error => Self::MalformedPem(error),
+        }
+    }
+
+    pub(crate) fn in_file(self, path: &Path) -> Self {
+        Self::InFile { path: path.to_owned(), source: Box::new(self) }
+    }
+}
+
+/// What to do about the refusals that people meet first. rustls keeps the first reason as an opaque error, which only
+/// its name tells apart.
+fn tls_hint(error: &io::Error) -> &'static str {
+    use rustls::{CertificateError, Error};
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        Some(Error::InvalidCertificate(CertificateError::Other(other)))
+            if other.to_string().contains("CaUsedAsEndEntity") =>
+        {
+            " (the server's own certificate is marked as one of a CA, as 'openssl req -x509' does by default: make it \
+             with '-addext basicConstraints=critical,CA:FALSE')"
+        }
+        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            " (the certificate is neither trusted itself nor signed by one that is: if it is the server's own, \
+             trust it by name)"
+        }
+        _ => "",
+    }
+}

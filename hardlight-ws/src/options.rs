@@ -1,0 +1,158 @@
+//! What an application can set on a client or a server, and what follows from it for the WebSocket.
+
+use std::time::Duration;
+
+use hardlight_proto::Limits;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tungstenite::protocol::WebSocketConfig;
+
+use crate::Trust;
+
+/// tungstenite fills this much with zeros before every read, so its default of 128 KiB costs more than it saves.
+const READ_BUFFER_BYTES: usize = 8 * 1024;
+
+/// One TLS record. The driver flushes once per wake; up to here its messages leave in one write.
+const WRITE_BUFFER_BYTES: usize = 16 * 1024;
+
+/// How a client connects.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ClientOptions {
+    /// See [`trust`](Self::trust).
+    pub trust: Option<Trust>,
+    /// See [`connect_timeout`](Self::connect_timeout).
+    pub connect_timeout: Duration,
+    /// See [`limits`](Self::limits).
+    pub limits: Limits,
+    /// See [`header`](Self::header).
+    pub headers: HeaderMap,
+}
+
+impl ClientOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self {
+            trust: None,
+            connect_timeout: Duration::from_secs(10),
+            limits: Limits::new(),
+            headers: HeaderMap::new(),
+        }
+    }
+
+    /// The certificates to trust. Default: [`Trust::system`]. A plain connection (`ws://`) uses none.
+    ///
+    /// Memory: about 64 KiB for the certificates of a system, shared by all clones.
+    #[must_use]
+    pub fn trust(mut self, trust: impl Into<Trust>) -> Self {
+        self.trust = Some(trust.into());
+        self
+    }
+
+    /// How long connecting may take in all: name, TCP, TLS, WebSocket and Hello. Default 10 s. No memory cost.
+    #[must_use]
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// What the connection may hold; each limit states its memory cost. Default [`Limits::new`].
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Adds a header to the HTTP request; one name may have several values. Default: none. Memory: none beyond the
+    /// handshake.
+    ///
+    /// Headers that the WebSocket handshake itself sets (`Host`, `Upgrade`, `Sec-WebSocket-Key` ...) make connecting
+    /// fail with [`ConnectError::ReservedHeader`](crate::ConnectError::ReservedHeader). A browser cannot set headers:
+    /// a service that browsers use as well should not depend on one.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// How a server listens.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ServerOptions {
+    /// See [`limits`](Self::limits).
+    pub limits: Limits,
+    /// See [`handshake_timeout`](Self::handshake_timeout).
+    pub handshake_timeout: Duration,
+    /// See [`max_head_bytes`](Self::max_head_bytes).
+    pub max_head_bytes: usize,
+    /// See [`stop_grace`](Self::stop_grace).
+    pub stop_grace: Duration,
+}
+
+impl ServerOptions {
+    /// The defaults.
+    pub const fn new() -> Self {
+        Self {
+            limits: Limits::new(),
+            handshake_timeout: Duration::from_secs(10),
+            max_head_bytes: 16 * 1024,
+            stop_grace: Duration::from_secs(10),
+        }
+    }
+
+    /// What each connection may hold; each limit states its memory cost. Default [`Limits::new`].
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How long a client may take for TLS and the head of its HTTP request together. Default 10 s.
+    ///
+    /// Memory: a client that does nothing holds a socket and, with TLS, some 20 KiB for this long.
+    #[must_use]
+    pub const fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+
+    /// The most that the request line and the headers may take, in bytes. Default 16 KiB.
+    ///
+    /// Memory: this much a connection, until the handshake is done.
+    #[must_use]
+    pub const fn max_head_bytes(mut self, bytes: usize) -> Self {
+        self.max_head_bytes = bytes;
+        self
+    }
+
+    /// How long a server that stops waits for the calls that run and for the clients to close, before it aborts what
+    /// is left. Default 10 s. No memory cost.
+    #[must_use]
+    pub const fn stop_grace(mut self, grace: Duration) -> Self {
+        self.stop_grace = grace;
+        self
+    }
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// tungstenite's settings for a connection with these limits: 8 KiB to read into, up to 16 KiB and one message to
+/// write from, and no message longer than `max_message_bytes`, in however many WebSocket frames it comes.
+pub fn websocket_config(limits: &Limits) -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
+        .max_message_size(Some(limits.max_message_bytes()))
+        .max_frame_size(Some(limits.max_message_bytes()))
+        .accept_unmasked_frames(false)
+}

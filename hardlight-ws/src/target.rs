@@ -1,0 +1,218 @@
+//! Where a client connects to: a URL, taken apart, and the HTTP request for it.
+
+use std::net::IpAddr;
+
+use http::{
+    HeaderName, HeaderValue, Uri,
+    header::{
+        CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
+        SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    },
+};
+use rustls::pki_types::ServerName;
+use tungstenite::client::IntoClientRequest;
+
+use crate::{ClientOptions, ConnectError, SUBPROTOCOL};
+
+/// The scheme of a URL: whether there is TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// `wss://`, with TLS; port 443 if the URL has none.
+    Secure,
+    /// `ws://`, without; port 80 if the URL has none.
+    Plain,
+}
+
+impl Scheme {
+    /// As it stands in a URL.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Secure => "wss",
+            Self::Plain => "ws",
+        }
+    }
+
+    const fn default_port(self) -> u16 {
+        match self {
+            Self::Secure => 443,
+            Self::Plain => 80,
+        }
+    }
+
+    /// What to say to somebody who gave a URL of the other scheme.
+    const fn hint(self) -> &'static str {
+        match self {
+            Self::Secure => {
+                "it must begin with 'wss://' (for 'ws://', without TLS, there are the functions with 'plain' in their name)"
+            }
+            Self::Plain => {
+                "it must begin with 'ws://' (for 'wss://', with TLS, there are the functions without 'plain' in their name)"
+            }
+        }
+    }
+}
+
+/// A URL to connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    uri: Uri,
+    host: String,
+    port: u16,
+}
+
+impl Target {
+    /// Takes apart `wss://host:port/path?query`, or the same with `ws://`, as `scheme` demands.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError::InvalidUrl`], which says what is wrong.
+    pub fn parse(url: &str, scheme: Scheme) -> Result<Self, ConnectError> {
+        let invalid = |reason: &str| ConnectError::InvalidUrl {
+            url: redact(url).to_owned(),
+            reason: reason.to_owned(),
+        };
+        let uri: Uri = url.parse().map_err(|error| invalid(&format!("{error}")))?;
+        if uri.scheme_str() != Some(scheme.as_str()) {
+            return Err(invalid(scheme.hint()));
+        }
+        let authority = uri.authority().ok_or_else(|| invalid("it has no host"))?;
+        if authority.as_str().contains('@') {
+            return Err(invalid("a user or password in it would not be sent: use a header"));
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        if ServerName::try_from(host.as_str()).is_err() {
+            return Err(invalid("its host is neither a name nor an IP address"));
+        }
+        let port = match authority.as_str().strip_prefix(authority.host()) {
+            Some("" | ":") => scheme.default_port(),
+            _ => authority.port_u16().ok_or_else(|| invalid("its port is not 0 to 65535"))?,
+        };
+        Ok(Self { host, port, uri })
+    }
+
+    /// The name or IP address, without the brackets that an IPv6 address has in a URL.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What the server's certificate must be for.
+    pub fn server_name(&self) -> ServerName<'static> {
+        ServerName::try_from(self.host.clone()).expect("the host was checked when it was parsed")
+    }
+
+    /// The HTTP request for it, with a fresh key, the subprotocol and the extra headers of `options`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError::ReservedHeader`] if an extra header belongs to the handshake itself.
+    pub fn request(&self, options: &ClientOptions) -> Result<http::Request<()>, ConnectError> {
+        let mut request =
+            self.uri.clone().into_client_request().map_err(ConnectError::WebSocket)?;
+        let headers = request.headers_mut();
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+        for (name, value) in &options.headers {
+            if RESERVED.contains(name) {
+                return Err(ConnectError::ReservedHeader(name.clone()));
+            }
+            headers.append(name, value.clone());
+        }
+        Ok(request)
+    }
+}
+
+/// `scheme://host:port`, with the brackets that an IPv6 address needs.
+pub fn url(scheme: Scheme, host: &str, port: u16) -> String {
+    let scheme = scheme.as_str();
+    match host.parse() {
+        Ok(IpAddr::V6(address)) => format!("{scheme}://[{address}]:{port}"),
+        _ => format!("{scheme}://{host}:{port}"),
+    }
+}
+
+const RESERVED: [HeaderName; 8] = [
+    CONNECTION,
+    HOST,
+    SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION,
+    UPGRADE,
+];
+
+/// A query or a password may hold a secret, and errors are logged.
+fn redact(url: &str) -> &str {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    if url.contains('@') { "..." } else { url }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(url: &str, scheme: Scheme) -> (String, u16) {
+        let target = Target::parse(url, scheme).unwrap();
+        (target.host, target.port)
+    }
+
+    fn error(url: &str) -> String {
+        Target::parse(url, Scheme::Secure).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn urls_are_taken_apart() {
+        assert_eq!(parts("wss://a.example", Scheme::Secure), ("a.example".into(), 443));
+        assert_eq!(parts("ws://a.example/x?y=1", Scheme::Plain), ("a.example".into(), 80));
+        assert_eq!(parts("wss://127.0.0.1:4433/", Scheme::Secure), ("127.0.0.1".into(), 4433));
+        assert_eq!(parts("wss://[::1]:4433/", Scheme::Secure), ("::1".into(), 4433));
+        assert_eq!(parts("wss://[::1]/", Scheme::Secure), ("::1".into(), 443));
+    }
+
+    #[test]
+    fn the_other_scheme_is_pointed_to() {
+        let plain = error("ws://localhost:1/secret?token=abc");
+        assert!(plain.contains("'wss://'") && plain.contains("plain"), "{plain}");
+        assert!(!plain.contains("abc"), "{plain}");
+        let secure = Target::parse("wss://localhost", Scheme::Plain).unwrap_err().to_string();
+        assert!(secure.contains("'ws://'"), "{secure}");
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused() {
+        for url in ["", "localhost:1", "/path", "wss://", "wss:///x", "https://a", "wss://a b/"] {
+            assert!(error(url).contains("cannot connect to"), "{url}");
+        }
+        assert!(error("wss://a:70000/").contains("port"), "{}", error("wss://a:70000/"));
+        assert!(!error("wss://me:pass@a/").contains("pass@"));
+    }
+
+    #[test]
+    fn a_request_asks_for_the_subprotocol_and_has_the_extra_headers() {
+        let target = Target::parse("wss://[::1]:9/x?y", Scheme::Secure).unwrap();
+        let name = HeaderName::from_static("x-tenant");
+        let options = ClientOptions::new().header(name.clone(), HeaderValue::from_static("7"));
+        let request = target.request(&options).unwrap();
+        assert_eq!(request.headers()[SEC_WEBSOCKET_PROTOCOL], "hl.1");
+        assert_eq!(request.headers()[HOST], "[::1]:9");
+        assert_eq!(request.headers()[name], "7");
+        assert_eq!(request.uri().path_and_query().unwrap(), "/x?y");
+    }
+
+    #[test]
+    fn headers_of_the_handshake_cannot_be_set() {
+        let target = Target::parse("wss://a", Scheme::Secure).unwrap();
+        let options = ClientOptions::new().header(UPGRADE, HeaderValue::from_static("h2c"));
+        assert!(matches!(target.request(&options), Err(ConnectError::ReservedHeader(_))));
+    }
+
+    #[test]
+    fn urls_are_put_together() {
+        assert_eq!(url(Scheme::Secure, "localhost", 1), "wss://localhost:1");
+        assert_eq!(url(Scheme::Plain, "::1", 1), "ws://[::1]:1");
+    }
+}

@@ -1,0 +1,112 @@
+//! Identities and trust, put to the test by rustls itself, in memory.
+
+use std::io;
+
+use hardlight_ws::{ConnectError, Identity, Trust};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+};
+use rustls::{ClientConnection, ServerConnection, pki_types::ServerName};
+
+/// Both sides of a TLS handshake; the error is the client's, as an adapter reports it.
+fn handshake(identity: &Identity, trust: &Trust, name: &str) -> Result<(), ConnectError> {
+    let server_name = ServerName::try_from(name.to_owned()).unwrap();
+    let mut client = ClientConnection::new(trust.client_config(), server_name).unwrap();
+    let mut server = ServerConnection::new(identity.server_config()).unwrap();
+    while client.is_handshaking() || server.is_handshaking() {
+        let mut wire = Vec::new();
+        while client.wants_write() {
+            client.write_tls(&mut wire).unwrap();
+        }
+        read_all(&wire, |wire| server.read_tls(wire));
+        server.process_new_packets().unwrap();
+        wire.clear();
+        while server.wants_write() {
+            server.write_tls(&mut wire).unwrap();
+        }
+        read_all(&wire, |wire| client.read_tls(wire));
+        client.process_new_packets().map_err(|error| ConnectError::Tls {
+            name: name.to_owned(),
+            source: io::Error::new(io::ErrorKind::InvalidData, error),
+        })?;
+    }
+    assert_eq!(client.alpn_protocol(), Some(&b"http/1.1"[..]));
+    Ok(())
+}
+
+fn read_all(mut wire: &[u8], mut read: impl FnMut(&mut &[u8]) -> io::Result<usize>) {
+    while !wire.is_empty() {
+        read(&mut wire).unwrap();
+    }
+}
+
+fn ca(name: &str) -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+#[test]
+fn a_development_identity_is_trusted_by_its_own_certificate() {
+    let identity = Identity::development(["localhost", "127.0.0.1", "::1"]).unwrap();
+    let by_value = Trust::certificate(identity.certificate());
+    let by_pem = Trust::pem(identity.certificate_pem().as_bytes()).unwrap();
+    for trust in [by_value, by_pem] {
+        for name in ["localhost", "127.0.0.1", "::1"] {
+            handshake(&identity, &trust, name).unwrap();
+        }
+    }
+}
+
+#[test]
+fn another_name_is_refused() {
+    let identity = Identity::development(["localhost"]).unwrap();
+    let trust = Trust::certificate(identity.certificate());
+    for name in ["example.com", "127.0.0.1"] {
+        let error = handshake(&identity, &trust, name).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains("localhost"), "{error}");
+    }
+}
+
+#[test]
+fn another_certificate_for_the_same_name_is_refused() {
+    let identity = Identity::development(["localhost"]).unwrap();
+    let other = Identity::development(["localhost"]).unwrap();
+    let trust = Trust::certificate(other.certificate());
+    assert!(matches!(handshake(&identity, &trust, "localhost"), Err(ConnectError::Tls { .. })));
+}
+
+#[test]
+fn an_untrusted_issuer_is_refused_with_a_hint() {
+    let stranger = Trust::pem(ca("a stranger").pem().as_bytes()).unwrap();
+    let identity = Identity::development(["localhost"]).unwrap();
+    let error = handshake(&identity, &stranger, "localhost").unwrap_err().to_string();
+    assert!(error.contains("neither trusted itself nor signed"), "{error}");
+}
+
+#[test]
+fn a_certificate_that_a_trusted_ca_signed_is_trusted() {
+    let ca = ca("a test CA");
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &ca).unwrap();
+    let chain = certificate.pem() + &ca.pem();
+    let identity = Identity::from_pem(chain.as_bytes(), key.serialize_pem().as_bytes()).unwrap();
+    let trust = Trust::pem(ca.pem().as_bytes()).unwrap();
+    handshake(&identity, &trust, "localhost").unwrap();
+}
+
+#[test]
+fn a_ca_certificate_as_the_servers_own_is_refused_with_a_hint() {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let certificate = params.self_signed(&key).unwrap().pem();
+    let identity =
+        Identity::from_pem(certificate.as_bytes(), key.serialize_pem().as_bytes()).unwrap();
+    let trust = Trust::pem(certificate.as_bytes()).unwrap();
+    let error = handshake(&identity, &trust, "localhost").unwrap_err().to_string();
+    assert!(error.contains("CA:FALSE"), "{error}");
+}

@@ -1,0 +1,211 @@
+//! What `#[rpc]` and `#[derive(ConnectionState)]` accept, refuse and generate.
+
+use std::sync::Arc;
+
+use hardlight::{ConnectionState, Error, Service, ServiceClient, codable, rpc};
+
+/// Compares with the `.stderr` files, which hold for one version of the compiler.
+#[test]
+fn ui() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("tests/ui/pass/*.rs");
+    cases.compile_fail("tests/ui/fail/*.rs");
+}
+
+/// A service to look at.
+#[rpc(state = Room)]
+pub trait Chat {
+    /// Says something.
+    async fn say(&self, text: String, loud: bool) -> Result<u64, Muted>;
+    /// Who is here.
+    async fn members(&self) -> Vec<String>;
+    /// Leaves.
+    async fn leave(&self);
+    /// Leaves, if that is allowed.
+    async fn try_leave(&self) -> bool {
+        self.leave().await;
+        true
+    }
+}
+
+/// The state of [`Chat`].
+#[derive(ConnectionState, Debug)]
+pub struct Room {
+    /// What is talked about.
+    #[state(default = String::from("everything"))]
+    pub topic: String,
+    /// How many are here.
+    pub members: u32,
+}
+
+/// Nobody may say anything.
+#[codable]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Muted;
+
+impl Chat for chat::Handler {
+    async fn say(&self, text: String, _loud: bool) -> Result<u64, Muted> {
+        if text.is_empty() { Err(Muted) } else { Ok(text.len() as u64) }
+    }
+
+    async fn members(&self) -> Vec<String> {
+        self.app::<Vec<String>>().clone()
+    }
+
+    async fn leave(&self) {}
+}
+
+#[test]
+fn everything_generated_has_a_name() {
+    use chat::{Client, Connection, Handler, Method};
+
+    // The client's methods, which need a server to be called.
+    fn client(client: &Client) {
+        drop(async {
+            let said: Result<u64, Error<Muted>> = client.say("hi".to_owned(), false).await;
+            let members: Result<Vec<String>, Error> = client.members().await;
+            let left: Result<(), Error> = client.leave().await;
+            let tried: Result<bool, Error> = client.try_leave().await;
+            let said_now: Result<u64, Error<Muted>> = client.try_say("hi".to_owned(), false).await;
+            let state: Arc<Room> = client.state();
+            drop((said, members, left, tried, said_now, state));
+        });
+    }
+    let _ = client;
+    fn is_send<T: Send>(_: impl Fn(&'static Client) -> T) {}
+    is_send(|client| client.say(String::new(), true));
+
+    let inputs = (
+        chat::SayInput { text: String::new(), loud: true },
+        chat::MembersInput {},
+        chat::LeaveInput {},
+        chat::TryLeaveInput {},
+    );
+    drop(inputs);
+    let outputs: (chat::SayOutput, chat::MembersOutput, chat::LeaveOutput, chat::TryLeaveOutput) =
+        (Ok::<u64, Muted>(1), vec![String::new()], (), true);
+    drop(outputs);
+
+    let connection = Connection::detached();
+    let mut guard: chat::StateGuard<'_> = connection.state.lock();
+    guard.members = 1;
+    drop(guard);
+    let handler = Handler::with_app(connection, Arc::new(vec!["me".to_owned()]));
+    assert_eq!(handler.connection().state.lock().members, 1);
+    assert_eq!(handler.app::<Vec<String>>(), &["me"]);
+    assert_eq!(Method::ALL, [Method::Say, Method::Members, Method::Leave, Method::TryLeave]);
+    let _: chat::State = Room { topic: String::new(), members: 0 };
+}
+
+#[test]
+fn a_method_has_a_name_and_an_index() {
+    use chat::Method;
+
+    assert_eq!(Method::TryLeave.name(), "try_leave");
+    assert_eq!(Method::TryLeave.to_string(), "try_leave");
+    assert_eq!(Method::TryLeave.index(), 3);
+    assert_eq!(Method::try_from(3), Ok(Method::TryLeave));
+    assert_eq!(Method::try_from(4), Err(hardlight::CallError::UnknownMethod));
+}
+
+#[test]
+fn client_and_server_share_one_schema() {
+    let schema = <chat::Connection as Service>::schema();
+    assert!(std::ptr::eq(schema, <chat::Client as ServiceClient>::schema()));
+    assert_eq!(schema.name, "Chat");
+    let methods: Vec<_> = schema.methods.iter().map(|method| method.name).collect();
+    assert_eq!(methods, ["say", "members", "leave", "try_leave"]);
+    let fields: Vec<_> = schema.state.iter().map(|field| (field.index, field.name)).collect();
+    assert_eq!(fields, [(0, "topic"), (1, "members")]);
+}
+
+#[test]
+#[should_panic(expected = "make it with `Handler::with_app`")]
+fn a_handler_without_application_data_says_what_to_do() {
+    chat::Handler::new(chat::Connection::detached()).app::<u8>();
+}
+
+mod state {
+    use hardlight::{
+        __private::{StateOperations, StateWriter},
+        ConnectionState,
+    };
+
+    use super::Room;
+
+    fn room(topic: &str, members: u32) -> Room {
+        Room { topic: topic.to_owned(), members }
+    }
+
+    fn apply(state: &mut Room, operations: &[u8]) -> bool {
+        state.apply(StateOperations::new(operations)).is_ok()
+    }
+
+    #[test]
+    fn fields_start_from_their_defaults() {
+        assert_eq!(Room::initial().topic, "everything");
+        assert_eq!(Room::initial().members, 0);
+    }
+
+    #[test]
+    fn a_snapshot_holds_every_field() {
+        let mut out = StateWriter::new();
+        room("rust", 3).snapshot(&mut out).unwrap();
+        let mut copy = Room::initial();
+        assert!(apply(&mut copy, &out.finish()));
+        assert_eq!((copy.topic.as_str(), copy.members), ("rust", 3));
+    }
+
+    #[test]
+    fn a_difference_holds_the_fields_that_changed() {
+        let before = room("rust", 3);
+        let mut shadow = before.shadow();
+        let mut out = StateWriter::new();
+        room("rust", 4).diff(&mut shadow, &mut out).unwrap();
+        let mut copy = room("other", 3);
+        assert!(apply(&mut copy, &out.finish()));
+        assert_eq!((copy.topic.as_str(), copy.members), ("other", 4));
+    }
+
+    #[test]
+    fn what_was_sent_is_not_sent_again() {
+        let mut shadow = room("rust", 3).shadow();
+        let mut out = StateWriter::new();
+        room("go", 3).diff(&mut shadow, &mut StateWriter::new()).unwrap();
+        room("go", 3).diff(&mut shadow, &mut out).unwrap();
+        assert!(out.is_empty());
+    }
+
+    #[test]
+    fn unknown_fields_are_skipped() {
+        let mut out = StateWriter::new();
+        out.set(7, &1_u32).unwrap();
+        out.set(1, &5_u32).unwrap();
+        let mut state = Room::initial();
+        assert!(apply(&mut state, &out.finish()));
+        assert_eq!(state.members, 5);
+    }
+
+    #[test]
+    fn after_an_error_nothing_has_changed() {
+        let mut out = StateWriter::new();
+        out.set(1, &5_u32).unwrap();
+        out.set(0, &7_u8).unwrap();
+        let mut state = Room::initial();
+        assert!(!apply(&mut state, &out.finish()));
+        assert_eq!(state.members, 0);
+    }
+
+    #[test]
+    fn operations_cut_at_any_byte_change_nothing_or_a_whole_prefix() {
+        let mut out = StateWriter::new();
+        room("rust", 3).snapshot(&mut out).unwrap();
+        let operations = out.finish();
+        for end in 0..operations.len() {
+            let mut state = Room::initial();
+            if !apply(&mut state, &operations[..end]) {
+                assert_eq!((state.topic.as_str(), state.members), ("everything", 0));
+            }
+        }
+    }
+}

@@ -1,0 +1,6 @@
+#[hardlight::rpc]
+pub trait Types {
+    async fn never(&self) -> !;
+}
+
+fn main() {}

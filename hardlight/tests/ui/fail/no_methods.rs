@@ -1,0 +1,6 @@
+#[hardlight::rpc]
+pub trait Nothing {}
+
+fn uses_the_stubs(_: nothing::Client, _: nothing::Method) {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+pub struct State;
+
+#[hardlight::rpc(state = State)]
+pub trait Counter {
+    async fn get(&self) -> u32;
+}
+
+fn main() {}

@@ -1,0 +1,61 @@
+//! What connection state can be made of.
+
+#![deny(warnings, missing_docs, missing_debug_implementations)]
+
+use std::collections::{BTreeMap, HashMap};
+
+use hardlight::{ConnectionState, codable};
+
+/// A user.
+#[codable]
+#[derive(Clone, Debug, PartialEq)]
+pub enum User {
+    /// Not logged in.
+    Nobody,
+    /// Logged in.
+    Named(String),
+}
+
+/// Every kind of field.
+#[derive(ConnectionState, Debug)]
+pub struct State {
+    count: u32,
+    r#type: String,
+    #[state(default = User::Nobody)]
+    user: User,
+    #[state(default = [1; 4])]
+    limits: [u8; 4],
+    maps: Option<HashMap<String, BTreeMap<u32, Vec<bool>>>>,
+}
+
+/// State with a parameter.
+#[derive(ConnectionState, Debug)]
+pub struct Generic<T: Default, const N: usize>
+where
+    Vec<T>: Clone,
+{
+    /// Some of them.
+    pub items: Vec<T>,
+    /// One.
+    pub item: T,
+    #[state(default = [0; N])]
+    numbers: [u8; N],
+}
+
+/// Nothing yet.
+#[derive(ConnectionState, Debug)]
+pub struct Empty {}
+
+/// Named, and private.
+#[derive(ConnectionState)]
+struct Private {
+    value: f64,
+}
+
+fn main() {
+    assert_eq!(State::initial().limits, [1; 4]);
+    assert_eq!(State::schema()[1].name, "type");
+    assert!(Generic::<u8, 3>::initial().items.is_empty());
+    assert!(Private::initial().value == 0.0);
+    assert_eq!(Empty::schema().len(), 0);
+}
