@@ -1,0 +1,88 @@
+//! What the benchmarks have in common.
+
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use hardlight_proto::{
+    CallId, Client, ClientEvent, Connection, Limits, Role, Server, ServerEvent, ServiceSchema,
+    Time, Transmit,
+    payload::{decode, encode_to_bytes},
+};
+
+/// A client and a server without a socket: what one sends is what the other receives, in the same memory.
+#[derive(Debug)]
+pub struct Pair {
+    client: Connection<Client>,
+    server: Connection<Server>,
+}
+
+impl Pair {
+    /// A pair that has exchanged its Hellos.
+    pub fn open() -> Self {
+        let (limits, now) = (Limits::new(), Time::ZERO);
+        let mut pair = Self {
+            client: Connection::client(schema(), limits.clone(), now),
+            server: Connection::server(schema(), limits, Bytes::new(), now),
+        };
+        deliver(&mut pair.server, &mut pair.client);
+        assert!(matches!(
+            pair.client.poll_event(),
+            Some(ClientEvent::Open { .. })
+        ));
+        deliver(&mut pair.client, &mut pair.server);
+        assert_eq!(pair.server.poll_event(), Some(ServerEvent::Open));
+        pair
+    }
+
+    /// Makes `calls` calls that wait for one another on neither side, and runs them until all are answered: encode,
+    /// send, decode, handle, and the same way back. The sum of the answers.
+    pub fn calls(&mut self, calls: u32) -> u32 {
+        for amount in 0..calls {
+            let input = encode_to_bytes(&amount).expect("a number encodes");
+            self.client.call(0, input).expect("an id is free");
+        }
+        deliver(&mut self.client, &mut self.server);
+        while let Some(event) = self.server.poll_event() {
+            self.handle(event);
+        }
+        deliver(&mut self.server, &mut self.client);
+        std::iter::from_fn(|| self.client.poll_event())
+            .map(|event| match event {
+                ClientEvent::Answer { result, .. } => output(result.as_deref()),
+                event => panic!("{event:?}"),
+            })
+            .sum()
+    }
+
+    fn handle(&mut self, event: ServerEvent) {
+        let ServerEvent::Call { id, payload, .. } = event else {
+            panic!("{event:?}");
+        };
+        self.answer(id, &payload);
+    }
+
+    fn answer(&mut self, id: CallId, input: &[u8]) {
+        let amount: u32 = decode(input).expect("the input is a number");
+        let output = encode_to_bytes(&(amount + 1)).expect("a number encodes");
+        self.server.answer(id, Ok(output));
+    }
+}
+
+fn output<E: std::fmt::Debug>(result: Result<&[u8], E>) -> u32 {
+    let payload = result.expect("the call was answered");
+    decode(payload).expect("the output is a number")
+}
+
+fn deliver<A: Role, B: Role>(from: &mut Connection<A>, to: &mut Connection<B>) {
+    while let Some(transmit) = from.poll_transmit() {
+        match transmit {
+            Transmit::Message(message) => to.handle_message(message),
+            Transmit::Close(reason) => panic!("closed: {reason}"),
+        }
+    }
+}
+
+fn schema() -> &'static ServiceSchema {
+    static SCHEMA: OnceLock<ServiceSchema> = OnceLock::new();
+    SCHEMA.get_or_init(|| ServiceSchema::new("Counter").method::<u32, u32>("increment"))
+}

@@ -1,0 +1,82 @@
+# shellcheck shell=bash
+# What suites need besides Rust. Each has a `have_` that looks for it and an `install_` that fetches it: Debian's and
+# Ubuntu's packages by apt, the rest into the target folder, in versions that are written here.
+# shellcheck disable=SC2154 # scripts/test sets `tools`
+
+readonly CARGO_FUZZ=0.13.2 CARGO_DENY=0.20.2 TYPOS=1.52.0
+# A target that has no std, so that a build for it proves that none is used.
+readonly BARE_TARGET=thumbv7em-none-eabihf
+
+have_nightly() {
+    cargo +nightly --version &>/dev/null
+}
+
+install_nightly() {
+    rustup toolchain install nightly --profile minimal
+}
+
+have_cxx() {
+    command -v c++ >/dev/null
+}
+
+install_cxx() {
+    apt_install g++
+}
+
+have_cargo_fuzz() {
+    command -v cargo-fuzz >/dev/null
+}
+
+install_cargo_fuzz() {
+    cargo_install cargo-fuzz "$CARGO_FUZZ"
+}
+
+have_cargo_deny() {
+    command -v cargo-deny >/dev/null
+}
+
+install_cargo_deny() {
+    cargo_install cargo-deny "$CARGO_DENY"
+}
+
+have_typos() {
+    command -v typos >/dev/null
+}
+
+install_typos() {
+    python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv || return
+    python3 -m venv "$tools/venv" && "$tools/venv/bin/pip" install --quiet "typos==$TYPOS"
+}
+
+# Either rustup's target, or Debian's Rust with the sources of the library, of which the target's part is then built.
+have_bare_target() {
+    has_rustup_target || has_debian_source
+}
+
+install_bare_target() {
+    apt_install rustc-web cargo-web rust-web-src || rustup target add "$BARE_TARGET"
+}
+
+has_rustup_target() {
+    [[ -d $(rustc --print target-libdir --target "$BARE_TARGET" 2>/dev/null) ]]
+}
+
+has_debian_source() {
+    [[ -x /usr/bin/cargo && -d $(/usr/bin/rustc --print sysroot 2>/dev/null)/lib/rustlib/src/rust/library ]]
+}
+
+cargo_install() {
+    cargo install --quiet --locked --root "$tools" "$1" --version "$2"
+}
+
+apt_install() {
+    if ! command -v apt-get >/dev/null; then
+        echo "missing, and there is no apt here to install it with: $*" >&2
+        return 1
+    fi
+    local as_root=()
+    [[ $EUID == 0 ]] || as_root=(sudo)
+    "${as_root[@]}" apt-get update -qq &&
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}

@@ -1,0 +1,79 @@
+# shellcheck shell=bash
+# The table of suites, and a function for each. A new suite is a row here and a function `suite_NAME` below.
+# It runs from the top of the repository, with `set -e`; whatever it needs has a pair of functions in needs.sh.
+# shellcheck disable=SC2154,SC2164 # scripts/test sets `logs`, and has `set -e`
+
+# Tiers: `ci` is bounded, CI runs it; `all` takes tools that are slow to install.
+#     name     tier needs                    about
+suite unit     ci  ''                       'every test and doc test of the workspace, with all features'
+suite features ci  ''                       'the core and the facade build with each feature alone'
+suite trees    ci  ''                       'no runtime below the adapters, nothing twice in the dependencies'
+suite seeds    ci  ''                       'the fuzz targets on their seeds, with stable Rust'
+suite bench    ci  ''                       'every benchmark runs once; nothing is measured'
+suite typos    ci  'typos'                  'spelling'
+suite no_std   ci  'bare_target'            'the core builds for a machine that has no std'
+suite fuzz     ci  'nightly cxx cargo_fuzz' 'a fixed number of runs of each fuzz target, from its seeds'
+suite deny     all 'cargo_deny'             'licences, banned crates and sources of the dependencies'
+
+suite_unit() {
+    cargo test --workspace --all-features --no-fail-fast
+}
+
+suite_features() {
+    local features
+    # The last is all of them; cargo-hack would install for minutes to list these.
+    for features in '' payload std uuid payload,std payload,uuid std,uuid payload,std,uuid; do
+        echo "hardlight-proto: features '$features'"
+        cargo check --quiet -p hardlight-proto --no-default-features --features "$features"
+    done
+    echo "hardlight: no features"
+    cargo check --quiet -p hardlight --no-default-features
+}
+
+suite_trees() {
+    scripts/lib/trees
+}
+
+suite_seeds() {
+    cargo test --locked --manifest-path fuzz/Cargo.toml --lib
+}
+
+suite_bench() {
+    cargo test --locked --manifest-path bench/Cargo.toml --benches
+}
+
+suite_typos() {
+    typos
+}
+
+suite_no_std() {
+    local features cargo=(cargo) build_std=()
+    if ! has_rustup_target; then
+        # Debian's compiler is a stable one, and building the library is not a stable feature.
+        export RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc RUSTC_BOOTSTRAP=1
+        cargo=(/usr/bin/cargo)
+        build_std=(-Z 'build-std=core,alloc')
+    fi
+    for features in '' payload payload,uuid; do
+        echo "hardlight-proto: features '$features'"
+        "${cargo[@]}" build "${build_std[@]}" --target "$BARE_TARGET" \
+            -p hardlight-proto --no-default-features --features "$features"
+    done
+}
+
+suite_fuzz() {
+    local name corpus runs=50000
+    cd fuzz
+    for name in $(cargo +nightly fuzz list --fuzz-dir .); do
+        corpus=$logs/corpus-$name
+        rm -rf "$corpus"
+        mkdir -p "$corpus"
+        echo "fuzz target $name: $runs runs"
+        cargo +nightly fuzz run --fuzz-dir . "$name" "$corpus" "seeds/$name" -- \
+            -runs=$runs -seed=1 -max_len=4096 -print_final_stats=1 -verbosity=0
+    done
+}
+
+suite_deny() {
+    cargo deny check licenses bans sources
+}
