@@ -180,6 +180,12 @@ pub enum ProtocolError {
     /// A state revision out of sequence.
     #[error("state revision out of sequence")]
     StateRevision,
+    /// A topic that is announced twice, whose name is too long, or that was not announced.
+    #[error("a topic that is announced twice, was not announced, or has too long a name")]
+    InvalidTopic,
+    /// An event or a gap out of sequence.
+    #[error("an event out of sequence")]
+    EventSequence,
     /// State operations that do not apply.
     #[error("state operations that do not apply")]
     InvalidState,

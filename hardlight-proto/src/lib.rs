@@ -28,7 +28,7 @@ mod varint;
 pub use close::{CloseCode, CloseReason, MAX_CLOSE_REASON_BYTES};
 pub use connection::{Client, ClientEvent, Connection, Role, Server, ServerEvent, Transmit};
 pub use error::{CallError, ConnectionError, Initiator, ProtocolError};
-pub use frame::{CallId, Frame, Hello, HelloField, HelloMethod, REVISION};
+pub use frame::{CallId, Frame, Hello, HelloField, HelloEntry, REVISION};
 pub use limits::Limits;
 #[cfg(feature = "payload")]
 pub use payload::{Codable, DecodeError, EncodeError};

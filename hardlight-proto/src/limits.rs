@@ -10,6 +10,8 @@ use core::time::Duration;
 pub struct Limits {
     max_message_bytes: usize,
     max_buffered_bytes: usize,
+    max_queued_event_bytes: usize,
+    max_topic_bytes: usize,
     handshake_timeout: Duration,
     close_timeout: Duration,
 }
@@ -17,12 +19,20 @@ pub struct Limits {
 /// The smallest `max_message_bytes` that a side may announce: a Hello of usual size fits.
 pub(crate) const MIN_MESSAGE_BYTES: usize = 1024;
 
+/// What a topic counts for against [`Limits::max_topic_bytes`], besides its name.
+pub const TOPIC_OVERHEAD_BYTES: usize = 64;
+
+/// The longest name of a topic, in bytes: its announcement fits into the shortest message that a side may insist on.
+pub const MAX_TOPIC_NAME_BYTES: usize = 512;
+
 impl Limits {
     /// The defaults.
     pub const fn new() -> Self {
         Self {
             max_message_bytes: 1 << 20,
             max_buffered_bytes: 1 << 20,
+            max_queued_event_bytes: 1 << 20,
+            max_topic_bytes: 1 << 20,
             handshake_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(10),
         }
@@ -44,6 +54,26 @@ impl Limits {
     #[must_use]
     pub const fn with_max_buffered_bytes(mut self, bytes: usize) -> Self {
         self.max_buffered_bytes = bytes;
+        self
+    }
+
+    /// Events that may wait for a slow reader, in bytes: on a server for the client, on a client for each of its
+    /// streams. Beyond it the oldest are dropped, and the reader is told how many. Default 1 MiB.
+    ///
+    /// Memory: on a server the events themselves are shared among all subscribers; a place in the queue takes about 64
+    /// bytes.
+    #[must_use]
+    pub const fn with_max_queued_event_bytes(mut self, bytes: usize) -> Self {
+        self.max_queued_event_bytes = bytes;
+        self
+    }
+
+    /// The topics that one connection may be subscribed to at a time, in bytes of their names and
+    /// [`TOPIC_OVERHEAD_BYTES`] each. Default 1 MiB. On a server it bounds what the application subscribes a connection
+    /// to; on a client, what the server may announce.
+    #[must_use]
+    pub const fn with_max_topic_bytes(mut self, bytes: usize) -> Self {
+        self.max_topic_bytes = bytes;
         self
     }
 
@@ -69,6 +99,16 @@ impl Limits {
     /// See [`with_max_buffered_bytes`](Self::with_max_buffered_bytes).
     pub const fn max_buffered_bytes(&self) -> usize {
         self.max_buffered_bytes
+    }
+
+    /// See [`with_max_queued_event_bytes`](Self::with_max_queued_event_bytes).
+    pub const fn max_queued_event_bytes(&self) -> usize {
+        self.max_queued_event_bytes
+    }
+
+    /// See [`with_max_topic_bytes`](Self::with_max_topic_bytes).
+    pub const fn max_topic_bytes(&self) -> usize {
+        self.max_topic_bytes
     }
 
     /// See [`with_handshake_timeout`](Self::with_handshake_timeout).

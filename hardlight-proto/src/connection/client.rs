@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Connection, Phase, Role, call_ids::CallIds, sealed};
 use crate::{
     error::{CallError, ConnectionError, ProtocolError},
-    frame::{CallId, Frame, Hello, HelloField, HelloMethod, REVISION},
+    frame::{CallId, Frame, Hello, HelloField, HelloEntry, REVISION},
     limits::Limits,
     schema::ServiceSchema,
     time::Time,
@@ -98,7 +98,7 @@ impl Connection<Client> {
             Phase::Open => {
                 self.check_size(method, &payload)?;
                 let id = self.next_id()?;
-                self.link.outbox.push(&Frame::Call { id, method, payload });
+                self.link.outbox.push(Frame::Call { id, method, payload });
                 Ok(id)
             }
             Phase::Draining { .. } | Phase::Ended => Err(CallError::GoingAway),
@@ -110,7 +110,7 @@ impl Connection<Client> {
     pub fn cancel(&mut self, id: CallId) {
         let sent = self.role.state_revision.is_some() && !self.is_ended();
         if sent && self.role.open.contains(id) {
-            self.link.outbox.push(&Frame::Cancel { id });
+            self.link.outbox.push(Frame::Cancel { id });
         }
     }
 
@@ -187,7 +187,7 @@ impl Connection<Client> {
         let methods = &self.link.schema.methods;
         let methods: Vec<_> = methods
             .iter()
-            .map(|method| HelloMethod {
+            .map(|method| HelloEntry {
                 name_hash: method.name_hash,
                 fingerprint: method.fingerprint,
             })
@@ -198,7 +198,7 @@ impl Connection<Client> {
             state: Vec::new(),
             methods,
         };
-        self.link.outbox.push(&Frame::Hello(ours.into()));
+        self.link.outbox.push(Frame::Hello(ours.into()));
         Ok(())
     }
 
@@ -209,7 +209,7 @@ impl Connection<Client> {
         }
         for (id, method, payload) in core::mem::take(&mut self.role.early) {
             match self.check_size(method, &payload) {
-                Ok(()) => self.link.outbox.push(&Frame::Call { id, method, payload }),
+                Ok(()) => self.link.outbox.push(Frame::Call { id, method, payload }),
                 Err(error) => self.role.refused.push_back((id, error)),
             }
         }

@@ -3,6 +3,7 @@
 mod call_ids;
 mod client;
 mod outbox;
+mod packer;
 mod server;
 
 use core::fmt;
@@ -97,12 +98,13 @@ struct Link {
 impl<R: Role> Connection<R> {
     fn new(schema: &'static ServiceSchema, limits: Limits, role: R, now: Time) -> Self {
         let deadline = now + limits.handshake_timeout();
+        let outbox = Outbox::new(limits.max_queued_event_bytes());
         let link = Link {
             schema,
             limits,
             phase: Phase::Handshake { deadline },
             inbox: Inbox::default(),
-            outbox: Outbox::new(),
+            outbox,
             transport_end: None,
             close: None,
             error: None,

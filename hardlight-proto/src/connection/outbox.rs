@@ -1,107 +1,167 @@
-//! Packing frames into messages: one WebSocket header, one mask and one write for everything that is ready.
+//! What waits to be sent, in order. Behind a slow peer events may be dropped, oldest first; nothing else is.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
-use crate::{
-    frame::{BATCH, Frame},
-    limits::MIN_MESSAGE_BYTES,
-    varint,
-};
+use super::packer::Packer;
+use crate::frame::Frame;
 
-/// A batch is closed before it grows beyond this: the first answer does not wait for all the others.
-const MAX_BATCH_BYTES: usize = 64 * 1024;
-const MAX_BATCH_FRAMES: usize = 64;
+/// Frames are packed while no more than this waits in messages; the rest waits where events can still be dropped.
+const MAX_PACKED_BYTES: usize = 64 * 1024;
 
 /// Frames on their way out, in order.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    sealed: VecDeque<Bytes>,
-    sealed_bytes: usize,
-    /// The batch being packed: the batch header, then frames, each behind its length.
-    open: BytesMut,
-    open_frames: usize,
-    /// Where the first frame in `open` begins, behind the batch header and its length.
-    first_frame: usize,
-    /// The longest message the peer accepts, in bytes.
-    max_message_bytes: usize,
+    packer: Packer,
+    backlog: VecDeque<Item>,
+    backlog_bytes: usize,
+    /// Of these, what events take.
+    event_bytes: usize,
+    max_event_bytes: usize,
+    /// The topics that were announced, and the sequence number that the peer expects next.
+    topics: BTreeMap<u64, u64>,
+}
+
+#[derive(Debug)]
+enum Item {
+    Frame(Frame),
+    /// An event, encoded, in memory that all subscribers share.
+    Event { topic: u64, sequence: u64, frame: Bytes },
 }
 
 impl Outbox {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(max_event_bytes: usize) -> Self {
         Self {
-            sealed: VecDeque::new(),
-            sealed_bytes: 0,
-            open: BytesMut::new(),
-            open_frames: 0,
-            first_frame: 0,
-            max_message_bytes: MIN_MESSAGE_BYTES,
+            packer: Packer::new(),
+            backlog: VecDeque::new(),
+            backlog_bytes: 0,
+            event_bytes: 0,
+            max_event_bytes,
+            topics: BTreeMap::new(),
         }
     }
 
     pub(super) fn set_max_message_bytes(&mut self, bytes: usize) {
-        self.max_message_bytes = bytes;
+        self.packer.set_max_message_bytes(bytes);
     }
 
+    /// The longest message the peer accepts, in bytes.
     pub(super) fn max_message_bytes(&self) -> usize {
-        self.max_message_bytes
+        self.packer.max_message_bytes()
     }
 
     /// Bytes that wait to be sent.
     pub(super) fn queued_bytes(&self) -> usize {
-        self.sealed_bytes + self.open.len()
+        self.packer.queued_bytes() + self.backlog_bytes
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.sealed.is_empty() && self.open_frames == 0
+        self.packer.is_empty() && self.backlog.is_empty()
     }
 
     /// Forgets everything that waits.
     pub(super) fn clear(&mut self) {
-        let max_message_bytes = self.max_message_bytes;
-        *self = Self { max_message_bytes, ..Self::new() };
+        self.packer.clear();
+        self.backlog.clear();
+        self.backlog_bytes = 0;
+        self.event_bytes = 0;
     }
 
-    pub(super) fn push(&mut self, frame: &Frame) {
-        let len = frame.encoded_len();
-        let entry = varint::len(len as u64) + len;
-        let most = MAX_BATCH_BYTES.min(self.max_message_bytes);
-        if self.open_frames == MAX_BATCH_FRAMES
-            || self.open_frames > 0 && self.open.len() + entry > most
-        {
-            self.seal();
-        }
-        self.open.reserve(1 + entry);
-        if self.open_frames == 0 {
-            self.open.put_u8(BATCH);
-            self.first_frame = 1 + entry - len;
-        }
-        varint::put(&mut self.open, len as u64);
-        frame.encode(&mut self.open);
-        self.open_frames += 1;
+    pub(super) fn push(&mut self, frame: Frame) {
+        self.push_item(Item::Frame(frame));
+    }
+
+    /// Queues an event that is encoded already. If too many wait, the oldest are dropped.
+    pub(super) fn push_event(&mut self, topic: u64, sequence: u64, frame: Bytes) {
+        self.push_item(Item::Event { topic, sequence, frame });
+        while self.event_bytes > self.max_event_bytes && self.drop_oldest_event() {}
     }
 
     /// The next message to send.
     pub(super) fn pop(&mut self) -> Option<Bytes> {
-        if self.sealed.is_empty() {
-            self.seal();
+        let message = self.packer.pop();
+        while self.has_room()
+            && let Some(item) = self.backlog.pop_front()
+        {
+            self.uncount(&item);
+            self.pack(item);
         }
-        let message = self.sealed.pop_front()?;
-        self.sealed_bytes -= message.len();
-        Some(message)
+        message
     }
 
-    fn seal(&mut self) {
-        if self.open_frames == 0 {
+    fn has_room(&self) -> bool {
+        self.packer.queued_bytes() < MAX_PACKED_BYTES
+    }
+
+    fn push_item(&mut self, item: Item) {
+        if self.backlog.is_empty() && self.has_room() {
+            return self.pack(item);
+        }
+        self.backlog_bytes += item.len();
+        self.event_bytes += item.event_len();
+        self.backlog.push_back(item);
+    }
+
+    fn drop_oldest_event(&mut self) -> bool {
+        let is_event = |item: &Item| matches!(item, Item::Event { .. });
+        let Some(oldest) = self.backlog.iter().position(is_event) else { return false };
+        if let Some(item) = self.backlog.remove(oldest) {
+            self.uncount(&item);
+        }
+        true
+    }
+
+    fn uncount(&mut self, item: &Item) {
+        self.backlog_bytes -= item.len();
+        self.event_bytes -= item.event_len();
+    }
+
+    fn pack(&mut self, item: Item) {
+        match item {
+            Item::Frame(frame) => {
+                match &frame {
+                    Frame::Topic { topic, next, .. } => drop(self.topics.insert(*topic, *next)),
+                    Frame::Leave { topic } => drop(self.topics.remove(topic)),
+                    _ => {}
+                }
+                self.pack_frame(&frame);
+            }
+            Item::Event { topic, sequence, frame } => self.pack_event(topic, sequence, &frame),
+        }
+    }
+
+    fn pack_frame(&mut self, frame: &Frame) {
+        self.packer.push(frame.encoded_len(), |out| frame.encode(out));
+    }
+
+    /// Packs an event, behind a statement of those before it that were dropped.
+    fn pack_event(&mut self, topic: u64, sequence: u64, frame: &Bytes) {
+        let fits = frame.len() <= self.max_message_bytes();
+        let Some(next) = self.topics.get_mut(&topic) else { return };
+        if !fits || sequence < *next {
             return;
         }
-        let mut message = self.open.split().freeze();
-        if self.open_frames == 1 {
-            message = message.split_off(self.first_frame);
+        let first = core::mem::replace(next, sequence + 1);
+        if first < sequence {
+            self.pack_frame(&Frame::Gap { topic, first, last: sequence - 1 });
         }
-        self.open_frames = 0;
-        self.sealed_bytes += message.len();
-        self.sealed.push_back(message);
+        self.packer.push(frame.len(), |out| out.extend_from_slice(frame));
+    }
+}
+
+impl Item {
+    fn len(&self) -> usize {
+        match self {
+            Self::Frame(frame) => frame.encoded_len(),
+            Self::Event { frame, .. } => frame.len(),
+        }
+    }
+
+    fn event_len(&self) -> usize {
+        match self {
+            Self::Frame(_) => 0,
+            Self::Event { frame, .. } => frame.len(),
+        }
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Connection, Phase, Role, call_ids::CallIds, sealed};
 use crate::{
     error::{CallError, ConnectionError, ProtocolError},
-    frame::{self, CallId, Frame, Hello, HelloField, HelloMethod, REVISION},
+    frame::{self, CallId, Frame, Hello, HelloField, HelloEntry, REVISION},
     limits::Limits,
     schema::ServiceSchema,
     time::Time,
@@ -103,7 +103,7 @@ impl Connection<Server> {
             Ok(_) => Frame::Error { id, error: CallError::OutputTooLarge },
             Err(error) => Frame::Error { id, error },
         };
-        self.link.outbox.push(&frame);
+        self.link.outbox.push(frame);
         self.finish_draining();
     }
 
@@ -121,7 +121,7 @@ impl Connection<Server> {
             let why = "a change of the state does not fit into a message that the client accepts";
             return self.fail(ConnectionError::Internal(why.into()));
         }
-        self.link.outbox.push(&frame);
+        self.link.outbox.push(frame);
     }
 
     /// What happened next. While more than [`Limits::max_buffered_bytes`] wait to be sent, calls stay where they are.
@@ -165,8 +165,8 @@ impl Connection<Server> {
             state: state.collect(),
             methods: Vec::new(),
         };
-        self.link.outbox.push(&Frame::Hello(hello.into()));
-        self.link.outbox.push(&Frame::Snapshot { revision: 0, operations: snapshot });
+        self.link.outbox.push(Frame::Hello(hello.into()));
+        self.link.outbox.push(Frame::Snapshot { revision: 0, operations: snapshot });
     }
 
     fn handle_frame(&mut self, frame: Frame) -> Result<Option<ServerEvent>, ConnectionError> {
@@ -207,13 +207,13 @@ impl Connection<Server> {
             (Phase::Open, Target::Incompatible) => CallError::IncompatibleMethod,
             _ => CallError::GoingAway,
         };
-        self.link.outbox.push(&Frame::Error { id, error: refusal });
+        self.link.outbox.push(Frame::Error { id, error: refusal });
         Ok(None)
     }
 }
 
 impl MethodTable {
-    fn new(ours: &ServiceSchema, theirs: &[HelloMethod]) -> Self {
+    fn new(ours: &ServiceSchema, theirs: &[HelloEntry]) -> Self {
         let targets: Vec<_> = theirs.iter().map(|their| Target::find(ours, their)).collect();
         let same = targets.iter().zip(0..).all(|(target, index)| *target == Target::Method(index));
         if same { Self::Same(targets.len() as u32) } else { Self::Mapped(targets) }
@@ -229,7 +229,7 @@ impl MethodTable {
 }
 
 impl Target {
-    fn find(ours: &ServiceSchema, their: &HelloMethod) -> Self {
+    fn find(ours: &ServiceSchema, their: &HelloEntry) -> Self {
         let found = ours.methods.iter().zip(0..).find(|(our, _)| our.name_hash == their.name_hash);
         match found {
             None => Self::Unknown,

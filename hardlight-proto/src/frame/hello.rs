@@ -12,6 +12,7 @@ pub const REVISION: u32 = 1;
 const LIMITS: u64 = 1;
 const STATE_SCHEMA: u64 = 2;
 const METHODS: u64 = 3;
+const EVENTS: u64 = 4;
 
 const MAX_MESSAGE_BYTES: u64 = 1;
 
@@ -23,6 +24,7 @@ const MAX_MESSAGE_BYTES: u64 = 1;
 /// 1 LIMITS        *( key:varint value:varint )            keys ascending; key 1: max_message_bytes
 /// 2 STATE_SCHEMA  *( index:varint length:varint name fingerprint:u64 )     server only; indexes ascending
 /// 3 METHODS       *( name hash:u64 fingerprint:u64 )      client only; calls name a method by its place here
+/// 4 EVENTS        *( name hash:u64 fingerprint:u64 )      server only; events name their type by its place here
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
@@ -33,7 +35,9 @@ pub struct Hello {
     /// The fields of the connection state. Empty in a client's Hello.
     pub state: Vec<HelloField>,
     /// The methods that the client may call, in the order it numbers them. Empty in a server's Hello.
-    pub methods: Vec<HelloMethod>,
+    pub methods: Vec<HelloEntry>,
+    /// The types of events that the server may send, in the order it numbers them. Empty in a client's Hello.
+    pub events: Vec<HelloEntry>,
 }
 
 /// A field of the connection state, as a server announces it.
@@ -47,13 +51,17 @@ pub struct HelloField {
     pub fingerprint: Fingerprint,
 }
 
-/// A method, as a client announces it.
+/// A method as a client announces it, or a type of event as a server does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HelloMethod {
+pub struct HelloEntry {
     /// The FNV-1a-64 hash of its name.
     pub name_hash: u64,
-    /// Of its input and output.
+    /// Of a method's input and output, or of an event's fields.
     pub fingerprint: Fingerprint,
+}
+
+impl HelloEntry {
+    const LEN: usize = 2 * size_of::<u64>();
 }
 
 impl HelloField {
@@ -67,7 +75,8 @@ impl HelloField {
 
 impl Hello {
     pub(super) fn encoded_len(&self) -> usize {
-        let sections = [self.limits_len(), self.state_len(), self.methods_len()];
+        let tables = [self.methods.len(), self.events.len()].map(|len| len * HelloEntry::LEN);
+        let sections = [self.limits_len(), self.state_len(), tables[0], tables[1]];
         let sections = sections.into_iter().filter(|&len| len > 0);
         varint::len(u64::from(self.revision))
             + sections.map(|len| 1 + varint::len(len as u64) + len).sum::<usize>()
@@ -79,10 +88,6 @@ impl Hello {
 
     fn state_len(&self) -> usize {
         self.state.iter().map(HelloField::encoded_len).sum()
-    }
-
-    fn methods_len(&self) -> usize {
-        self.methods.len() * 2 * size_of::<u64>()
     }
 
     pub(super) fn encode(&self, out: &mut BytesMut) {
@@ -97,11 +102,8 @@ impl Hello {
             out.extend_from_slice(field.name.as_bytes());
             out.put_u64_le(field.fingerprint.to_u64());
         }
-        put_section_header(out, METHODS, self.methods_len());
-        for method in &self.methods {
-            out.put_u64_le(method.name_hash);
-            out.put_u64_le(method.fingerprint.to_u64());
-        }
+        put_table(out, METHODS, &self.methods);
+        put_table(out, EVENTS, &self.events);
     }
 
     pub(super) fn decode(mut body: Bytes) -> Result<Self, ProtocolError> {
@@ -110,6 +112,7 @@ impl Hello {
             max_message_bytes: 0,
             state: Vec::new(),
             methods: Vec::new(),
+            events: Vec::new(),
         };
         // What follows the revision may mean something else in another one.
         if hello.revision != REVISION {
@@ -125,7 +128,8 @@ impl Hello {
             match tag {
                 LIMITS => hello.decode_limits(section)?,
                 STATE_SCHEMA => hello.decode_state(section)?,
-                METHODS => hello.decode_methods(section)?,
+                METHODS => hello.methods = decode_table(section)?,
+                EVENTS => hello.events = decode_table(section)?,
                 _ => {}
             }
         }
@@ -160,16 +164,24 @@ impl Hello {
         }
         Ok(())
     }
+}
 
-    fn decode_methods(&mut self, mut section: Bytes) -> Result<(), ProtocolError> {
-        self.methods.reserve_exact(section.len() / (2 * size_of::<u64>()));
-        while section.has_remaining() {
-            let name_hash = take_u64(&mut section)?;
-            let fingerprint = Fingerprint::from_u64(take_u64(&mut section)?);
-            self.methods.push(HelloMethod { name_hash, fingerprint });
-        }
-        Ok(())
+fn put_table(out: &mut BytesMut, tag: u64, table: &[HelloEntry]) {
+    put_section_header(out, tag, table.len() * HelloEntry::LEN);
+    for entry in table {
+        out.put_u64_le(entry.name_hash);
+        out.put_u64_le(entry.fingerprint.to_u64());
     }
+}
+
+fn decode_table(mut section: Bytes) -> Result<Vec<HelloEntry>, ProtocolError> {
+    let mut table = Vec::with_capacity(section.len() / HelloEntry::LEN);
+    while section.has_remaining() {
+        let name_hash = take_u64(&mut section)?;
+        let fingerprint = Fingerprint::from_u64(take_u64(&mut section)?);
+        table.push(HelloEntry { name_hash, fingerprint });
+    }
+    Ok(table)
 }
 
 /// An empty section is left out.

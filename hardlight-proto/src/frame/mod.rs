@@ -22,6 +22,10 @@
 //! | 0x06 | CANCEL | `id:u8` | client |
 //! | 0x07 | SNAPSHOT | `revision:varint operations` | server |
 //! | 0x08 | STATE | `revision:varint operations` | server |
+//! | 0x09 | TOPIC | `topic:varint next:varint name` | server |
+//! | 0x0a | LEAVE | `topic:varint` | server |
+//! | 0x0b | EVENT | `topic:varint sequence:varint event:varint payload` | server |
+//! | 0x0c | GAP | `topic:varint first:varint last:varint` | server |
 //!
 //! The kinds 0x10 to 0x1f may be ignored by a receiver that does not know them; any other unknown kind closes the
 //! connection. No flag is defined for the kinds above.
@@ -34,7 +38,7 @@ use alloc::boxed::Box;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 pub(crate) use batch::Inbox;
-pub use hello::{Hello, HelloField, HelloMethod, REVISION};
+pub use hello::{Hello, HelloField, HelloEntry, REVISION};
 
 use crate::{
     error::{CallError, ProtocolError},
@@ -50,6 +54,10 @@ const ERROR: u8 = 0x05;
 const CANCEL: u8 = 0x06;
 const SNAPSHOT: u8 = 0x07;
 const STATE: u8 = 0x08;
+const TOPIC: u8 = 0x09;
+const LEAVE: u8 = 0x0a;
+const EVENT: u8 = 0x0b;
+const GAP: u8 = 0x0c;
 
 const KIND_MASK: u8 = 0x1f;
 /// The bit of a kind that allows a receiver to ignore it.
@@ -114,6 +122,40 @@ pub enum Frame {
         /// State operations.
         operations: Bytes,
     },
+    /// A subscription is in force from here on.
+    Topic {
+        /// Stands for the name in the frames that follow. The same for every subscriber.
+        topic: u64,
+        /// The sequence number of the next event.
+        next: u64,
+        /// The topic's name.
+        name: Bytes,
+    },
+    /// A subscription has ended.
+    Leave {
+        /// The topic.
+        topic: u64,
+    },
+    /// An event on a topic. Its bytes are the same for every subscriber.
+    Event {
+        /// The topic.
+        topic: u64,
+        /// Counts the events of the topic.
+        sequence: u64,
+        /// Index of the event's type in the server's table.
+        event: u32,
+        /// The archive of the event's fields.
+        payload: Bytes,
+    },
+    /// Events of a topic that this connection does not get.
+    Gap {
+        /// The topic.
+        topic: u64,
+        /// Sequence number of the first.
+        first: u64,
+        /// Sequence number of the last; not less than `first`.
+        last: u64,
+    },
 }
 
 impl Frame {
@@ -125,7 +167,7 @@ impl Frame {
     pub fn decode(mut body: Bytes) -> Result<Option<Self>, ProtocolError> {
         let header = take_u8(&mut body).map_err(|_| ProtocolError::Empty)?;
         let kind = header & KIND_MASK;
-        let known = matches!(kind, HELLO | CALL | ANSWER | ERROR | CANCEL | SNAPSHOT | STATE);
+        let known = matches!(kind, HELLO | CALL..=GAP);
         if !known {
             return match kind {
                 BATCH => Err(ProtocolError::InvalidBatch),
@@ -148,6 +190,7 @@ impl Frame {
             STATE => {
                 return Ok(Self::State { revision: varint::take(&mut body)?, operations: body });
             }
+            TOPIC..=GAP => return Self::decode_event_frame(kind, body),
             kind => {
                 let id = CallId(take_u8(&mut body)?);
                 match kind {
@@ -167,6 +210,26 @@ impl Frame {
         if body.has_remaining() { Err(ProtocolError::TrailingBytes) } else { Ok(frame) }
     }
 
+    fn decode_event_frame(kind: u8, mut body: Bytes) -> Result<Self, ProtocolError> {
+        let topic = varint::take(&mut body)?;
+        let frame = match kind {
+            TOPIC => {
+                return Ok(Self::Topic { topic, next: varint::take(&mut body)?, name: body });
+            }
+            EVENT => {
+                let sequence = varint::take(&mut body)?;
+                let event = varint::take_u32(&mut body)?;
+                return Ok(Self::Event { topic, sequence, event, payload: body });
+            }
+            GAP => {
+                let (first, last) = (varint::take(&mut body)?, varint::take(&mut body)?);
+                Self::Gap { topic, first, last }
+            }
+            _ => Self::Leave { topic },
+        };
+        if body.has_remaining() { Err(ProtocolError::TrailingBytes) } else { Ok(frame) }
+    }
+
     /// Bytes that [`encode`](Self::encode) appends.
     pub fn encoded_len(&self) -> usize {
         1 + match self {
@@ -179,6 +242,19 @@ impl Frame {
             Self::Cancel { .. } => 1,
             Self::Snapshot { revision, operations } | Self::State { revision, operations } => {
                 varint::len(*revision) + operations.len()
+            }
+            Self::Topic { topic, next, name } => {
+                varint::len(*topic) + varint::len(*next) + name.len()
+            }
+            Self::Leave { topic } => varint::len(*topic),
+            Self::Event { topic, sequence, event, payload } => {
+                varint::len(*topic)
+                    + varint::len(*sequence)
+                    + varint::len(u64::from(*event))
+                    + payload.len()
+            }
+            Self::Gap { topic, first, last } => {
+                varint::len(*topic) + varint::len(*first) + varint::len(*last)
             }
         }
     }
@@ -208,6 +284,16 @@ impl Frame {
                 put_state(out, SNAPSHOT, *revision, operations);
             }
             Self::State { revision, operations } => put_state(out, STATE, *revision, operations),
+            Self::Topic { topic, next, name } => {
+                put_varints(out, TOPIC, &[*topic, *next]);
+                out.extend_from_slice(name);
+            }
+            Self::Leave { topic } => put_varints(out, LEAVE, &[*topic]),
+            Self::Event { topic, sequence, event, payload } => {
+                put_varints(out, EVENT, &[*topic, *sequence, u64::from(*event)]);
+                out.extend_from_slice(payload);
+            }
+            Self::Gap { topic, first, last } => put_varints(out, GAP, &[*topic, *first, *last]),
         }
     }
 
@@ -221,13 +307,21 @@ impl Frame {
             Self::Cancel { .. } => "CANCEL",
             Self::Snapshot { .. } => "SNAPSHOT",
             Self::State { .. } => "STATE",
+            Self::Topic { .. } => "TOPIC",
+            Self::Leave { .. } => "LEAVE",
+            Self::Event { .. } => "EVENT",
+            Self::Gap { .. } => "GAP",
         }
     }
 }
 
-fn put_state(out: &mut BytesMut, kind: u8, revision: u64, operations: &Bytes) {
+fn put_varints(out: &mut BytesMut, kind: u8, varints: &[u64]) {
     out.put_u8(kind);
-    varint::put(out, revision);
+    varints.iter().for_each(|&value| varint::put(out, value));
+}
+
+fn put_state(out: &mut BytesMut, kind: u8, revision: u64, operations: &Bytes) {
+    put_varints(out, kind, &[revision]);
     out.extend_from_slice(operations);
 }
 

@@ -154,7 +154,7 @@ fn frame() -> impl Strategy<Value = Frame> {
                 name,
                 fingerprint: Fingerprint::from_u64(fingerprint),
             });
-            let methods = methods.into_iter().map(|(name_hash, fingerprint)| HelloMethod {
+            let methods = methods.into_iter().map(|(name_hash, fingerprint)| HelloEntry {
                 name_hash,
                 fingerprint: Fingerprint::from_u64(fingerprint),
             });
