@@ -180,6 +180,9 @@ pub enum ProtocolError {
     /// A state revision out of sequence.
     #[error("state revision out of sequence")]
     StateRevision,
+    /// An event whose type is outside the server's own table.
+    #[error("event index {0} is not in the server's table")]
+    NoSuchEvent(u32),
     /// A topic that is announced twice, whose name is too long, or that was not announced.
     #[error("a topic that is announced twice, was not announced, or has too long a name")]
     InvalidTopic,

@@ -15,6 +15,7 @@ pub mod __private;
 mod close;
 mod connection;
 mod error;
+mod event;
 mod frame;
 mod limits;
 #[cfg(feature = "payload")]
@@ -28,11 +29,16 @@ mod varint;
 pub use close::{CloseCode, CloseReason, MAX_CLOSE_REASON_BYTES};
 pub use connection::{Client, ClientEvent, Connection, Role, Server, ServerEvent, Transmit};
 pub use error::{CallError, ConnectionError, Initiator, ProtocolError};
-pub use frame::{CallId, Frame, Hello, HelloField, HelloEntry, REVISION};
-pub use limits::Limits;
+#[cfg(feature = "payload")]
+pub use event::Events;
+pub use event::{NoEvents, encode_event};
+pub use frame::{CallId, Frame, Hello, HelloEntry, HelloField, REVISION};
+pub use limits::{Limits, MAX_TOPIC_NAME_BYTES, TOPIC_OVERHEAD_BYTES};
 #[cfg(feature = "payload")]
 pub use payload::{Codable, DecodeError, EncodeError};
-pub use schema::{FieldSchema, Fingerprint, MethodSchema, ServiceSchema, TypeDescription};
+pub use schema::{
+    EventSchema, FieldSchema, Fingerprint, MethodSchema, ServiceSchema, TypeDescription,
+};
 #[cfg(feature = "payload")]
 pub use state::{
     ConnectionState, StateError, StateField, StateOperation, StateOperations, StateWriter,

@@ -32,6 +32,8 @@
 //! fingerprint depends on the names and types of its arguments, in their order, but neither on the method's name, which
 //! is compared by itself, nor on what the struct of its arguments is called.
 //!
+//! A type of event is `event` and its fields, written like the input of a method: `event{user:string}`.
+//!
 //! # The fingerprint
 //!
 //! A [`Fingerprint`] is the 64-bit FNV-1a hash of the text's bytes:
@@ -57,7 +59,7 @@ use core::{
 };
 
 #[cfg(feature = "payload")]
-use crate::{payload::Codable, state::ConnectionState};
+use crate::{event::Events, payload::Codable, state::ConnectionState};
 
 /// The 64-bit FNV-1a hash of a description. Shown as 16 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -131,6 +133,16 @@ impl TypeDescription {
         I::describe(&mut description);
         description.text("->");
         O::describe(&mut description);
+        description
+    }
+
+    /// The description of a type of event, whose fields are those of the struct `P`.
+    #[cfg(feature = "payload")]
+    pub fn of_event<P: Codable>() -> Self {
+        let mut description = Self::new();
+        description.text("event");
+        description.nameless = true;
+        P::describe(&mut description);
         description
     }
 
@@ -238,7 +250,32 @@ impl FieldSchema {
     }
 }
 
-/// A service: its methods and its connection state.
+/// A type of event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EventSchema {
+    /// The name of the type.
+    pub name: &'static str,
+    /// The 64-bit FNV-1a hash of the name.
+    pub name_hash: u64,
+    /// The fingerprint of its fields.
+    pub fingerprint: Fingerprint,
+}
+
+impl EventSchema {
+    /// An event whose fields are those of the struct `P`.
+    #[cfg(feature = "payload")]
+    pub fn new<P: Codable>(name: &'static str) -> Self {
+        Self::with_fingerprint(name, TypeDescription::of_event::<P>().fingerprint())
+    }
+
+    /// An event whose fields have this fingerprint.
+    pub const fn with_fingerprint(name: &'static str, fingerprint: Fingerprint) -> Self {
+        Self { name, name_hash: fnv1a(name.as_bytes()), fingerprint }
+    }
+}
+
+/// A service: its methods, its connection state and its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServiceSchema {
@@ -248,12 +285,14 @@ pub struct ServiceSchema {
     pub methods: Vec<MethodSchema>,
     /// The fields of the connection state, in ascending order of their index.
     pub state: Vec<FieldSchema>,
+    /// The types of events, in order of declaration.
+    pub events: Vec<EventSchema>,
 }
 
 impl ServiceSchema {
-    /// A service without methods or state.
+    /// A service without methods, state or events.
     pub const fn new(name: &'static str) -> Self {
-        Self { name, methods: Vec::new(), state: Vec::new() }
+        Self { name, methods: Vec::new(), state: Vec::new(), events: Vec::new() }
     }
 
     /// Adds a method, behind those added before.
@@ -269,6 +308,14 @@ impl ServiceSchema {
     #[cfg(feature = "payload")]
     pub fn state<S: ConnectionState>(mut self) -> Self {
         self.state = S::schema();
+        self
+    }
+
+    /// Sets the types of events.
+    #[must_use]
+    #[cfg(feature = "payload")]
+    pub fn events<E: Events>(mut self) -> Self {
+        self.events = E::schema();
         self
     }
 }

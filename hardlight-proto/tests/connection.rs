@@ -391,7 +391,9 @@ fn a_server_ends_the_connection_of_a_client_that_breaks_the_rules() {
         (b"\x03\x00\xff\xff\xff\xff\x1f", ProtocolError::InvalidVarint),
         (b"\x03\x00", ProtocolError::Truncated),
         (b"\x00\x03\x03\x00\x00\x03\x03\x00\x00", ProtocolError::CallIdInUse(0)),
-        (b"\x0c", ProtocolError::UnknownFrame(0x0c)),
+        (b"\x0e", ProtocolError::UnknownFrame(0x0e)),
+        (b"\x09\x00\x00", ProtocolError::UnexpectedFrame("TOPIC")),
+        (b"\x0b\x00\x00\x00", ProtocolError::UnexpectedFrame("EVENT")),
     ] {
         let mut pair = Pair::open();
         pair.server.handle_message(Bytes::from_static(message));

@@ -4,17 +4,17 @@ use alloc::{collections::VecDeque, vec::Vec};
 
 use bytes::Bytes;
 
-use super::{Connection, Phase, Role, call_ids::CallIds, sealed};
+use super::{Connection, Phase, Role, call_ids::CallIds, sealed, topics::Topics};
 use crate::{
     error::{CallError, ConnectionError, ProtocolError},
-    frame::{CallId, Frame, Hello, HelloField, HelloEntry, REVISION},
+    frame::{CallId, Frame, Hello, HelloEntry, HelloField, REVISION},
     limits::Limits,
-    schema::ServiceSchema,
+    schema::{EventSchema, ServiceSchema},
     time::Time,
 };
 
 /// The client's side of a [`Connection`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Client {
     open: CallIds,
     greeted: bool,
@@ -24,6 +24,10 @@ pub struct Client {
     early: VecDeque<(CallId, u32, Bytes)>,
     /// Early calls that turned out too large.
     refused: VecDeque<(CallId, CallError)>,
+    topics: Topics,
+    /// What the server's event numbers mean here.
+    events: Vec<Option<u32>>,
+    skipped_events: u64,
 }
 
 /// What happened on a client's connection.
@@ -40,6 +44,34 @@ pub enum ClientEvent {
     State {
         /// State operations.
         operations: Bytes,
+    },
+    /// A subscription is in force: the server sends the events of this topic from here on.
+    Subscribed {
+        /// The topic's name.
+        topic: Bytes,
+    },
+    /// A subscription has ended.
+    Unsubscribed {
+        /// The topic's name.
+        topic: Bytes,
+    },
+    /// An event arrived.
+    Event {
+        /// The topic's name.
+        topic: Bytes,
+        /// Counts the events of the topic.
+        sequence: u64,
+        /// Index of its type in the client's own schema.
+        event: u32,
+        /// The archive of its fields, not checked yet.
+        payload: Bytes,
+    },
+    /// Events of a topic did not reach this client, since it reads too slowly.
+    Lagged {
+        /// The topic's name.
+        topic: Bytes,
+        /// How many.
+        missed: u64,
     },
     /// A call has ended. Its id is free again.
     Answer {
@@ -68,12 +100,27 @@ impl sealed::Role for Client {
 impl Connection<Client> {
     /// A client's side that waits for the server's Hello.
     pub fn client(schema: &'static ServiceSchema, limits: Limits, now: Time) -> Self {
-        Self::new(schema, limits, Client::default(), now)
+        let role = Client {
+            open: CallIds::default(),
+            greeted: false,
+            state_revision: None,
+            early: VecDeque::new(),
+            refused: VecDeque::new(),
+            topics: Topics::new(limits.max_topic_bytes()),
+            events: Vec::new(),
+            skipped_events: 0,
+        };
+        Self::new(schema, limits, role, now)
     }
 
     /// Calls in flight.
     pub fn open_calls(&self) -> usize {
         self.role.open.len()
+    }
+
+    /// Events that were skipped, because this side does not know their type or knows another one of that name.
+    pub fn skipped_events(&self) -> u64 {
+        self.role.skipped_events
     }
 
     /// Calls a method by its index in the schema. `payload` is the archive of its input.
@@ -174,16 +221,46 @@ impl Connection<Client> {
                 self.role.state_revision = expected;
                 Ok(Some(ClientEvent::State { operations }))
             }
+            Frame::Topic { .. } | Frame::Leave { .. } | Frame::Event { .. } | Frame::Gap { .. }
+                if self.role.state_revision.is_some() =>
+            {
+                self.handle_event_frame(frame)
+            }
             Frame::Answer { id, payload } => self.handle_answer(id, Ok(payload)).map(Some),
             Frame::Error { id, error } => self.handle_answer(id, Err(error)).map(Some),
             _ => Err(ProtocolError::UnexpectedFrame(name).into()),
         }
     }
 
+    fn handle_event_frame(&mut self, frame: Frame) -> Result<Option<ClientEvent>, ConnectionError> {
+        let topics = &mut self.role.topics;
+        Ok(Some(match frame {
+            Frame::Topic { topic, next, name } => {
+                ClientEvent::Subscribed { topic: topics.announce(topic, next, &name)? }
+            }
+            Frame::Leave { topic } => ClientEvent::Unsubscribed { topic: topics.leave(topic)? },
+            Frame::Gap { topic, first, last } => {
+                let topic = topics.advance(topic, first, last)?;
+                ClientEvent::Lagged { topic, missed: (last - first).saturating_add(1) }
+            }
+            Frame::Event { topic, sequence, event, payload } => {
+                let topic = topics.advance(topic, sequence, sequence)?;
+                let known = self.role.events.get(event as usize);
+                let Some(event) = *known.ok_or(ProtocolError::NoSuchEvent(event))? else {
+                    self.role.skipped_events += 1;
+                    return Ok(None);
+                };
+                ClientEvent::Event { topic, sequence, event, payload }
+            }
+            _ => return Ok(None),
+        }))
+    }
+
     fn handle_hello(&mut self, hello: &Hello) -> Result<(), ConnectionError> {
         self.accept_hello(hello)?;
         check_state_schema(self.link.schema, &hello.state)?;
         self.role.greeted = true;
+        self.role.events = map_events(self.link.schema, &hello.events);
         let methods = &self.link.schema.methods;
         let methods: Vec<_> = methods
             .iter()
@@ -197,6 +274,7 @@ impl Connection<Client> {
             max_message_bytes: self.link.limits.max_message_bytes(),
             state: Vec::new(),
             methods,
+            events: Vec::new(),
         };
         self.link.outbox.push(Frame::Hello(ours.into()));
         Ok(())
@@ -231,6 +309,17 @@ impl Connection<Client> {
         self.finish_draining();
         ClientEvent::Answer { id, result }
     }
+}
+
+/// What the server's event numbers mean here: nothing for those of an unknown name or of other fields.
+fn map_events(ours: &ServiceSchema, theirs: &[HelloEntry]) -> Vec<Option<u32>> {
+    let find = |their: &HelloEntry| {
+        let same = |our: &EventSchema| {
+            our.name_hash == their.name_hash && our.fingerprint == their.fingerprint
+        };
+        ours.events.iter().zip(0..).find(|(our, _)| same(our)).map(|(_, index)| index)
+    };
+    theirs.iter().map(find).collect()
 }
 
 /// Refuses a server whose state has a field of the same index with another name or type. A field that only one side

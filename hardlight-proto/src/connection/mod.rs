@@ -5,6 +5,7 @@ mod client;
 mod outbox;
 mod packer;
 mod server;
+mod topics;
 
 use core::fmt;
 

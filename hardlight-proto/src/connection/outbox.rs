@@ -27,7 +27,11 @@ pub(super) struct Outbox {
 enum Item {
     Frame(Frame),
     /// An event, encoded, in memory that all subscribers share.
-    Event { topic: u64, sequence: u64, frame: Bytes },
+    Event {
+        topic: u64,
+        sequence: u64,
+        frame: Bytes,
+    },
 }
 
 impl Outbox {

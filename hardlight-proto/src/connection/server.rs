@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Connection, Phase, Role, call_ids::CallIds, sealed};
 use crate::{
     error::{CallError, ConnectionError, ProtocolError},
-    frame::{self, CallId, Frame, Hello, HelloField, HelloEntry, REVISION},
+    frame::{self, CallId, Frame, Hello, HelloEntry, HelloField, REVISION},
     limits::Limits,
     schema::ServiceSchema,
     time::Time,
@@ -124,6 +124,34 @@ impl Connection<Server> {
         self.link.outbox.push(frame);
     }
 
+    /// Tells the client that a subscription is in force: `topic` stands for `name` from here on, and its next event has
+    /// the sequence number `next`. `name` is at most [`MAX_TOPIC_NAME_BYTES`](crate::MAX_TOPIC_NAME_BYTES) long. A topic
+    /// may be announced again once it was left.
+    pub fn announce_topic(&mut self, topic: u64, next: u64, name: Bytes) {
+        self.push_unless_ended(Frame::Topic { topic, next, name });
+    }
+
+    /// Tells the client that a subscription has ended.
+    pub fn leave_topic(&mut self, topic: u64) {
+        self.push_unless_ended(Frame::Leave { topic });
+    }
+
+    /// Sends an event that [`encode_event`](crate::encode_event) has made, to a client that the topic was announced to.
+    ///
+    /// Behind a slow client, once more than [`Limits::max_queued_event_bytes`] of events wait, the oldest are dropped,
+    /// and the client is told how many it missed. So it is if an event does not fit into a message that it accepts.
+    pub fn send_event(&mut self, topic: u64, sequence: u64, event: Bytes) {
+        if !self.is_ended() {
+            self.link.outbox.push_event(topic, sequence, event);
+        }
+    }
+
+    fn push_unless_ended(&mut self, frame: Frame) {
+        if !self.is_ended() {
+            self.link.outbox.push(frame);
+        }
+    }
+
     /// What happened next. While more than [`Limits::max_buffered_bytes`] wait to be sent, calls stay where they are.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<ServerEvent> {
@@ -159,11 +187,17 @@ impl Connection<Server> {
             name: field.name.into(),
             fingerprint: field.fingerprint,
         });
+        let events =
+            self.link.schema.events.iter().map(|event| HelloEntry {
+                name_hash: event.name_hash,
+                fingerprint: event.fingerprint,
+            });
         let hello = Hello {
             revision: REVISION,
             max_message_bytes: self.link.limits.max_message_bytes(),
             state: state.collect(),
             methods: Vec::new(),
+            events: events.collect(),
         };
         self.link.outbox.push(Frame::Hello(hello.into()));
         self.link.outbox.push(Frame::Snapshot { revision: 0, operations: snapshot });

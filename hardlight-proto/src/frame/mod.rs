@@ -38,7 +38,7 @@ use alloc::boxed::Box;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 pub(crate) use batch::Inbox;
-pub use hello::{Hello, HelloField, HelloEntry, REVISION};
+pub use hello::{Hello, HelloEntry, HelloField, REVISION};
 
 use crate::{
     error::{CallError, ProtocolError},

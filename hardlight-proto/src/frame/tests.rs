@@ -27,6 +27,7 @@ fn hello() -> Hello {
             fingerprint: Fingerprint::from_u64(0x0807_0605_0403_0201),
         }],
         methods: Vec::new(),
+        events: Vec::new(),
     }
 }
 
@@ -52,6 +53,14 @@ fn the_other_frames_are_laid_out_as_documented() {
     assert_eq!(encode(&snapshot), [0x07, 0, 0, 1, 42]);
     let state = Frame::State { revision: 300, operations };
     assert_eq!(encode(&state), [0x08, 0xac, 0x02, 0, 1, 42]);
+    let topic = Frame::Topic { topic: 5, next: 1, name: Bytes::from_static(b"chat") };
+    assert_eq!(encode(&topic), b"\x09\x05\x01chat");
+    assert_eq!(encode(&Frame::Leave { topic: 128 }), [0x0a, 0x80, 0x01]);
+    let payload = Bytes::from_static(b"hi");
+    let event = Frame::Event { topic: 5, sequence: 1, event: 2, payload: payload.clone() };
+    assert_eq!(encode(&event), b"\x0b\x05\x01\x02hi");
+    assert_eq!(crate::encode_event(5, 1, 2, payload), &b"\x0b\x05\x01\x02hi"[..]);
+    assert_eq!(encode(&Frame::Gap { topic: 5, first: 2, last: 9 }), [0x0c, 5, 2, 9]);
 }
 
 #[test]
@@ -148,6 +157,20 @@ fn frame() -> impl Strategy<Value = Frame> {
             .prop_map(|(revision, operations)| Frame::Snapshot { revision, operations }),
         (any::<u64>(), payload())
             .prop_map(|(revision, operations)| Frame::State { revision, operations }),
+        (any::<u64>(), any::<u64>(), payload()).prop_map(|(topic, next, name)| Frame::Topic {
+            topic,
+            next,
+            name
+        }),
+        any::<u64>().prop_map(|topic| Frame::Leave { topic }),
+        (any::<u64>(), any::<u64>(), any::<u32>(), payload()).prop_map(
+            |(topic, sequence, event, payload)| Frame::Event { topic, sequence, event, payload }
+        ),
+        (any::<u64>(), any::<u64>(), any::<u64>()).prop_map(|(topic, first, last)| Frame::Gap {
+            topic,
+            first,
+            last
+        }),
         (1024..usize::MAX, methods, fields).prop_map(|(max_message_bytes, methods, fields)| {
             let state = fields.into_iter().map(|(index, (name, fingerprint))| HelloField {
                 index,
@@ -162,7 +185,8 @@ fn frame() -> impl Strategy<Value = Frame> {
                 revision: REVISION,
                 max_message_bytes,
                 state: state.collect(),
-                methods: methods.collect(),
+                methods: methods.clone().collect(),
+                events: methods.rev().collect(),
             }))
         }),
     ]

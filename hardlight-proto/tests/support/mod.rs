@@ -1,3 +1,4 @@
+#![allow(dead_code, reason = "each test uses a part of it")]
 //! A client and a server joined by two queues, with a clock that only the test moves.
 
 use std::{collections::VecDeque, time::Duration};
@@ -22,8 +23,20 @@ pub(crate) fn schema(
     Box::leak(Box::new(schema))
 }
 
+/// A service without methods that has these types of events.
+pub(crate) fn events(events: &[(&'static str, &str)]) -> &'static ServiceSchema {
+    let events = events
+        .iter()
+        .map(|&(name, of)| EventSchema::with_fingerprint(name, Fingerprint::of_text(of)));
+    let mut schema = ServiceSchema::new("Events");
+    schema.events = events.collect();
+    Box::leak(Box::new(schema))
+}
+
 pub(crate) fn counter() -> &'static ServiceSchema {
-    schema(&[("increment", "u32"), ("get", "")], &[("counter", "u32")])
+    let mut counter = schema(&[("increment", "u32"), ("get", "")], &[("counter", "u32")]).clone();
+    counter.events = events(&[("message", "a")]).events.clone();
+    Box::leak(Box::new(counter))
 }
 
 pub(crate) struct Pair {

@@ -1,0 +1,68 @@
+//! Events: what a server pushes to the clients that are subscribed to a topic.
+
+#[cfg(feature = "payload")]
+use alloc::vec::Vec;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::frame::Frame;
+#[cfg(feature = "payload")]
+use crate::{
+    payload::{DecodeError, EncodeError},
+    schema::EventSchema,
+};
+
+/// The types of events that a service has. `#[derive(Events)]` implements it for an enum; each variant is a type.
+#[cfg(feature = "payload")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the events of a service",
+    label = "not events",
+    note = "write `#[derive(hardlight::Events)]` on the enum"
+)]
+pub trait Events: Sized + Send + 'static {
+    /// The types of events, in order of declaration; a type's place is its index.
+    fn schema() -> Vec<EventSchema>;
+
+    /// The index of the event's type, and the archive of its fields.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot be encoded.
+    fn encode(self) -> Result<(u32, Bytes), EncodeError>;
+
+    /// The event of the type with this index, from the archive of its fields.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such type, or the fields do not decode.
+    fn decode(event: u32, payload: &[u8]) -> Result<Self, DecodeError>;
+}
+
+/// The events of a service that has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NoEvents {}
+
+#[cfg(feature = "payload")]
+impl Events for NoEvents {
+    fn schema() -> Vec<EventSchema> {
+        Vec::new()
+    }
+
+    fn encode(self) -> Result<(u32, Bytes), EncodeError> {
+        match self {}
+    }
+
+    fn decode(_event: u32, _payload: &[u8]) -> Result<Self, DecodeError> {
+        Err(DecodeError::Malformed)
+    }
+}
+
+/// Encodes an event once, for any number of subscribers; see [`Connection::send_event`](crate::Connection::send_event).
+///
+/// `event` is the index of the event's type in the server's schema.
+pub fn encode_event(topic: u64, sequence: u64, event: u32, payload: Bytes) -> Bytes {
+    let frame = Frame::Event { topic, sequence, event, payload };
+    let mut out = BytesMut::with_capacity(frame.encoded_len());
+    frame.encode(&mut out);
+    out.freeze()
+}

@@ -1,0 +1,187 @@
+//! Topics and events, from the server's connection to the client's.
+
+mod support;
+
+use bytes::Bytes;
+use hardlight_proto::*;
+use support::{Pair, events};
+
+const CHAT: Bytes = Bytes::from_static(b"chat");
+const HI: Bytes = Bytes::from_static(b"hi");
+
+/// A pair whose client is subscribed to topic 7, "chat"; its next event is number 1.
+fn subscribed(limits: Limits) -> Pair {
+    let schema = events(&[("message", "a"), ("joined", "b")]);
+    let mut pair = Pair::with(schema, schema, limits.clone(), limits);
+    pair.server.announce_topic(7, 1, CHAT);
+    pair.drive();
+    assert_eq!(pair.client_events[1..], [ClientEvent::Subscribed { topic: CHAT }]);
+    pair.client_events.clear();
+    pair
+}
+
+fn send(pair: &mut Pair, sequence: u64, payload: Bytes) {
+    pair.server.send_event(7, sequence, encode_event(7, sequence, 0, payload));
+}
+
+fn event(sequence: u64, payload: Bytes) -> ClientEvent {
+    ClientEvent::Event { topic: CHAT, sequence, event: 0, payload }
+}
+
+#[test]
+fn events_arrive_in_order_with_the_name_of_their_topic() {
+    let mut pair = subscribed(Limits::new());
+    send(&mut pair, 1, HI);
+    send(&mut pair, 2, CHAT);
+    pair.drive();
+    assert_eq!(pair.take_client_events(), [event(1, HI), event(2, CHAT)]);
+}
+
+#[test]
+fn an_event_sent_before_an_answer_arrives_before_it() {
+    let mut pair = Pair::open();
+    let id = pair.call(0);
+    pair.server.announce_topic(7, 1, CHAT);
+    pair.server.answer(id, Ok(HI));
+    pair.drive();
+    let answer = ClientEvent::Answer { id, result: Ok(HI) };
+    assert_eq!(pair.take_client_events(), [ClientEvent::Subscribed { topic: CHAT }, answer]);
+}
+
+#[test]
+fn after_leaving_nothing_of_the_topic_arrives_until_it_is_announced_again() {
+    let mut pair = subscribed(Limits::new());
+    pair.server.leave_topic(7);
+    send(&mut pair, 1, HI);
+    pair.server.announce_topic(7, 2, CHAT);
+    send(&mut pair, 2, HI);
+    pair.drive();
+    let expected = [
+        ClientEvent::Unsubscribed { topic: CHAT },
+        ClientEvent::Subscribed { topic: CHAT },
+        event(2, HI),
+    ];
+    assert_eq!(pair.take_client_events(), expected);
+}
+
+#[test]
+fn an_event_type_that_the_client_does_not_know_is_skipped_and_counted() {
+    let server = events(&[("joined", "b"), ("message", "other fields"), ("left", "c")]);
+    let client = events(&[("message", "a"), ("joined", "b")]);
+    let mut pair = Pair::with(client, server, Limits::new(), Limits::new());
+    pair.server.announce_topic(7, 0, CHAT);
+    for sequence in 0..3 {
+        let frame = encode_event(7, sequence, sequence as u32, HI);
+        pair.server.send_event(7, sequence, frame);
+    }
+    pair.drive();
+    // Its own number of `joined` is 1.
+    let joined = ClientEvent::Event { topic: CHAT, sequence: 0, event: 1, payload: HI };
+    assert_eq!(pair.client_events[2..], [joined]);
+    assert_eq!(pair.client.skipped_events(), 2);
+    assert!(pair.client.is_open());
+}
+
+#[test]
+fn behind_a_slow_client_the_oldest_events_are_dropped_and_counted_where_they_are_missing() {
+    let mut pair = subscribed(Limits::new().with_max_queued_event_bytes(10_000));
+    let payload = Bytes::from(vec![0; 1000]);
+    for sequence in 1..=500 {
+        send(&mut pair, sequence, payload.clone());
+        // What is packed already, and what may wait behind it.
+        assert!(pair.server.queued_bytes() < 64 * 1024 + 2000 + 10_000);
+    }
+    pair.drive();
+    let mut next = 1;
+    let mut missed_in_all = 0;
+    for arrived in pair.take_client_events() {
+        match arrived {
+            ClientEvent::Event { sequence, .. } => {
+                assert_eq!(sequence, next);
+                next += 1;
+            }
+            ClientEvent::Lagged { topic, missed } => {
+                assert_eq!(topic, CHAT);
+                next += missed;
+                missed_in_all += missed;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(next, 501);
+    assert!((400..500).contains(&missed_in_all), "{missed_in_all}");
+}
+
+#[test]
+fn answers_and_state_behind_a_slow_client_are_never_dropped_and_keep_their_order() {
+    let mut pair = Pair::with(
+        support::counter(),
+        support::counter(),
+        Limits::new(),
+        Limits::new().with_max_queued_event_bytes(0),
+    );
+    pair.drive();
+    let id = pair.call(0);
+    pair.take_client_events();
+    pair.server.announce_topic(7, 1, CHAT);
+    for sequence in 1..200 {
+        send(&mut pair, sequence, Bytes::from(vec![0; 1000]));
+    }
+    pair.server.send_state(HI);
+    pair.server.answer(id, Ok(HI));
+    pair.server.leave_topic(7);
+    pair.drive();
+    let events = pair.take_client_events();
+    let answer = ClientEvent::Answer { id, result: Ok(HI) };
+    let last =
+        [ClientEvent::State { operations: HI }, answer, ClientEvent::Unsubscribed { topic: CHAT }];
+    assert_eq!(events[events.len() - 3..], last);
+}
+
+#[test]
+fn an_event_larger_than_the_client_accepts_is_missed_alone() {
+    let mut pair = subscribed(Limits::new().with_max_message_bytes(1024));
+    send(&mut pair, 1, Bytes::from(vec![0; 2000]));
+    send(&mut pair, 2, HI);
+    pair.drive();
+    let lagged = ClientEvent::Lagged { topic: CHAT, missed: 1 };
+    assert_eq!(pair.take_client_events(), [lagged, event(2, HI)]);
+}
+
+#[test]
+fn more_topics_than_the_client_allows_end_the_connection_and_name_the_limit() {
+    let limits = Limits::new().with_max_topic_bytes(2 * (64 + 4));
+    let mut pair = subscribed(limits);
+    pair.server.announce_topic(8, 1, CHAT);
+    pair.server.leave_topic(8);
+    pair.server.announce_topic(9, 1, CHAT);
+    pair.drive();
+    assert!(pair.client.is_open());
+    pair.server.announce_topic(10, 1, CHAT);
+    pair.drive();
+    let limit = ConnectionError::LimitExceeded { limit: "max_topic_bytes", allowed: 136 };
+    assert_eq!(pair.client_events.last(), Some(&ClientEvent::Closed(limit)));
+}
+
+#[test]
+fn a_server_that_breaks_the_rules_of_topics_is_left() {
+    let long = [&[0x09, 8, 1][..], &[b'x'; 513]].concat();
+    for (message, error) in [
+        (&b"\x09\x07\x01chat"[..], ProtocolError::InvalidTopic),
+        (&long, ProtocolError::InvalidTopic),
+        (b"\x0a\x08", ProtocolError::InvalidTopic),
+        (b"\x0b\x08\x01\x00", ProtocolError::InvalidTopic),
+        (b"\x0b\x07\x02\x00", ProtocolError::EventSequence),
+        (b"\x0b\x07\x00\x00", ProtocolError::EventSequence),
+        (b"\x0b\x07\x01\x02", ProtocolError::NoSuchEvent(2)),
+        (b"\x0c\x07\x02\x03", ProtocolError::EventSequence),
+        (b"\x0c\x07\x01\x00", ProtocolError::EventSequence),
+        (b"\x0c\x07\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", ProtocolError::EventSequence),
+    ] {
+        let mut pair = subscribed(Limits::new());
+        pair.client.handle_message(Bytes::copy_from_slice(message));
+        pair.drive();
+        let closed = ClientEvent::Closed(error.into());
+        assert_eq!(pair.client_events.last(), Some(&closed), "{message:?}");
+    }
+}
