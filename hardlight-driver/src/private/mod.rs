@@ -7,8 +7,8 @@ mod state;
 pub use bytes::Bytes;
 pub use hardlight_proto::__private::*;
 pub use hardlight_proto::{
-    CallError, ConnectionState, FieldSchema, ServiceSchema, StateError, StateField, StateOperation,
-    StateOperations, StateWriter,
+    CallError, ConnectionState, EventSchema, Events, FieldSchema, NoEvents, ServiceSchema,
+    StateError, StateField, StateOperation, StateOperations, StateWriter,
 };
 pub use std::vec::Vec;
 
@@ -23,6 +23,7 @@ pub use self::{
 pub use crate::{
     client::ClientConnection,
     error::Error,
+    events::{EventEmitter, Subscriptions, Topic},
     server::{ServerConnection, StateCell, StateGuard},
     service::{Dispatch, Service, ServiceClient},
 };
