@@ -132,7 +132,7 @@ fn function(
     let types = method.arguments.iter().map(|argument| &argument.ty);
     let result = result(root, returns);
     let call = quote! {
-        #root::__private::#via::<#input, #root::__private::Returns<#returns>, _>(
+        #root::__private::#via::<#input, #root::__private::Returns<#returns>, _, _>(
             &self.connection,
             #module::Method::#variant.index(),
             #input { #(#idents),* },
