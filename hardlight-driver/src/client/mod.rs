@@ -123,8 +123,7 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     }
 
     /// Has `handler` called for every event of one type, by its index. `#[derive(Events)]` has a method for each type.
-    #[doc(hidden)]
-    pub fn on_event(&self, event: u32, handler: impl FnMut(&Topic, E) + Send + 'static) {
+    pub(crate) fn on_event(&self, event: u32, handler: impl FnMut(&Topic, E) + Send + 'static) {
         self.shared().events.handle(event, Box::new(handler));
     }
 

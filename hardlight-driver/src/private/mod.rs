@@ -2,6 +2,7 @@
 
 mod app;
 mod calls;
+mod events;
 mod state;
 
 pub use bytes::Bytes;
@@ -9,6 +10,7 @@ pub use hardlight_proto::__private::*;
 pub use hardlight_proto::{
     CallError, ConnectionState, EventSchema, Events, FieldSchema, NoEvents, ServiceSchema,
     StateError, StateField, StateOperation, StateOperations, StateWriter,
+    payload::{decode, encode_to_bytes},
 };
 pub use std::vec::Vec;
 
@@ -18,6 +20,7 @@ pub use self::{
         Call, Returns, call, decode_input, encode_output, flatten, method, method_at, split_method,
         try_call,
     },
+    events::on_event,
     state::{Field, FieldOf},
 };
 pub use crate::{
