@@ -92,14 +92,16 @@ impl Calls {
         }
     }
 
-    /// The caller went away.
-    pub(super) fn abandon(&mut self, key: CallKey) {
-        match std::mem::replace(&mut self.slots[key], Slot::Abandoned) {
+    /// The caller went away. What it leaves is handed out, to be dropped without the lock.
+    pub(super) fn abandon(&mut self, key: CallKey) -> impl Sized + use<> {
+        let left = std::mem::replace(&mut self.slots[key], Slot::Abandoned);
+        match &left {
             Slot::InLine { .. } => self.leave_line(),
-            Slot::Abandoned => {}
             Slot::InFlight { .. } => self.cancelled.push(key),
             Slot::Done(_) => drop(self.slots.remove(key)),
+            Slot::Abandoned => {}
         }
+        left
     }
 
     /// Takes the next calls out of the line, as long as there are ids for them.
@@ -156,7 +158,11 @@ impl Calls {
         self.in_flight -= 1;
         match std::mem::replace(&mut self.slots[key], Slot::Done(result)) {
             Slot::InFlight { waker } => wakers.extend(waker),
-            _ => drop(self.slots.remove(key)),
+            _ => {
+                // The key may stand for another call from here on.
+                self.cancelled.retain(|&cancelled| cancelled != key);
+                self.slots.remove(key);
+            }
         }
     }
 

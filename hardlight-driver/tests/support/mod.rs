@@ -1,3 +1,4 @@
+#![allow(dead_code, reason = "each test uses a part of it")]
 //! A transport in memory and a timer that only the test moves.
 
 use std::{
@@ -57,6 +58,11 @@ impl Pipe {
     /// Sends something in the sender's place.
     pub(crate) fn inject(&self, incoming: Incoming) {
         self.change(|state| state.queue.push_back(incoming));
+    }
+
+    /// Forgets the messages that were sent so far.
+    pub(crate) fn forget(&self) {
+        self.change(|state| state.log.clear());
     }
 
     /// Messages that were sent so far.
