@@ -35,11 +35,11 @@ suite_trees() {
 }
 
 suite_seeds() {
-    cargo test --locked --manifest-path fuzz/Cargo.toml --lib
+    cargo test --manifest-path fuzz/Cargo.toml --lib
 }
 
 suite_bench() {
-    cargo test --locked --manifest-path bench/Cargo.toml --benches
+    cargo test --manifest-path bench/Cargo.toml --benches
 }
 
 suite_typos() {
