@@ -94,3 +94,8 @@ pub use hardlight_tokio::{
     Refusal, Request, Server, ServerHandle, ServerOptions, Trust, TrustError, connect,
     connect_driver, connect_plain, connect_plain_with, connect_with, http,
 };
+
+/// The code in the README compiles.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
