@@ -54,7 +54,7 @@ suite_no_std() {
         cargo=(/usr/bin/cargo)
         build_std=(-Z 'build-std=core,alloc')
     fi
-    for features in '' payload payload,uuid; do
+    for features in '' payload,uuid; do
         echo "hardlight-proto: features '$features'"
         "${cargo[@]}" build "${build_std[@]}" --target "$BARE_TARGET" \
             -p hardlight-proto --no-default-features --features "$features"
