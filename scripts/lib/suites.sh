@@ -56,7 +56,9 @@ suite_no_std() {
     fi
     for features in '' payload,uuid; do
         echo "hardlight-proto: features '$features'"
+        # The workspace optimizes dependencies, which takes long for the library and proves nothing here.
         "${cargo[@]}" build "${build_std[@]}" --target "$BARE_TARGET" \
+            --config 'profile.dev.package."*".opt-level=0' \
             -p hardlight-proto --no-default-features --features "$features"
     done
 }
