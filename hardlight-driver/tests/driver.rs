@@ -628,6 +628,111 @@ fn calls_dropped_while_they_wait_in_line_leave_room() {
 }
 
 #[test]
+fn a_state_change_held_back_for_a_slow_client_goes_out_once_it_reads() {
+    let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(100));
+    joined.to_client.stall();
+    joined.connection.state.lock().name = "x".repeat(1000);
+    joined.settle();
+    joined.connection.state.lock().counter = 5;
+    joined.settle();
+    joined.to_client.resume();
+    joined.settle();
+    assert_eq!(joined.client().state().counter, 5);
+}
+
+#[test]
+fn a_guard_dropped_just_before_the_driver_falls_asleep_wakes_it() {
+    let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(100));
+    joined.to_client.stall();
+    joined.connection.state.lock().name = "x".repeat(1000);
+    joined.settle();
+    joined.connection.state.lock().counter = 5;
+    joined.settle();
+    let waiting = joined.start(async |client| client.large(3).await.map(|bytes| bytes.len()));
+    let (locked, is_locked) = mpsc::channel();
+    let (unlock, may_unlock) = mpsc::channel::<()>();
+    let state = joined.connection.state.clone();
+    let holder = thread::spawn(move || {
+        let _guard = state.lock();
+        locked.send(()).unwrap();
+        let _ = may_unlock.recv();
+    });
+    is_locked.recv().unwrap();
+    joined.to_client.resume();
+    joined.settle();
+    assert_eq!(*waiting.borrow(), None);
+    joined.connection.close(CloseReason::normal());
+    joined.settle();
+    // The driver runs once more, to refuse a call: the state is locked when it looks, and free when it writes.
+    let mut holder = Some((unlock, holder));
+    joined.to_client.on_ready(move || {
+        if let Some((unlock, holder)) = holder.take() {
+            drop(unlock);
+            holder.join().unwrap();
+        }
+    });
+    let refused = joined.start(async |client| client.large(1).await);
+    joined.settle();
+    assert_eq!(*refused.borrow(), Some(Err(Error::Call(CallError::GoingAway))));
+    assert_eq!(*waiting.borrow(), Some(Ok(3)));
+}
+
+#[test]
+fn a_write_that_fails_ends_the_connection_and_its_handlers() {
+    let mut joined = Joined::new();
+    let _call = joined.start(async |client| client.hang().await);
+    joined.settle();
+    joined.to_client.break_off();
+    joined.connection.state.lock().counter = 5;
+    joined.settle();
+    let lost = ConnectionError::Lost("broken pipe".into());
+    assert_eq!(*joined.server_end.borrow(), Some(lost));
+    assert_eq!(joined.seen.hanging.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_write_that_fails_because_the_peer_has_closed_ends_with_the_peers_reason() {
+    let mut joined = Joined::new();
+    joined.to_client.break_off();
+    let reason = CloseReason::new(CloseCode::GOING_AWAY, "bye");
+    joined.to_server.inject(Incoming::Message(Bytes::from_static(&[0x20])));
+    joined.to_server.inject(Incoming::Close(Some(reason)));
+    joined.connection.state.lock().counter = 5;
+    joined.settle();
+    let closed = closed_by(Initiator::Remote, CloseCode::GOING_AWAY, "bye");
+    assert_eq!(*joined.server_end.borrow(), Some(closed));
+}
+
+#[test]
+fn the_close_timeout_is_kept_whatever_timer_was_set_before() {
+    let limits = Limits::new()
+        .with_hello_timeout(Duration::from_secs(60))
+        .with_close_timeout(Duration::from_secs(1));
+    let mut joined = Joined::with(limits);
+    let call = joined.start(async |client| client.hang().await);
+    joined.settle();
+    joined.connection.close(CloseReason::new(CloseCode::GOING_AWAY, "stopping"));
+    joined.settle();
+    joined.server_timer.advance(Duration::from_secs(1));
+    joined.settle();
+    let closed = closed_by(Initiator::Remote, CloseCode::GOING_AWAY, "stopping");
+    assert_eq!(*call.borrow(), Some(Err(Error::Connection(closed))));
+}
+
+#[test]
+fn calls_that_nobody_waits_for_any_longer_do_not_run() {
+    let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(0));
+    joined.to_client.stall();
+    joined.connection.state.lock().counter = 5;
+    joined.settle();
+    let _calls = joined.start(async |client| join_all((0..100).map(|_| client.hang())).await);
+    joined.settle();
+    joined.to_server.cut();
+    joined.settle();
+    assert_eq!(joined.seen.most_hanging.load(Ordering::SeqCst), 0);
+}
+
+#[test]
 fn an_answer_waits_for_state_that_another_thread_holds() {
     let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(100));
     joined.to_client.stall();

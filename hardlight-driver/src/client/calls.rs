@@ -194,3 +194,21 @@ impl Calls {
             || !self.line.is_empty() && self.in_flight < MAX_IN_FLIGHT
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_not_cancelled_in_the_place_of_an_earlier_one() {
+        let mut calls = Calls::default();
+        let (mut taken, mut wakers) = (Vec::new(), Vec::new());
+        let old = calls.insert(0, Bytes::new(), WhenFull::Wait).unwrap();
+        calls.take_line(&mut taken);
+        drop(calls.abandon(old));
+        calls.finish(old, Ok(Bytes::new()), &mut wakers);
+        let new = calls.insert(0, Bytes::new(), WhenFull::Wait).unwrap();
+        assert_eq!(old, new);
+        assert_eq!(calls.take_cancelled(), []);
+    }
+}

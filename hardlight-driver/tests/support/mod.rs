@@ -3,7 +3,7 @@
 
 use std::{
     collections::VecDeque,
-    convert::Infallible,
+    io,
     sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
     time::Duration,
@@ -28,6 +28,8 @@ struct State {
     /// All that was ever sent.
     log: Vec<Bytes>,
     stalled: bool,
+    broken: bool,
+    on_ready: Option<Box<dyn FnMut() + Send>>,
     cut: bool,
     wakers: Vec<Waker>,
 }
@@ -48,6 +50,16 @@ impl Pipe {
 
     pub(crate) fn resume(&self) {
         self.change(|state| state.stalled = false);
+    }
+
+    /// Writing fails from here on; what was sent before may still be read.
+    pub(crate) fn break_off(&self) {
+        self.change(|state| state.broken = true);
+    }
+
+    /// Has something done whenever the sender asks whether it may send.
+    pub(crate) fn on_ready(&self, action: impl FnMut() + Send + 'static) {
+        self.change(|state| state.on_ready = Some(Box::new(action)));
     }
 
     /// The receiver finds that the transport has ended.
@@ -92,7 +104,7 @@ impl Pipe {
 }
 
 impl Transport for MemoryTransport {
-    type Error = Infallible;
+    type Error = io::Error;
 
     fn poll_receive(
         &mut self,
@@ -106,7 +118,17 @@ impl Transport for MemoryTransport {
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.outgoing.poll(cx, |state| (!state.stalled).then_some(Ok(())))
+        let action = self.outgoing.0.lock().unwrap().on_ready.take();
+        if let Some(mut action) = action {
+            action();
+            self.outgoing.0.lock().unwrap().on_ready = Some(action);
+        }
+        self.outgoing.poll(cx, |state| {
+            if state.broken {
+                return Some(Err(io::ErrorKind::BrokenPipe.into()));
+            }
+            (!state.stalled).then_some(Ok(()))
+        })
     }
 
     fn start_send(&mut self, message: Outgoing) -> Result<(), Self::Error> {
@@ -147,7 +169,9 @@ impl ManualTimer {
     pub(crate) fn advance(&self, duration: Duration) {
         let mut clock = self.0.lock().unwrap();
         clock.now = clock.now + duration;
-        let waker = clock.waker.take();
+        // As a real one does: it rings only if the deadline that was set has come.
+        let rings = clock.deadline.is_some_and(|deadline| deadline <= clock.now);
+        let waker = if rings { clock.waker.take() } else { None };
         drop(clock);
         waker.into_iter().for_each(Waker::wake);
     }
