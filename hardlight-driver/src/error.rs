@@ -32,3 +32,34 @@ impl Error {
         }
     }
 }
+
+impl<E> Error<E> {
+    /// Whether it is certain that the method did not run, so that calling again cannot do anything twice. See
+    /// [`CallError::did_not_run`].
+    ///
+    /// It is never certain for [`Error::Connection`]: the call may have arrived before the connection ended.
+    pub const fn did_not_run(&self) -> bool {
+        matches!(self, Self::Call(error) if error.did_not_run())
+    }
+
+    /// Whether the same call may be made again: it [did not run](Self::did_not_run), and may well succeed the next time.
+    /// See [`CallError::is_retryable`].
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Call(error) if error.is_retryable())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_error_of_the_call_says_that_the_method_did_not_run() {
+        assert!(Error::<()>::Call(CallError::GoingAway).is_retryable());
+        assert!(Error::<()>::Call(CallError::UnknownMethod).did_not_run());
+        assert!(!Error::<()>::Call(CallError::UnknownMethod).is_retryable());
+        assert!(!Error::<()>::Call(CallError::HandlerPanicked).did_not_run());
+        assert!(!Error::Application(()).did_not_run());
+        assert!(!Error::<()>::Connection(ConnectionError::HandshakeTimeout).did_not_run());
+    }
+}

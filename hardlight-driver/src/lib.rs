@@ -8,6 +8,7 @@
 pub mod __private;
 mod client;
 mod error;
+mod events;
 mod mailbox;
 mod server;
 mod service;
@@ -15,8 +16,9 @@ mod timer;
 mod transport;
 mod wire;
 
-pub use client::{ClientConnection, ClientDriver, StateWatch, client};
+pub use client::{ClientConnection, ClientDriver, EventStream, Received, StateWatch, client};
 pub use error::Error;
+pub use events::{EventEmitter, EventHub, SubscribeError, Subscriptions, Topic};
 pub use hardlight_proto as proto;
 pub use server::{Acceptor, Closer, ServerConnection, StateCell, StateGuard};
 pub use service::{Dispatch, Service, ServiceClient};

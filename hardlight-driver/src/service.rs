@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hardlight_proto::{CallError, ConnectionState, ServiceSchema};
+use hardlight_proto::{CallError, ConnectionState, Events, ServiceSchema};
 
 use crate::{client::ClientConnection, server::ServerConnection};
 
@@ -12,11 +12,14 @@ pub trait Service: Sized + Send + Sync + 'static {
     /// The connection state; `()` if the service has none.
     type State: ConnectionState;
 
+    /// The events; [`NoEvents`](hardlight_proto::NoEvents) if the service has none.
+    type Events: Events;
+
     /// Methods in trait order, and the fields of the state.
     fn schema() -> &'static ServiceSchema;
 
     /// Wraps the driver's handle of a connection.
-    fn new(connection: ServerConnection<Self::State>) -> Self;
+    fn new(connection: ServerConnection<Self::State, Self::Events>) -> Self;
 }
 
 /// Runs the methods of a service on a handler of type `H`. `#[rpc]` implements it for every `H` that implements the
@@ -39,9 +42,12 @@ pub trait ServiceClient: Sized + 'static {
     /// The connection state; `()` if the service has none.
     type State: ConnectionState;
 
+    /// The events; [`NoEvents`](hardlight_proto::NoEvents) if the service has none.
+    type Events: Events;
+
     /// Methods in trait order, and the fields of the state.
     fn schema() -> &'static ServiceSchema;
 
     /// Wraps the driver's handle of a connection.
-    fn new(connection: ClientConnection<Self::State>) -> Self;
+    fn new(connection: ClientConnection<Self::State, Self::Events>) -> Self;
 }

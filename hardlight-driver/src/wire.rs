@@ -11,8 +11,6 @@ use crate::{
 
 /// Messages that are dropped per poll while the connection closes.
 const MAX_DROPPED_PER_POLL: usize = 16;
-/// Messages that are read after writing has failed, in search of a close.
-const MAX_READS_AFTER_FAILURE: usize = 64;
 
 pub(crate) struct Wire<T, M> {
     transport: T,
@@ -21,6 +19,8 @@ pub(crate) struct Wire<T, M> {
     alarm: Option<Time>,
     unflushed: bool,
     peer_closed: bool,
+    /// Why nothing can be written any longer. What the peer sent before that is still read.
+    write_failure: Option<String>,
     stage: Stage,
 }
 
@@ -42,6 +42,7 @@ impl<T: Transport, M: Timer> Wire<T, M> {
             alarm: None,
             unflushed: false,
             peer_closed: false,
+            write_failure: None,
             stage: Stage::Running,
         }
     }
@@ -50,41 +51,49 @@ impl<T: Transport, M: Timer> Wire<T, M> {
         self.timer.now()
     }
 
-    /// Reads one message, if one is there: whether it did.
+    /// Reads one message, if one is there: whether it did, or found the end.
     pub(crate) fn read<R: Role>(
         &mut self,
         cx: &mut Context<'_>,
         connection: &mut Connection<R>,
     ) -> bool {
-        if matches!(self.stage, Stage::Ended) || !connection.wants_message() {
+        if matches!(self.stage, Stage::Ended) {
             return false;
         }
-        match self.transport.poll_receive(cx) {
-            Poll::Pending => return false,
-            Poll::Ready(Some(Ok(incoming))) => self.receive(incoming, connection),
-            Poll::Ready(Some(Err(error))) => self.lose(error.to_string(), connection),
-            Poll::Ready(None) => {
-                self.lose("the transport ended without a close".to_owned(), connection);
+        let received = if connection.wants_message() {
+            self.transport.poll_receive(cx)
+        } else {
+            Poll::Pending
+        };
+        match (received, self.write_failure.take()) {
+            (Poll::Pending, None) => return false,
+            // The peer said nothing more before it went.
+            (Poll::Pending, Some(why)) => self.lose(why, connection),
+            (Poll::Ready(Some(Ok(incoming))), failure) => {
+                self.write_failure = failure;
+                self.receive(incoming, connection);
+            }
+            (Poll::Ready(Some(Err(error))), _) => self.lose(error.to_string(), connection),
+            (Poll::Ready(None), failure) => {
+                let why = failure.unwrap_or_else(|| "the transport ended without a close".into());
+                self.lose(why, connection);
             }
         }
         true
     }
 
-    /// Sends what the connection has ready, as far as the transport takes it, and flushes once.
-    pub(crate) fn write<R: Role>(&mut self, cx: &mut Context<'_>, connection: &mut Connection<R>) {
-        if matches!(self.stage, Stage::Ended) {
-            return;
+    /// Sends what the connection has ready, as far as the transport takes it, and flushes once: whether that failed,
+    /// and the reason is to be read.
+    pub(crate) fn write<R: Role>(
+        &mut self,
+        cx: &mut Context<'_>,
+        connection: &mut Connection<R>,
+    ) -> bool {
+        if matches!(self.stage, Stage::Ended) || self.write_failure.is_some() {
+            return false;
         }
-        if let Err(error) = self.write_ready(cx, connection) {
-            // The peer may have said why before it went.
-            for _ in 0..MAX_READS_AFTER_FAILURE {
-                let Poll::Ready(Some(Ok(incoming))) = self.transport.poll_receive(cx) else {
-                    break;
-                };
-                self.receive(incoming, connection);
-            }
-            self.lose(error.to_string(), connection);
-        }
+        self.write_failure = self.write_ready(cx, connection).err().map(|error| error.to_string());
+        self.write_failure.is_some()
     }
 
     fn write_ready<R: Role>(
@@ -145,7 +154,9 @@ impl<T: Transport, M: Timer> Wire<T, M> {
             // The transport may owe the peer an answer to its close.
             self.unflushed = true;
         }
-        self.write(cx, connection);
+        if self.write(cx, connection) {
+            self.stage = Stage::Ended;
+        }
         let Stage::Closing { deadline } = self.stage else { return Poll::Ready(()) };
         if self.poll_alarm(cx, Some(deadline)) {
             self.stage = Stage::Ended;

@@ -425,7 +425,7 @@ fn whatever_breaks_the_protocol_ends_both_sides_with_a_reason() {
 }
 
 #[test]
-fn a_server_that_never_says_hello_is_given_up_after_the_handshake_timeout() {
+fn a_server_that_never_says_hello_is_given_up_after_the_hello_timeout() {
     let (client_side, _server_side, ..) = transport();
     let mut pool = LocalPool::new();
     let timer = ManualTimer::default();

@@ -12,6 +12,10 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{DeriveInput, Path, Token, parse::Parser};
 
+pub(crate) use self::{
+    check::check_variant,
+    expand::{SpellOutSelf, codable as implementation},
+};
 use crate::root;
 
 /// Expands `#[codable(arguments)] item`.

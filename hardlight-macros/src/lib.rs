@@ -2,8 +2,10 @@
 
 mod codable;
 mod errors;
+mod events;
 mod root;
 mod rpc;
+mod span;
 mod state;
 
 use proc_macro::TokenStream;
@@ -35,6 +37,7 @@ use proc_macro::TokenStream;
 /// | | | default |
 /// |---|---|---|
 /// | `state = Type` | The connection state, `#[derive(ConnectionState)]`. It must be visible wherever the generated types are used. | `()` |
+/// | `events = Enum` | The types of events, `#[derive(Events)]`. It must be visible wherever the generated types are used. | none |
 /// | `module = "name"` | The name of the generated module. | the trait's, in snake_case |
 /// | `crate = path` | Where `hardlight`, or the adapter in its place, is found. | what the manifest calls it |
 ///
@@ -59,14 +62,17 @@ use proc_macro::TokenStream;
 ///
 /// - `Client` has the methods of the trait, with their docs. Each has a twin, `try_increment`, that fails instead of
 ///   waiting while too many calls are in flight, unless the trait itself has a method of that name. `Client`
-///   dereferences to `ClientConnection`, which has the state and closes the connection.
+///   dereferences to `ClientConnection`, which has the state and the events and closes the connection.
 /// - `Handler` is what the trait is implemented on, in the trait's own crate: `impl Counter for counter::Handler`. It has
-///   the state as `self.state`, and application data as `self.app()`.
-/// - `Connection` is for a handler of your own, as another crate needs: keep one, and find the state in its `state`.
+///   the state as `self.state`, application data as `self.app()`, sends events by `self.events` and subscribes its client
+///   to them by `self.subscriptions`.
+/// - `Connection` is for a handler of your own, as another crate needs: keep one, and find `state`, `events` and
+///   `subscriptions` in it.
 /// - `Dispatch` is a trait, of every handler, that runs calls given as bytes: `handle_rpc_call`.
 /// - `Method` is an enum of the methods: `Method::Increment`, with names and indexes.
 /// - `IncrementInput` is a struct of a method's arguments, `IncrementOutput` an alias of what it returns.
-/// - `State` and `StateGuard<'_>` are aliases: the state, and the state locked.
+/// - `State`, `StateGuard<'_>` and `Events` are aliases: the state, the state locked, and the events, which are
+///   `NoEvents` if none were named.
 ///
 /// # Errors
 ///
@@ -111,6 +117,68 @@ pub fn rpc(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(ConnectionState, attributes(state))]
 pub fn connection_state(item: TokenStream) -> TokenStream {
     state::expand(item.into()).into()
+}
+
+/// Lets an enum be the events of a service: what the server pushes to the clients that are subscribed to a topic.
+///
+/// ```
+/// use hardlight::{Events, codable, rpc};
+///
+/// #[derive(Events)]
+/// pub enum ChatEvent {
+///     /// Somebody said something.
+///     Said { who: String, text: String },
+///     /// Somebody came.
+///     Joined(Member),
+///     Closed,
+/// }
+///
+/// #[codable]
+/// pub struct Member {
+///     pub name: String,
+/// }
+///
+/// #[rpc(events = ChatEvent)]
+/// pub trait Chat {
+///     async fn say(&self, text: String);
+/// }
+///
+/// impl Chat for chat::Handler {
+///     async fn say(&self, text: String) {
+///         self.events.emit("room", ChatEvent::Said { who: "me".to_owned(), text });
+///     }
+/// }
+///
+/// fn listen(client: &chat::Client) {
+///     client.on_said(|topic, who, text| println!("{topic}: {who} says {text}"));
+///     client.on_joined(|topic, member| println!("{topic}: {} is here", member.name));
+///     client.on_closed(|topic| println!("{topic}: closed"));
+/// }
+/// # fn main() {}
+/// ```
+///
+/// The enum has no parameters, and from 1 to 256 variants with at most 12 fields each, every one `Codable`. The enum
+/// itself need not be, and keeps its derives and attributes.
+///
+/// Peers find a type of event by the name of its variant and compare its fields when they connect, so variants may be
+/// added, removed and reordered between versions. A client never sees an event that it does not know.
+///
+/// # What is generated
+///
+/// Beside the enum, an extension trait, here `OnChatEvent`, for the connection of a client and so for every client of a
+/// service with these events. It has a method for each variant, with the variant's docs: `on_said` takes a handler whose
+/// arguments are the topic and the fields in order. Import the trait where the enum is in another module.
+///
+/// Handlers run where the connection itself does, in the order in which events arrive, each before any answer that
+/// arrives later is handed out. They must not block. `ClientConnection::events` is the other way: a stream of the enum.
+///
+/// # Arguments
+///
+/// `#[events(crate = path)]` on the enum says where `hardlight`, or the adapter in its place, is found, if not under the
+/// name in the manifest.
+#[proc_macro_derive(Events, attributes(events))]
+pub fn events(item: TokenStream) -> TokenStream {
+    events::expand(item.into()).into()
 }
 
 /// Lets a struct or enum travel: in calls, answers, events and connection state.

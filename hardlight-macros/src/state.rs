@@ -401,7 +401,7 @@ fn local(name: &str, index: u32) -> Ident {
 }
 
 fn generated(tokens: &impl Spanned) -> proc_macro2::Span {
-    tokens.span().resolved_at(proc_macro2::Span::call_site())
+    crate::span::generated(tokens.span())
 }
 
 /// An implementation that only compiles, so that an error in the struct does not cause others.

@@ -54,6 +54,34 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// Whether it is certain that the handler did not run, so that calling again cannot do anything twice.
+    ///
+    /// `false` says that it ran, or may have.
+    pub const fn did_not_run(&self) -> bool {
+        match self {
+            Self::TooManyCallsInFlight
+            | Self::UnknownMethod
+            | Self::IncompatibleMethod
+            | Self::InvalidInput
+            | Self::InputTooLarge { .. }
+            | Self::GoingAway => true,
+            Self::Cancelled
+            | Self::HandlerPanicked
+            | Self::InvalidOutput
+            | Self::OutputTooLarge
+            | Self::EncodeFailed
+            | Self::Unknown(_) => false,
+        }
+    }
+
+    /// Whether the same call may be made again: it [did not run](Self::did_not_run), and may well succeed the next time.
+    ///
+    /// That is so for [`TooManyCallsInFlight`](Self::TooManyCallsInFlight), once another call has ended, and for
+    /// [`GoingAway`](Self::GoingAway), on another connection. The other errors that did not run would be the same again.
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::TooManyCallsInFlight | Self::GoingAway)
+    }
+
     /// The code that stands for this error in an ERROR frame.
     pub(crate) const fn code(&self) -> u32 {
         match self {
@@ -195,4 +223,47 @@ pub enum ProtocolError {
     /// A text message; this protocol is binary.
     #[error("a text message; this protocol is binary")]
     TextMessage,
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    const ALL: [CallError; 12] = [
+        CallError::TooManyCallsInFlight,
+        CallError::Cancelled,
+        CallError::HandlerPanicked,
+        CallError::UnknownMethod,
+        CallError::IncompatibleMethod,
+        CallError::InvalidInput,
+        CallError::InvalidOutput,
+        CallError::InputTooLarge { bytes: 2, limit: 1 },
+        CallError::OutputTooLarge,
+        CallError::EncodeFailed,
+        CallError::GoingAway,
+        CallError::Unknown(77),
+    ];
+
+    #[test]
+    fn what_may_be_retried_did_not_run() {
+        let retryable: Vec<_> = ALL.into_iter().filter(CallError::is_retryable).collect();
+        assert_eq!(retryable, [CallError::TooManyCallsInFlight, CallError::GoingAway]);
+        assert!(retryable.iter().all(CallError::did_not_run));
+    }
+
+    #[test]
+    fn what_is_not_known_may_have_run() {
+        let ran: Vec<_> = ALL.into_iter().filter(|error| !error.did_not_run()).collect();
+        let expected = [
+            CallError::Cancelled,
+            CallError::HandlerPanicked,
+            CallError::InvalidOutput,
+            CallError::OutputTooLarge,
+            CallError::EncodeFailed,
+            CallError::Unknown(77),
+        ];
+        assert_eq!(ran, expected);
+    }
 }

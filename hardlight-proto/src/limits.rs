@@ -12,7 +12,7 @@ pub struct Limits {
     max_buffered_bytes: usize,
     max_queued_event_bytes: usize,
     max_topic_bytes: usize,
-    handshake_timeout: Duration,
+    hello_timeout: Duration,
     close_timeout: Duration,
 }
 
@@ -33,7 +33,7 @@ impl Limits {
             max_buffered_bytes: 1 << 20,
             max_queued_event_bytes: 1 << 20,
             max_topic_bytes: 1 << 20,
-            handshake_timeout: Duration::from_secs(10),
+            hello_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(10),
         }
     }
@@ -79,8 +79,8 @@ impl Limits {
 
     /// How long the peer may take until its Hello (and a server's snapshot) has arrived. Default 10 s.
     #[must_use]
-    pub const fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.handshake_timeout = timeout;
+    pub const fn with_hello_timeout(mut self, timeout: Duration) -> Self {
+        self.hello_timeout = timeout;
         self
     }
 
@@ -111,9 +111,9 @@ impl Limits {
         self.max_topic_bytes
     }
 
-    /// See [`with_handshake_timeout`](Self::with_handshake_timeout).
-    pub const fn handshake_timeout(&self) -> Duration {
-        self.handshake_timeout
+    /// See [`with_hello_timeout`](Self::with_hello_timeout).
+    pub const fn hello_timeout(&self) -> Duration {
+        self.hello_timeout
     }
 
     /// See [`with_close_timeout`](Self::with_close_timeout).

@@ -7,11 +7,12 @@ mod timer;
 
 pub use connect::{connect, connect_driver, connect_plain, connect_plain_with, connect_with};
 pub use hardlight_driver::{
-    ClientConnection, Dispatch, Error, ServerConnection, Service, ServiceClient, StateCell,
-    StateGuard, StateWatch,
+    ClientConnection, Dispatch, Error, EventEmitter, EventStream, Received, ServerConnection,
+    Service, ServiceClient, StateCell, StateGuard, StateWatch, SubscribeError, Subscriptions,
+    Topic,
     proto::{
-        CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Initiator,
-        Limits,
+        CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
+        Initiator, Limits, NoEvents,
     },
 };
 pub use hardlight_macros::*;

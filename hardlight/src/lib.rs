@@ -75,14 +75,15 @@ handle.stop().await;
 #[doc(hidden)]
 pub use hardlight_driver::__private;
 pub use hardlight_driver::{
-    ClientConnection, Dispatch, Error, ServerConnection, Service, ServiceClient, StateCell,
-    StateGuard, StateWatch, proto,
+    ClientConnection, Dispatch, Error, EventEmitter, EventStream, Received, ServerConnection,
+    Service, ServiceClient, StateCell, StateGuard, StateWatch, SubscribeError, Subscriptions,
+    Topic, proto,
     proto::{
-        CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Initiator,
-        Limits, ProtocolError, StateField,
+        CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
+        Initiator, Limits, NoEvents, ProtocolError, StateField,
     },
 };
-pub use hardlight_macros::{ConnectionState, codable, rpc};
+pub use hardlight_macros::{ConnectionState, Events, codable, rpc};
 
 /// The tokio adapter.
 #[cfg(feature = "tokio")]

@@ -20,6 +20,8 @@ pub(super) struct Calls {
     slots: Slab<Slot>,
     /// Calls that wait in line for an id, in order.
     line: VecDeque<CallKey>,
+    /// Calls in the line that nobody waits for any longer.
+    abandoned: usize,
     /// Calls whose id is in use.
     in_flight: usize,
     /// Calls in flight that nobody waits for any longer.
@@ -65,7 +67,7 @@ impl Calls {
         if let Some(error) = &self.ended {
             return Err(Error::Connection(error.clone()));
         }
-        if when_full == WhenFull::Fail && self.in_flight + self.line.len() >= MAX_IN_FLIGHT {
+        if when_full == WhenFull::Fail && self.in_flight + self.waiting() >= MAX_IN_FLIGHT {
             return Err(Error::Call(CallError::TooManyCallsInFlight));
         }
         let key = self.slots.insert(Slot::InLine { method, payload, waker: None });
@@ -93,7 +95,8 @@ impl Calls {
     /// The caller went away.
     pub(super) fn abandon(&mut self, key: CallKey) {
         match std::mem::replace(&mut self.slots[key], Slot::Abandoned) {
-            Slot::InLine { .. } | Slot::Abandoned => {}
+            Slot::InLine { .. } => self.leave_line(),
+            Slot::Abandoned => {}
             Slot::InFlight { .. } => self.cancelled.push(key),
             Slot::Done(_) => drop(self.slots.remove(key)),
         }
@@ -111,8 +114,31 @@ impl Calls {
                     self.in_flight += 1;
                     calls.push((key, method, payload));
                 }
-                _ => drop(self.slots.remove(key)),
+                _ => {
+                    self.abandoned -= 1;
+                    self.slots.remove(key);
+                }
             }
+        }
+    }
+
+    /// Calls in the line that somebody waits for.
+    fn waiting(&self) -> usize {
+        self.line.len() - self.abandoned
+    }
+
+    /// A call in the line was abandoned. Now and then the line is cleared of them.
+    fn leave_line(&mut self) {
+        self.abandoned += 1;
+        if self.waiting() < self.abandoned {
+            self.line.retain(|&key| {
+                let waits = !matches!(self.slots[key], Slot::Abandoned);
+                if !waits {
+                    self.slots.remove(key);
+                }
+                waits
+            });
+            self.abandoned = 0;
         }
     }
 
@@ -141,6 +167,7 @@ impl Calls {
         }
         self.ended = Some(error.clone());
         self.line.clear();
+        self.abandoned = 0;
         self.cancelled.clear();
         self.in_flight = 0;
         self.slots.retain(|_, slot| {

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use hardlight_proto::{
-    CallId, Client, ClientEvent, Connection, ConnectionError, ConnectionState, Limits,
+    CallId, Client, ClientEvent, Connection, ConnectionError, ConnectionState, Events, Limits,
     ServiceSchema,
 };
 
@@ -23,10 +23,10 @@ const NO_CALL: CallKey = CallKey::MAX;
 
 /// Does all the work of a client's connection. Ends with the reason once the transport is closed.
 #[must_use = "the connection makes no progress unless the driver is polled"]
-pub struct ClientDriver<S: ConnectionState, T, M> {
+pub struct ClientDriver<S: ConnectionState, E: Events, T, M> {
     connection: Connection<Client>,
     wire: Wire<T, M>,
-    shared: Arc<Shared<S>>,
+    shared: Arc<Shared<S, E>>,
     close_timeout: std::time::Duration,
     /// The call behind each id in use.
     keys: [CallKey; 256],
@@ -37,9 +37,9 @@ pub struct ClientDriver<S: ConnectionState, T, M> {
     wakers: Vec<Waker>,
 }
 
-impl<S: ConnectionState, T: Transport, M: Timer> ClientDriver<S, T, M> {
+impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T, M> {
     pub(super) fn new(
-        shared: Arc<Shared<S>>,
+        shared: Arc<Shared<S, E>>,
         schema: &'static ServiceSchema,
         transport: T,
         timer: M,
@@ -74,9 +74,11 @@ impl<S: ConnectionState, T: Transport, M: Timer> ClientDriver<S, T, M> {
                 continue;
             }
             self.send_calls();
-            self.wire.write(cx, &mut self.connection);
+            let write_failed = self.wire.write(cx, &mut self.connection);
             self.handle_events();
-            let idle = !timed_out && self.shared.mailbox.fall_asleep(|calls| !calls.wants_driver());
+            let idle = !timed_out
+                && !write_failed
+                && self.shared.mailbox.fall_asleep(|calls| !calls.wants_driver());
             if idle || self.connection.is_ended() {
                 return false;
             }
@@ -115,6 +117,12 @@ impl<S: ConnectionState, T: Transport, M: Timer> ClientDriver<S, T, M> {
                     self.shared.tell();
                 }
                 ClientEvent::State { operations } => self.apply(&operations),
+                ClientEvent::Event { topic, event, payload, .. } => {
+                    self.shared.events.receive(&topic.into(), event, &payload);
+                }
+                ClientEvent::Lagged { topic, missed } => {
+                    self.shared.events.lag(&topic.into(), missed);
+                }
                 ClientEvent::Answer { id, result } => {
                     let key = std::mem::replace(&mut self.keys[id.index()], NO_CALL);
                     self.done.push((key, result.map_err(Error::Call)));
@@ -123,7 +131,6 @@ impl<S: ConnectionState, T: Transport, M: Timer> ClientDriver<S, T, M> {
                     tracing::debug!(%error, "connection ended");
                     self.hand_over();
                     self.shared.end(&error);
-                    self.shared.state.changed.notify(usize::MAX);
                 }
                 // `Closed` ends all calls that are still open.
                 _ => {}
@@ -153,7 +160,7 @@ impl<S: ConnectionState, T: Transport, M: Timer> ClientDriver<S, T, M> {
     }
 }
 
-impl<S: ConnectionState, T: Transport, M: Timer> Future for ClientDriver<S, T, M> {
+impl<S: ConnectionState, E: Events, T: Transport, M: Timer> Future for ClientDriver<S, E, T, M> {
     type Output = ConnectionError;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -171,18 +178,17 @@ impl<S: ConnectionState, T: Transport, M: Timer> Future for ClientDriver<S, T, M
     }
 }
 
-impl<S: ConnectionState, T, M> fmt::Debug for ClientDriver<S, T, M> {
+impl<S: ConnectionState, E: Events, T, M> fmt::Debug for ClientDriver<S, E, T, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientDriver").field("connection", &self.connection).finish_non_exhaustive()
     }
 }
 
 /// However the driver ends, every waiter learns of it.
-impl<S: ConnectionState, T, M> Drop for ClientDriver<S, T, M> {
+impl<S: ConnectionState, E: Events, T, M> Drop for ClientDriver<S, E, T, M> {
     fn drop(&mut self) {
         self.shared.end(&ConnectionError::Lost("its driver was dropped".into()));
         self.shared.mailbox.with(|calls| calls.finished = true);
         self.shared.tell();
-        self.shared.state.changed.notify(usize::MAX);
     }
 }

@@ -2,6 +2,7 @@
 
 mod calls;
 mod driver;
+mod events;
 mod state;
 
 use std::{
@@ -14,15 +15,19 @@ use std::{
 use bytes::Bytes;
 use event_listener::Event;
 use hardlight_proto::{
-    CallError, CloseReason, Codable, ConnectionError, ConnectionState, Limits, payload,
+    CallError, CloseReason, Codable, ConnectionError, ConnectionState, Events, Limits, NoEvents,
+    payload,
 };
 
 pub use driver::ClientDriver;
+pub use events::{EventStream, Received};
 
 use crate::{
-    error::Error, mailbox::Mailbox, service::ServiceClient, timer::Timer, transport::Transport,
+    error::Error, events::Topic, mailbox::Mailbox, service::ServiceClient, timer::Timer,
+    transport::Transport,
 };
 use calls::{CallKey, Calls, WhenFull};
+use events::Receivers;
 use state::StateCopy;
 
 /// Opens the client's side of a connection over a transport that is connected already.
@@ -33,7 +38,7 @@ pub fn client<C, T, M>(
     transport: T,
     timer: M,
     limits: Limits,
-) -> (impl Future<Output = Result<C, ConnectionError>>, ClientDriver<C::State, T, M>)
+) -> (impl Future<Output = Result<C, ConnectionError>>, ClientDriver<C::State, C::Events, T, M>)
 where
     C: ServiceClient,
     T: Transport,
@@ -42,6 +47,7 @@ where
     let shared = Arc::new(Shared {
         mailbox: Mailbox::new(Calls::default()),
         state: StateCopy::new(),
+        events: Receivers::new(limits.max_queued_event_bytes()),
         progress: Event::new(),
     });
     let driver = ClientDriver::new(Arc::clone(&shared), C::schema(), transport, timer, limits);
@@ -54,23 +60,24 @@ where
 }
 
 /// The client's handle of a connection. Clones share the connection; when the last one is dropped, it closes.
-pub struct ClientConnection<S: ConnectionState> {
-    handle: Arc<Handle<S>>,
+pub struct ClientConnection<S: ConnectionState, E: Events = NoEvents> {
+    handle: Arc<Handle<S, E>>,
 }
 
 /// Closes the connection when the last clone of a [`ClientConnection`] is gone.
-struct Handle<S: ConnectionState> {
-    shared: Arc<Shared<S>>,
+struct Handle<S: ConnectionState, E: Events> {
+    shared: Arc<Shared<S, E>>,
 }
 
-struct Shared<S> {
+struct Shared<S, E> {
     mailbox: Mailbox<Calls>,
     state: StateCopy<S>,
+    events: Receivers<E>,
     /// The connection has opened, ended or finished.
     progress: Event,
 }
 
-impl<S: ConnectionState> ClientConnection<S> {
+impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     /// Calls a method by its index in the schema. While 256 calls are in flight it waits in line.
     ///
     /// Dropping the future gives the call up: the server is asked to cancel it.
@@ -103,8 +110,21 @@ impl<S: ConnectionState> ClientConnection<S> {
     }
 
     /// Watches the state change.
-    pub fn watch(&self) -> StateWatch<S> {
+    pub fn watch(&self) -> StateWatch<S, E> {
         StateWatch { seen: self.shared().state.version(), shared: Arc::clone(self.shared()) }
+    }
+
+    /// The events that arrive from here on, of all topics; for the first stream also those that arrived before it was
+    /// made. Each stream gets every event.
+    ///
+    /// An event whose type this client does not know is skipped.
+    pub fn events(&self) -> EventStream<E> {
+        self.shared().events.stream()
+    }
+
+    /// Has `handler` called for every event of one type, by its index. `#[derive(Events)]` has a method for each type.
+    pub(crate) fn on_event(&self, event: u32, handler: impl FnMut(&Topic, E) + Send + 'static) {
+        self.shared().events.handle(event, Box::new(handler));
     }
 
     /// Closes the connection: calls in flight are waited for, new ones fail. Returns once the transport is closed,
@@ -149,12 +169,12 @@ impl<S: ConnectionState> ClientConnection<S> {
         payload::decode(&output).map_err(|_| Error::Call(CallError::InvalidOutput))
     }
 
-    fn shared(&self) -> &Arc<Shared<S>> {
+    fn shared(&self) -> &Arc<Shared<S, E>> {
         &self.handle.shared
     }
 }
 
-impl<S> Shared<S> {
+impl<S, E: Events> Shared<S, E> {
     /// Waits until `ready` finds what it looks for.
     async fn wait_for<V>(&self, mut ready: impl FnMut(&mut Calls) -> Option<V>) -> V {
         loop {
@@ -171,6 +191,8 @@ impl<S> Shared<S> {
         let mut wakers = Vec::new();
         self.mailbox.with(|calls| calls.end(error, &mut wakers));
         wakers.into_iter().for_each(Waker::wake);
+        self.events.end();
+        self.state.changed.notify(usize::MAX);
         self.tell();
     }
 
@@ -179,19 +201,19 @@ impl<S> Shared<S> {
     }
 }
 
-impl<S: ConnectionState> Clone for ClientConnection<S> {
+impl<S: ConnectionState, E: Events> Clone for ClientConnection<S, E> {
     fn clone(&self) -> Self {
         Self { handle: Arc::clone(&self.handle) }
     }
 }
 
-impl<S: ConnectionState> fmt::Debug for ClientConnection<S> {
+impl<S: ConnectionState, E: Events> fmt::Debug for ClientConnection<S, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientConnection").field("closed", &self.is_closed()).finish()
     }
 }
 
-impl<S: ConnectionState> Drop for Handle<S> {
+impl<S: ConnectionState, E: Events> Drop for Handle<S, E> {
     fn drop(&mut self) {
         self.shared.mailbox.post(|calls| calls.close = Some(CloseReason::normal()));
     }
@@ -251,12 +273,12 @@ impl Drop for Call<'_> {
 }
 
 /// Watches the connection state of a client change.
-pub struct StateWatch<S: ConnectionState> {
-    shared: Arc<Shared<S>>,
+pub struct StateWatch<S: ConnectionState, E: Events = NoEvents> {
+    shared: Arc<Shared<S, E>>,
     seen: u64,
 }
 
-impl<S: ConnectionState> StateWatch<S> {
+impl<S: ConnectionState, E: Events> StateWatch<S, E> {
     /// Waits until the state has changed since the last time, or since the watch was made: the state then. Several
     /// changes may be seen as one. Cancel safe.
     ///
@@ -285,7 +307,7 @@ impl<S: ConnectionState> StateWatch<S> {
     }
 }
 
-impl<S: ConnectionState> fmt::Debug for StateWatch<S> {
+impl<S: ConnectionState, E: Events> fmt::Debug for StateWatch<S, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StateWatch").field("seen", &self.seen).finish_non_exhaustive()
     }

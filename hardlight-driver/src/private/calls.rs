@@ -3,7 +3,9 @@
 use std::marker::PhantomData;
 
 use bytes::Bytes;
-use hardlight_proto::{CallError, Codable, ConnectionState, ServiceSchema, payload, read_varint};
+use hardlight_proto::{
+    CallError, Codable, ConnectionState, Events, ServiceSchema, payload, read_varint,
+};
 
 use crate::{ClientConnection, Error};
 
@@ -49,8 +51,8 @@ pub fn method<I: Codable, R: Call<I>>(schema: ServiceSchema, name: &'static str)
 /// # Errors
 ///
 /// As there.
-pub async fn call<I: Codable, R: Call<I>, S: ConnectionState>(
-    connection: &ClientConnection<S>,
+pub async fn call<I: Codable, R: Call<I>, S: ConnectionState, E: Events>(
+    connection: &ClientConnection<S, E>,
     method: u32,
     input: I,
 ) -> Result<R::Output, Error> {
@@ -62,8 +64,8 @@ pub async fn call<I: Codable, R: Call<I>, S: ConnectionState>(
 /// # Errors
 ///
 /// As there.
-pub async fn try_call<I: Codable, R: Call<I>, S: ConnectionState>(
-    connection: &ClientConnection<S>,
+pub async fn try_call<I: Codable, R: Call<I>, S: ConnectionState, E: Events>(
+    connection: &ClientConnection<S, E>,
     method: u32,
     input: I,
 ) -> Result<R::Output, Error> {

@@ -2,13 +2,15 @@
 
 mod app;
 mod calls;
+mod events;
 mod state;
 
 pub use bytes::Bytes;
 pub use hardlight_proto::__private::*;
 pub use hardlight_proto::{
-    CallError, ConnectionState, FieldSchema, ServiceSchema, StateError, StateField, StateOperation,
-    StateOperations, StateWriter,
+    CallError, ConnectionState, EventSchema, Events, FieldSchema, NoEvents, ServiceSchema,
+    StateError, StateField, StateOperation, StateOperations, StateWriter,
+    payload::{decode, encode_to_bytes},
 };
 pub use std::vec::Vec;
 
@@ -18,11 +20,13 @@ pub use self::{
         Call, Returns, call, decode_input, encode_output, flatten, method, method_at, split_method,
         try_call,
     },
+    events::on_event,
     state::{Field, FieldOf},
 };
 pub use crate::{
     client::ClientConnection,
     error::Error,
+    events::{EventEmitter, Subscriptions, Topic},
     server::{ServerConnection, StateCell, StateGuard},
     service::{Dispatch, Service, ServiceClient},
 };

@@ -15,6 +15,7 @@ use hardlight_proto::{
 };
 
 use super::{
+    End,
     handlers::Handlers,
     mailbox::{Close, Command},
     state::Shared,
@@ -35,13 +36,16 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
     dispatch: D,
     /// What is to go out next, in order.
     queue: VecDeque<Next>,
+    /// Taken from the mailbox; kept for its memory.
+    commands: VecDeque<Command>,
     schema: &'static ServiceSchema,
     limits: Limits,
+    end: End,
 }
 
 /// What goes out in the order in which it happened.
 enum Next {
-    State(Command),
+    Posted(Command),
     Answer(CallId, Result<Bytes, CallError>),
 }
 
@@ -60,6 +64,7 @@ where
         transport: T,
         timer: M,
         dispatch: D,
+        end: End,
     ) -> Self {
         let wire = Wire::new(transport, timer);
         let snapshot = shared.go_live();
@@ -75,6 +80,8 @@ where
             handlers: Handlers::new(),
             dispatch,
             queue: VecDeque::new(),
+            commands: VecDeque::new(),
+            end,
             schema,
             limits,
         }
@@ -94,9 +101,9 @@ where
             if read && !more {
                 continue;
             }
-            self.wire.write(cx, &mut self.connection);
+            let write_failed = self.wire.write(cx, &mut self.connection);
             self.note_congestion();
-            let idle = !read && !more && !timed_out && self.sleeps();
+            let idle = !read && !more && !timed_out && !write_failed && self.sleeps();
             if idle || self.connection.is_ended() {
                 return false;
             }
@@ -140,7 +147,8 @@ where
                 }
                 Some(ServerEvent::Closed(error)) => {
                     tracing::debug!(%error, "connection ended");
-                    self.shared.mailbox.with(|commands| commands.live = false);
+                    self.handlers.clear();
+                    self.end.end();
                 }
                 Some(_) => {}
             }
@@ -150,23 +158,25 @@ where
 
     fn start(&mut self, id: CallId, method: u32, input: Bytes) {
         let dispatch = &self.dispatch;
-        if let Poll::Ready(result) =
-            self.handlers.start(id, &self.shared, || dispatch(method, input))
-        {
-            if result == Err(CallError::HandlerPanicked) {
-                self.report_panic(method);
-            }
+        let future = || dispatch(method, input);
+        if let Poll::Ready(result) = self.handlers.start(id, method, &self.shared, future) {
             self.answer(id, result);
         }
     }
 
-    fn report_panic(&self, method: u32) {
-        let method = self.schema.methods.get(method as usize).map_or("?", |method| method.name);
-        tracing::error!(service = self.schema.name, method, "handler panicked");
+    fn report_panic(&self, id: CallId) {
+        let method = self.handlers.method(id).and_then(|index| {
+            let methods = &self.schema.methods;
+            methods.get(usize::try_from(index).ok()?).map(|method| method.name)
+        });
+        tracing::error!(service = self.schema.name, method, "a handler panicked");
     }
 
     /// Answers a call, behind all that its handler has changed.
     fn answer(&mut self, id: CallId, result: Result<Bytes, CallError>) {
+        if result == Err(CallError::HandlerPanicked) {
+            self.report_panic(id);
+        }
         self.collect();
         self.queue.push_back(Next::Answer(id, result));
         self.flush_queue();
@@ -189,18 +199,15 @@ where
 
     /// Takes over what handles have put into the mailbox.
     fn collect(&mut self) {
-        let queue = &mut self.queue;
-        self.shared.mailbox.with(|commands| {
-            queue.extend(commands.queue.drain(..).map(Next::State));
-        });
+        self.shared.mailbox.with(|commands| commands.take_queue(&mut self.commands));
+        self.queue.extend(self.commands.drain(..).map(Next::Posted));
     }
 
     /// Hands on what is next, as far as the state's lock allows.
     fn flush_queue(&mut self) {
         while let Some(next) = self.queue.pop_front() {
             match next {
-                Next::State(Command::State(operations)) => self.connection.send_state(operations),
-                Next::State(Command::Fail(error)) => self.connection.abort(cannot_encode(error)),
+                Next::Posted(command) => self.send(command),
                 Next::Answer(id, result) => {
                     let dirty = self.shared.mailbox.with(|commands| commands.dirty);
                     if dirty && !self.send_changes() {
@@ -208,6 +215,20 @@ where
                     }
                     self.connection.answer(id, result);
                 }
+            }
+        }
+    }
+
+    fn send(&mut self, command: Command) {
+        match command {
+            Command::State(operations) => self.connection.send_state(operations),
+            Command::Fail(error) => self.connection.abort(cannot_encode(error)),
+            Command::Announce { topic, next, name } => {
+                self.connection.announce_topic(topic, next, name);
+            }
+            Command::Leave { topic } => self.connection.leave_topic(topic),
+            Command::Event { topic, sequence, frame } => {
+                self.connection.send_event(topic, sequence, frame);
             }
         }
     }
@@ -260,16 +281,6 @@ where
         let timeout = this.close_timeout();
         let finished = this.wire.poll_finish(cx, &mut this.connection, timeout);
         finished.map(|()| error)
-    }
-}
-
-/// However the driver ends, nothing is collected for it any longer.
-impl<S: ConnectionState, T, M, D, F> Drop for ServerDriver<S, T, M, D, F> {
-    fn drop(&mut self) {
-        self.shared.mailbox.with(|commands| {
-            commands.live = false;
-            commands.queue = Vec::new();
-        });
     }
 }
 

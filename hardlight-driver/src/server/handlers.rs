@@ -19,6 +19,7 @@ pub(super) struct Handlers<F> {
 }
 
 struct Place<F> {
+    method: u32,
     future: Pin<Box<Option<F>>>,
     waker: Waker,
 }
@@ -32,6 +33,7 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
     pub(super) fn start<S: ConnectionState>(
         &mut self,
         id: CallId,
+        method: u32,
         shared: &Arc<Shared<S>>,
         future: impl FnOnce() -> F,
     ) -> Poll<F::Output> {
@@ -39,9 +41,11 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
             self.places.resize_with(id.index() + 1, || None);
         }
         let place = self.places[id.index()].get_or_insert_with(|| Place {
+            method,
             future: Box::pin(None),
             waker: Waker::from(Arc::new(CallWaker { id, shared: Arc::clone(shared) })),
         });
+        place.method = method;
         let Ok(future) = catch_unwind(AssertUnwindSafe(future)) else {
             return Poll::Ready(Err(CallError::HandlerPanicked));
         };
@@ -67,6 +71,21 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
         polled
     }
 
+    /// Gives memory back if no handler runs; the first place is kept for the calls that come one at a time.
+    pub(super) fn shrink(&mut self) {
+        if self.running == 0 && self.places.len() > 1 {
+            self.places.truncate(1);
+            self.places.shrink_to_fit();
+        }
+    }
+}
+
+impl<F> Handlers<F> {
+    /// The index of the method that a call runs.
+    pub(super) fn method(&self, id: CallId) -> Option<u32> {
+        self.places.get(id.index())?.as_ref().map(|place| place.method)
+    }
+
     /// Drops the handler of a call, if it runs.
     pub(super) fn remove(&mut self, id: CallId) {
         let Some(Some(place)) = self.places.get_mut(id.index()) else {
@@ -83,12 +102,17 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
         }
     }
 
-    /// Gives memory back if no handler runs; the first place is kept for the calls that come one at a time.
-    pub(super) fn shrink(&mut self) {
-        if self.running == 0 && self.places.len() > 1 {
-            self.places.truncate(1);
-            self.places.shrink_to_fit();
-        }
+    /// Drops all handlers.
+    pub(super) fn clear(&mut self) {
+        (0..=u8::MAX).map(CallId).for_each(|id| self.remove(id));
+        self.places = Vec::new();
+    }
+}
+
+/// A future may panic while it is dropped; that must not end the others'.
+impl<F> Drop for Handlers<F> {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

@@ -1,39 +1,56 @@
 //! What the handles of a server's connection tell its driver.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use hardlight_proto::{CallId, CloseReason, EncodeError};
 
 use crate::mailbox::Mailbox;
 
-pub(super) type ServerMailbox = Mailbox<Commands>;
+/// State operations that may wait for the driver, in bytes. A change beyond it only marks the state.
+const MAX_STATE_BYTES: usize = 64 * 1024;
+
+pub(crate) type ServerMailbox = Mailbox<Commands>;
 
 /// What waits for the driver.
-#[derive(Default)]
-pub(super) struct Commands {
+pub(crate) struct Commands {
     /// In the order in which it is to go out.
-    pub(super) queue: Vec<Command>,
+    pub(crate) queue: VecDeque<Command>,
+    /// What the events in the queue take.
+    event_bytes: usize,
+    max_event_bytes: usize,
+    /// What the state operations in the queue take.
+    state_bytes: usize,
+    /// The connection has ended: nothing is collected any longer.
+    ended: bool,
     /// Changes of the state are sent: there was a snapshot, and the connection has not ended.
-    pub(super) live: bool,
+    pub(crate) live: bool,
     /// The state has changes that were not encoded.
-    pub(super) dirty: bool,
+    pub(crate) dirty: bool,
     /// Much output waits: changes of the state are encoded later, together.
-    pub(super) congested: bool,
+    pub(crate) congested: bool,
     /// The driver waits for the state's lock.
-    pub(super) awaits_state: bool,
-    pub(super) close: Option<Close>,
+    pub(crate) awaits_state: bool,
+    pub(crate) close: Option<Close>,
     /// Calls whose future was woken, a bit each.
-    pub(super) woken: [u64; 4],
+    pub(crate) woken: [u64; 4],
 }
 
-pub(super) enum Command {
+pub(crate) enum Command {
     /// State operations.
     State(Bytes),
     /// The state could not be encoded.
     Fail(EncodeError),
+    /// A subscription begins.
+    Announce { topic: u64, next: u64, name: Bytes },
+    /// A subscription ends.
+    Leave { topic: u64 },
+    /// An event, encoded, in memory that all subscribers share.
+    Event { topic: u64, sequence: u64, frame: Bytes },
 }
 
 /// How the application ends the connection.
-pub(super) enum Close {
+pub(crate) enum Close {
     /// After the calls that run.
     Drain(CloseReason),
     /// At once.
@@ -41,12 +58,74 @@ pub(super) enum Close {
 }
 
 impl Commands {
-    pub(super) fn wake_call(&mut self, id: CallId) {
+    pub(crate) const fn new(max_event_bytes: usize) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            event_bytes: 0,
+            max_event_bytes,
+            state_bytes: 0,
+            ended: false,
+            live: false,
+            dirty: false,
+            congested: false,
+            awaits_state: false,
+            close: None,
+            woken: [0; 4],
+        }
+    }
+
+    pub(crate) fn push(&mut self, command: Command) {
+        if self.ended {
+            return;
+        }
+        if let Command::State(operations) = &command {
+            self.state_bytes += operations.len();
+        }
+        self.queue.push_back(command);
+    }
+
+    /// Whether changes of the state had better be encoded later, together.
+    pub(crate) const fn defers_state(&self) -> bool {
+        self.congested || self.state_bytes > MAX_STATE_BYTES
+    }
+
+    /// Queues an event. If the driver does not come to empty the queue in time, the oldest events are dropped; it finds
+    /// out by their numbers.
+    pub(crate) fn push_event(&mut self, topic: u64, sequence: u64, frame: Bytes) {
+        if self.ended {
+            return;
+        }
+        self.event_bytes += frame.len();
+        self.queue.push_back(Command::Event { topic, sequence, frame });
+        while self.event_bytes > self.max_event_bytes {
+            let is_event = |command: &Command| matches!(command, Command::Event { .. });
+            let Some(oldest) = self.queue.iter().position(is_event) else { break };
+            if let Some(Command::Event { frame, .. }) = self.queue.remove(oldest) {
+                self.event_bytes -= frame.len();
+            }
+        }
+    }
+
+    /// Takes all that is queued, in exchange for an empty queue.
+    pub(crate) fn take_queue(&mut self, empty: &mut VecDeque<Command>) {
+        std::mem::swap(&mut self.queue, empty);
+        self.event_bytes = 0;
+        self.state_bytes = 0;
+    }
+
+    /// The connection has ended.
+    pub(crate) fn end(&mut self) {
+        self.ended = true;
+        self.live = false;
+        self.queue = VecDeque::new();
+    }
+
+    pub(crate) fn wake_call(&mut self, id: CallId) {
         self.woken[id.index() / 64] |= 1 << (id.0 % 64);
     }
 
     /// Whether the driver has something to do.
-    pub(super) fn wants_driver(&self) -> bool {
+    pub(crate) fn wants_driver(&self) -> bool {
         !self.queue.is_empty() || self.close.is_some() || self.woken != [0; 4]
     }
 }

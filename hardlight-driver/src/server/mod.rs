@@ -2,36 +2,49 @@
 
 mod driver;
 mod handlers;
-mod mailbox;
+pub(crate) mod mailbox;
 mod state;
 
 use std::{fmt, sync::Arc};
 
-use hardlight_proto::{CloseReason, ConnectionError, ConnectionState, Limits};
+use hardlight_proto::{CloseReason, ConnectionError, ConnectionState, Events, Limits, NoEvents};
 
 pub use state::{StateCell, StateGuard};
 
 use crate::{
+    events::{EventEmitter, EventHub, Subscriptions},
     mailbox::Mailbox,
     service::{Dispatch, Service},
     timer::Timer,
     transport::Transport,
 };
 use driver::ServerDriver;
-use mailbox::{Close, Commands};
+use mailbox::{Close, Commands, ServerMailbox};
 use state::Shared;
 
 /// The server's handle of a connection. Clones share it.
-pub struct ServerConnection<S: ConnectionState> {
+pub struct ServerConnection<S: ConnectionState, E: Events = NoEvents> {
     state: StateCell<S>,
+    events: EventEmitter<E>,
+    subscriptions: Subscriptions,
 }
 
-impl<S: ConnectionState> ServerConnection<S> {
-    /// A handle that belongs to no connection: its state can be used, and goes nowhere. For tests, and for calling a
-    /// handler without a transport.
+impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
+    /// A handle that belongs to no connection: its state can be used, and goes nowhere; so do its events. For tests,
+    /// and for calling a handler without a transport.
     pub fn detached() -> Self {
-        let shared = Shared::new(Mailbox::new(Commands::default()));
-        Self { state: StateCell { shared: Arc::new(shared) } }
+        Self::new(&EventHub::new(), &Limits::new())
+    }
+
+    fn new(hub: &EventHub, limits: &Limits) -> Self {
+        let mailbox = Arc::new(Mailbox::new(Commands::new(limits.max_queued_event_bytes())));
+        let shared = Shared::new(Arc::clone(&mailbox));
+        let topics = limits.max_topic_bytes();
+        Self {
+            state: StateCell { shared: Arc::new(shared) },
+            events: hub.emitter(),
+            subscriptions: Subscriptions::new(Arc::clone(&hub.hub), mailbox, topics),
+        }
     }
 
     /// The connection's state.
@@ -39,38 +52,78 @@ impl<S: ConnectionState> ServerConnection<S> {
         &self.state
     }
 
+    /// Sends events to the clients that are subscribed to a topic.
+    pub const fn events(&self) -> &EventEmitter<E> {
+        &self.events
+    }
+
+    /// What this connection is subscribed to.
+    pub const fn subscriptions(&self) -> &Subscriptions {
+        &self.subscriptions
+    }
+
     const fn shared(&self) -> &Arc<Shared<S>> {
         &self.state.shared
     }
 }
 
-impl<S: ConnectionState> Clone for ServerConnection<S> {
+impl<S: ConnectionState, E: Events> Clone for ServerConnection<S, E> {
     fn clone(&self) -> Self {
-        Self { state: self.state.clone() }
+        Self {
+            state: self.state.clone(),
+            events: self.events.clone(),
+            subscriptions: self.subscriptions.clone(),
+        }
     }
 }
 
-impl<S: ConnectionState> fmt::Debug for ServerConnection<S> {
+impl<S: ConnectionState, E: Events> fmt::Debug for ServerConnection<S, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerConnection").finish_non_exhaustive()
+        f.debug_struct("ServerConnection")
+            .field("subscriptions", &self.subscriptions)
+            .finish_non_exhaustive()
     }
 }
 
 /// A connection that a server is about to serve: first its handle goes to whoever makes the handler, then it is served.
-#[derive(Debug)]
 pub struct Acceptor<S: Service> {
-    connection: ServerConnection<S::State>,
+    connection: ServerConnection<S::State, S::Events>,
     limits: Limits,
+    end: End,
+}
+
+/// However a connection ends, nothing is collected for it any longer.
+struct End {
+    mailbox: Arc<ServerMailbox>,
+    subscriptions: Subscriptions,
+}
+
+impl End {
+    fn end(&self) {
+        self.mailbox.with(Commands::end);
+        self.subscriptions.end();
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.end();
+    }
 }
 
 impl<S: Service> Acceptor<S> {
-    /// A connection with these limits, its state at the initial value.
-    pub fn new(limits: Limits) -> Self {
-        Self { connection: ServerConnection::detached(), limits }
+    /// A connection with these limits, its state at the initial value, that shares events with the others of `hub`.
+    pub fn new(limits: Limits, hub: &EventHub) -> Self {
+        let connection = ServerConnection::new(hub, &limits);
+        let end = End {
+            mailbox: Arc::clone(&connection.shared().mailbox),
+            subscriptions: connection.subscriptions.clone(),
+        };
+        Self { connection, limits, end }
     }
 
     /// The handle for the handler. What is written to its state before [`serve`](Self::serve) is in the snapshot that
-    /// the client gets first.
+    /// the client gets first; what it is subscribed to by then is announced right behind it.
     pub fn connection(&self) -> S {
         S::new(self.connection.clone())
     }
@@ -96,7 +149,13 @@ impl<S: Service> Acceptor<S> {
         let handler = Arc::new(handler);
         let dispatch = move |method, input| S::dispatch(Arc::clone(&handler), method, input);
         let shared = Arc::clone(self.connection.shared());
-        ServerDriver::new(shared, S::schema(), self.limits, transport, timer, dispatch)
+        ServerDriver::new(shared, S::schema(), self.limits, transport, timer, dispatch, self.end)
+    }
+}
+
+impl<S: Service> fmt::Debug for Acceptor<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acceptor").field("connection", &self.connection).finish_non_exhaustive()
     }
 }
 

@@ -23,7 +23,7 @@ pub struct StateCell<S: ConnectionState> {
 /// What the handles of a server's connection and its driver share.
 pub(super) struct Shared<S: ConnectionState> {
     state: Mutex<Tracked<S>>,
-    pub(super) mailbox: ServerMailbox,
+    pub(super) mailbox: Arc<ServerMailbox>,
 }
 
 struct Tracked<S: ConnectionState> {
@@ -61,7 +61,7 @@ impl<S: ConnectionState> StateCell<S> {
 }
 
 impl<S: ConnectionState> Shared<S> {
-    pub(super) fn new(mailbox: ServerMailbox) -> Self {
+    pub(super) fn new(mailbox: Arc<ServerMailbox>) -> Self {
         let state = S::initial();
         let shadow = state.shadow();
         Self { state: Mutex::new(Tracked { state, shadow }), mailbox }
@@ -160,7 +160,7 @@ impl ServerMailbox {
     fn send_state(&self, changes: impl FnOnce() -> Result<Bytes, EncodeError>) {
         let wanted = self.with(|commands| {
             // A slow client gets fewer, larger changes; so does one whose handler panics just now.
-            let later = commands.live && (commands.congested || std::thread::panicking());
+            let later = commands.live && (commands.defers_state() || std::thread::panicking());
             if later {
                 commands.dirty = true;
             }
@@ -174,9 +174,9 @@ impl ServerMailbox {
             Ok(operations) if operations.is_empty() => {}
             Ok(operations) => self.post(|commands| {
                 commands.dirty = false;
-                commands.queue.push(Command::State(operations));
+                commands.push(Command::State(operations));
             }),
-            Err(error) => self.post(|commands| commands.queue.push(Command::Fail(error))),
+            Err(error) => self.post(|commands| commands.push(Command::Fail(error))),
         }
     }
 

@@ -1,6 +1,8 @@
 //! What can be said of a type by looking at it, with spans at the user's tokens and an advice.
 
-use syn::{Data, DeriveInput, Error, Field, Fields, GenericParam, Type, TypePath, visit::Visit};
+use syn::{
+    Data, DeriveInput, Error, Field, Fields, GenericParam, Type, TypePath, Variant, visit::Visit,
+};
 
 /// All that is wrong with a type.
 pub(super) fn check(input: &DeriveInput) -> Vec<Error> {
@@ -24,8 +26,7 @@ pub(super) fn check(input: &DeriveInput) -> Vec<Error> {
         }
         Data::Enum(data) => {
             for variant in &data.variants {
-                checker.no_cfg(&variant.attrs, "variant");
-                checker.fields(&variant.fields);
+                checker.variant(variant);
             }
         }
         Data::Union(data) => {
@@ -38,6 +39,13 @@ pub(super) fn check(input: &DeriveInput) -> Vec<Error> {
     checker.errors
 }
 
+/// All that is wrong with one variant.
+pub(crate) fn check_variant(variant: &Variant) -> Vec<Error> {
+    let mut checker = Checker { errors: Vec::new() };
+    checker.variant(variant);
+    checker.errors
+}
+
 struct Checker {
     errors: Vec<Error>,
 }
@@ -45,6 +53,11 @@ struct Checker {
 impl Checker {
     fn refuse(&mut self, tokens: impl quote::ToTokens, message: impl std::fmt::Display) {
         self.errors.push(Error::new_spanned(tokens, message));
+    }
+
+    fn variant(&mut self, variant: &Variant) {
+        self.no_cfg(&variant.attrs, "variant");
+        self.fields(&variant.fields);
     }
 
     fn fields(&mut self, fields: &Fields) {

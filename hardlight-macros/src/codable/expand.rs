@@ -8,7 +8,7 @@ use syn::{
 };
 
 /// The mirror, and the `impl Codable` that uses it.
-pub(super) fn codable(input: &DeriveInput, root: &Path) -> TokenStream {
+pub(crate) fn codable(input: &DeriveInput, root: &Path) -> TokenStream {
     let parts = Parts::new(input, root);
     let mirror = parts.mirror();
     let implementation = parts.implementation();
@@ -371,7 +371,7 @@ impl Text {
 }
 
 /// Writes a type's name where it says `Self`.
-struct SpellOutSelf<'a>(&'a Type);
+pub(crate) struct SpellOutSelf<'a>(pub(crate) &'a Type);
 
 impl VisitMut for SpellOutSelf<'_> {
     fn visit_type_mut(&mut self, ty: &mut Type) {

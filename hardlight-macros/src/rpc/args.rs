@@ -9,12 +9,14 @@ use syn::{
 
 use crate::errors::Errors;
 
-const KNOWN: &str = "known are `state = Type`, `module = \"name\"` and `crate = path`";
+const KNOWN: &str =
+    "known are `state = Type`, `events = Enum`, `module = \"name\"` and `crate = path`";
 
 /// What the user chose; `None` where nothing was said.
 #[derive(Default)]
 pub(super) struct Args {
     pub(super) state: Option<Type>,
+    pub(super) events: Option<Type>,
     pub(super) module: Option<Ident>,
     pub(super) root: Option<Path>,
 }
@@ -49,6 +51,7 @@ impl Args {
     ) -> syn::Result<()> {
         match key.to_string().as_str() {
             "state" => set(&mut self.state, key, value(key, "a type", input)?, errors),
+            "events" => set(&mut self.events, key, value(key, "an enum", input)?, errors),
             "module" => {
                 let name: LitStr = value(key, "a name in quotes", input)?;
                 match name.parse::<Ident>() {

@@ -15,34 +15,34 @@ use super::{
 /// The struct, inside the module.
 pub(super) fn definition(service: &Service, vis: &TokenStream) -> TokenStream {
     let root = &service.root.inside;
-    let state = payloads::state_inside(service);
+    let (parameters, bounds) = (payloads::parameters(service), payloads::bounds(service));
     let trait_name = plain(&service.names.service);
     let doc = format!(
         "Calls the methods of [`{trait_name}`](super::{trait_name}) on a server.\n\n\
          Clones share one connection, which closes when the last of them is dropped. What belongs to the connection \
-         rather than to the service (its state, closing it) is on `ClientConnection`, to which this dereferences: \
+         rather than to the service (its state, its events, closing it) is on `ClientConnection`, to which this dereferences: \
          a method of the service comes before one of the connection with the same name."
     );
     quote! {
         #[doc = #doc]
-        #vis struct Client<S: #root::__private::ConnectionState = #state> {
-            pub(super) connection: #root::__private::ClientConnection<S>,
+        #vis struct Client<#parameters> {
+            pub(super) connection: #root::__private::ClientConnection<S, E>,
         }
 
-        impl<S: #root::__private::ConnectionState> ::core::clone::Clone for Client<S> {
+        impl<#bounds> ::core::clone::Clone for Client<S, E> {
             fn clone(&self) -> Self {
                 Self { connection: ::core::clone::Clone::clone(&self.connection) }
             }
         }
 
-        impl<S: #root::__private::ConnectionState> ::core::fmt::Debug for Client<S> {
+        impl<#bounds> ::core::fmt::Debug for Client<S, E> {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.debug_struct("Client").finish_non_exhaustive()
             }
         }
 
-        impl<S: #root::__private::ConnectionState> ::core::ops::Deref for Client<S> {
-            type Target = #root::__private::ClientConnection<S>;
+        impl<#bounds> ::core::ops::Deref for Client<S, E> {
+            type Target = #root::__private::ClientConnection<S, E>;
 
             fn deref(&self) -> &Self::Target {
                 &self.connection
@@ -51,12 +51,13 @@ pub(super) fn definition(service: &Service, vis: &TokenStream) -> TokenStream {
 
         impl #root::__private::ServiceClient for Client {
             type State = State;
+            type Events = Events;
 
             fn schema() -> &'static #root::__private::ServiceSchema {
                 schema()
             }
 
-            fn new(connection: #root::__private::ClientConnection<State>) -> Self {
+            fn new(connection: #root::__private::ClientConnection<State, Events>) -> Self {
                 Self { connection }
             }
         }
@@ -131,7 +132,7 @@ fn function(
     let types = method.arguments.iter().map(|argument| &argument.ty);
     let result = result(root, returns);
     let call = quote! {
-        #root::__private::#via::<#input, #root::__private::Returns<#returns>, _>(
+        #root::__private::#via::<#input, #root::__private::Returns<#returns>, _, _>(
             &self.connection,
             #module::Method::#variant.index(),
             #input { #(#idents),* },

@@ -1,11 +1,12 @@
 //! What generated items are called, and who may see them.
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
-use proc_macro2::{Group, Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote};
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
 use syn::{Ident, Path, Visibility, ext::IdentExt};
 
 use crate::errors::Errors;
+pub(super) use crate::span::{generated, visibility};
 
 /// The names that one service takes in the scope of its trait.
 ///
@@ -44,6 +45,11 @@ impl Names {
         self.hidden(&format_ident!("State", span = generated(self.service.span())))
     }
 
+    /// The hidden alias of the enum of events.
+    pub(super) fn events(&self) -> Ident {
+        self.hidden(&format_ident!("Events", span = generated(self.service.span())))
+    }
+
     /// The hidden import of the runtime crate, needed where the user gave a relative path to it.
     pub(super) fn root(&self) -> Ident {
         self.hidden(&format_ident!("Root", span = generated(self.service.span())))
@@ -75,28 +81,6 @@ pub(super) fn camel(method: &Ident) -> Option<Ident> {
     let name = method.unraw().to_string().to_upper_camel_case();
     syn::parse_str::<Ident>(&name).ok()?;
     Some(Ident::new(&name, generated(method.span())))
-}
-
-/// A place in the user's code, marked as written by the macro: errors point there, lints of the user's code do not
-/// look there.
-pub(super) fn generated(span: Span) -> Span {
-    span.resolved_at(Span::call_site())
-}
-
-/// The visibility as generated items have it: lints about `pub` are for what the user wrote.
-pub(super) fn visibility(vis: &Visibility) -> TokenStream {
-    respan(vis.to_token_stream())
-}
-
-fn respan(tokens: TokenStream) -> TokenStream {
-    let respan_tree = |mut tree: TokenTree| {
-        if let TokenTree::Group(group) = &tree {
-            tree = TokenTree::Group(Group::new(group.delimiter(), respan(group.stream())));
-        }
-        tree.set_span(generated(tree.span()));
-        tree
-    };
-    tokens.into_iter().map(respan_tree).collect()
 }
 
 /// The visibility that, written in a module inside the scope of `vis`, means the same as `vis` outside.

@@ -32,6 +32,7 @@ pub(super) fn service(args: Args, item: ItemTrait, errors: &mut Errors) -> Servi
     Service {
         root: Root::new(args.root, &names),
         state: args.state.unwrap_or_else(|| parse_quote!(())),
+        events: args.events,
         dispatchable: item.generics.params.is_empty(),
         item,
         names,

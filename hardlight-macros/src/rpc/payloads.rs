@@ -1,9 +1,9 @@
-//! What travels: an input struct and an output type for each method, and the state. They mention the user's types, so
+//! What travels: an input struct and an output type for each method, the state, the events. They mention the user's types, so
 //! they stand beside the trait.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::spanned::Spanned;
+use syn::{Ident, spanned::Spanned};
 
 use super::{
     names::{generated, visibility},
@@ -13,22 +13,36 @@ use super::{
 
 /// The definitions beside the trait.
 pub(super) fn definitions(service: &Service) -> TokenStream {
-    let Service { state, names, .. } = service;
-    let vis = visibility(&service.item.vis);
-    let alias = names.state();
-    let trait_name = plain(&names.service);
-    let doc = format!("The connection state of [`{trait_name}`].");
+    let Service { state, names, root, .. } = service;
+    let state = alias(service, &names.state(), "connection state", &quote!(#state));
+    let events = match &service.events {
+        Some(events) => quote!(#events),
+        None => {
+            let root = &root.beside;
+            quote!(#root::__private::NoEvents)
+        }
+    };
+    let events = alias(service, &names.events(), "events", &events);
     let methods = service.methods.iter().map(|method| definition(service, method));
     let import = &service.root.import;
     quote! {
         #import
 
+        #state
+        #events
+
+        #(#methods)*
+    }
+}
+
+fn alias(service: &Service, name: &Ident, what: &str, ty: &TokenStream) -> TokenStream {
+    let vis = visibility(&service.item.vis);
+    let doc = format!("The {what} of [`{}`].", plain(&service.names.service));
+    quote! {
         #[doc = #doc]
         #[doc(hidden)]
         #[allow(private_interfaces, dead_code)]
-        #vis type #alias = #state;
-
-        #(#methods)*
+        #vis type #name = #ty;
     }
 }
 
@@ -109,7 +123,7 @@ fn fields(method: &Method) -> TokenStream {
 /// The short names, inside the module.
 pub(super) fn exports(service: &Service, vis: &TokenStream) -> TokenStream {
     let names = &service.names;
-    let state = names.state();
+    let (state, events) = (names.state(), names.events());
     let methods = service.methods.iter().map(|method| {
         let Method { cfgs, input, output, .. } = method;
         let (hidden_input, hidden_output) = (names.hidden(input), names.hidden(output));
@@ -121,13 +135,27 @@ pub(super) fn exports(service: &Service, vis: &TokenStream) -> TokenStream {
     });
     quote! {
         #[doc(inline)]
-        #vis use super::#state as State;
+        #vis use super::{#events as Events, #state as State};
         #(#methods)*
     }
 }
 
-/// The state's name inside the module, placed where the user wrote the type.
-pub(super) fn state_inside(service: &Service) -> TokenStream {
-    let span = generated(service.state.span());
-    quote_spanned!(span=> State)
+/// The parameters of a type of the module: the state and the events. They are parameters so that they may be more private
+/// than the service. The defaults are placed where the user wrote the types.
+pub(super) fn parameters(service: &Service) -> TokenStream {
+    let root = &service.root.inside;
+    let state = generated(service.state.span());
+    let state = quote_spanned!(state=> State);
+    let events = service.events.as_ref().map_or_else(Span::call_site, Spanned::span);
+    let events = quote_spanned!(generated(events)=> Events);
+    quote! {
+        S: #root::__private::ConnectionState = #state,
+        E: #root::__private::Events = #events,
+    }
+}
+
+/// The parameters of an implementation for all states and events.
+pub(super) fn bounds(service: &Service) -> TokenStream {
+    let root = &service.root.inside;
+    quote!(S: #root::__private::ConnectionState, E: #root::__private::Events)
 }

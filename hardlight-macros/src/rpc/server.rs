@@ -12,7 +12,8 @@ use super::{
 /// A connection as a handler sees it.
 pub(super) fn connection(service: &Service, vis: &TokenStream) -> TokenStream {
     let root = &service.root.inside;
-    let state = payloads::state_inside(service);
+    let (parameters, bounds) = (payloads::parameters(service), payloads::bounds(service));
+    let fields = fields(root);
     let trait_name = plain(&service.names.service);
     let doc = format!(
         "One client's connection, for a handler of [`{trait_name}`](super::{trait_name}) of your own.\n\n\
@@ -20,10 +21,9 @@ pub(super) fn connection(service: &Service, vis: &TokenStream) -> TokenStream {
     );
     quote! {
         #[doc = #doc]
-        #vis struct Connection<S: #root::__private::ConnectionState = #state> {
-            /// The connection state. What is changed under its lock reaches the client by itself.
-            pub state: #root::__private::StateCell<S>,
-            connection: #root::__private::ServerConnection<S>,
+        #vis struct Connection<#parameters> {
+            #fields
+            connection: #root::__private::ServerConnection<S, E>,
         }
 
         impl Connection {
@@ -33,23 +33,25 @@ pub(super) fn connection(service: &Service, vis: &TokenStream) -> TokenStream {
             }
         }
 
-        impl<S: #root::__private::ConnectionState> ::core::clone::Clone for Connection<S> {
+        impl<#bounds> ::core::clone::Clone for Connection<S, E> {
             fn clone(&self) -> Self {
                 Self {
                     state: ::core::clone::Clone::clone(&self.state),
+                    events: ::core::clone::Clone::clone(&self.events),
+                    subscriptions: ::core::clone::Clone::clone(&self.subscriptions),
                     connection: ::core::clone::Clone::clone(&self.connection),
                 }
             }
         }
 
-        impl<S: #root::__private::ConnectionState> ::core::fmt::Debug for Connection<S> {
+        impl<#bounds> ::core::fmt::Debug for Connection<S, E> {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.debug_struct("Connection").finish_non_exhaustive()
             }
         }
 
-        impl<S: #root::__private::ConnectionState> ::core::ops::Deref for Connection<S> {
-            type Target = #root::__private::ServerConnection<S>;
+        impl<#bounds> ::core::ops::Deref for Connection<S, E> {
+            type Target = #root::__private::ServerConnection<S, E>;
 
             fn deref(&self) -> &Self::Target {
                 &self.connection
@@ -58,22 +60,41 @@ pub(super) fn connection(service: &Service, vis: &TokenStream) -> TokenStream {
 
         impl #root::__private::Service for Connection {
             type State = State;
+            type Events = Events;
 
             fn schema() -> &'static #root::__private::ServiceSchema {
                 schema()
             }
 
-            fn new(connection: #root::__private::ServerConnection<State>) -> Self {
-                Self { state: ::core::clone::Clone::clone(connection.state()), connection }
+            fn new(connection: #root::__private::ServerConnection<State, Events>) -> Self {
+                Self {
+                    state: ::core::clone::Clone::clone(connection.state()),
+                    events: ::core::clone::Clone::clone(connection.events()),
+                    subscriptions: ::core::clone::Clone::clone(connection.subscriptions()),
+                    connection,
+                }
             }
         }
+    }
+}
+
+/// What is public of a connection, in the connection and in the handler.
+fn fields(root: &TokenStream) -> TokenStream {
+    quote! {
+        /// The connection state. What is changed under its lock reaches the client by itself.
+        pub state: #root::__private::StateCell<S>,
+        /// Sends events to every client that is subscribed to a topic.
+        pub events: #root::__private::EventEmitter<E>,
+        /// The topics that this client is subscribed to.
+        pub subscriptions: #root::__private::Subscriptions,
     }
 }
 
 /// The ready-made handler, on which the user implements the trait.
 pub(super) fn handler(service: &Service, vis: &TokenStream) -> TokenStream {
     let root = &service.root.inside;
-    let state = payloads::state_inside(service);
+    let (parameters, bounds) = (payloads::parameters(service), payloads::bounds(service));
+    let fields = fields(root);
     let trait_name = plain(&service.names.service);
     let module = plain(&service.names.module);
     let doc = format!(
@@ -85,10 +106,9 @@ pub(super) fn handler(service: &Service, vis: &TokenStream) -> TokenStream {
     let by_bytes = service.dispatchable.then(|| inherent_dispatch(service));
     quote! {
         #[doc = #doc]
-        #vis struct Handler<S: #root::__private::ConnectionState = #state> {
-            /// The connection state. What is changed under its lock reaches the client by itself.
-            pub state: #root::__private::StateCell<S>,
-            connection: Connection<S>,
+        #vis struct Handler<#parameters> {
+            #fields
+            connection: Connection<S, E>,
             app: #root::__private::App,
         }
 
@@ -98,7 +118,7 @@ pub(super) fn handler(service: &Service, vis: &TokenStream) -> TokenStream {
 
         #by_bytes
 
-        impl<S: #root::__private::ConnectionState> ::core::fmt::Debug for Handler<S> {
+        impl<#bounds> ::core::fmt::Debug for Handler<S, E> {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.debug_struct("Handler").finish_non_exhaustive()
             }
@@ -122,7 +142,13 @@ fn handler_methods(root: &TokenStream) -> TokenStream {
         }
 
         fn build(connection: Connection, app: #root::__private::App) -> Self {
-            Self { state: ::core::clone::Clone::clone(&connection.state), connection, app }
+            Self {
+                state: ::core::clone::Clone::clone(&connection.state),
+                events: ::core::clone::Clone::clone(&connection.events),
+                subscriptions: ::core::clone::Clone::clone(&connection.subscriptions),
+                connection,
+                app,
+            }
         }
 
         /// Accepts every connection: hand it to a server as it is.
@@ -157,10 +183,11 @@ fn handler_methods(root: &TokenStream) -> TokenStream {
 /// `handle_rpc_call` as the handler's own method, so that it needs no import.
 fn inherent_dispatch(service: &Service) -> TokenStream {
     let root = &service.root.inside;
+    let bounds = payloads::bounds(service);
     let service = &service.names.service;
     let docs = handle_rpc_call_docs();
     quote! {
-        impl<S: #root::__private::ConnectionState> Handler<S>
+        impl<#bounds> Handler<S, E>
         where
             Self: super::#service,
         {

@@ -14,6 +14,8 @@ pub(super) struct Service {
     pub(super) names: Names,
     /// The connection state; `()` if the user named none.
     pub(super) state: Type,
+    /// The enum of events; `None` if the user named none.
+    pub(super) events: Option<Type>,
     pub(super) root: Root,
     /// The methods without errors, in trait order.
     pub(super) methods: Vec<Method>,

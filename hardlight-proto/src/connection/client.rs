@@ -173,7 +173,7 @@ impl Connection<Client> {
             if let Some((id, error)) = self.role.refused.pop_front() {
                 return Some(self.end_call(id, Err(error)));
             }
-            let Some(frame) = self.next_frame() else {
+            let Some(frame) = self.next_frame(None) else {
                 break;
             };
             match self.handle_frame(frame) {

@@ -98,7 +98,7 @@ struct Link {
 
 impl<R: Role> Connection<R> {
     fn new(schema: &'static ServiceSchema, limits: Limits, role: R, now: Time) -> Self {
-        let deadline = now + limits.handshake_timeout();
+        let deadline = now + limits.hello_timeout();
         let outbox = Outbox::new(limits.max_queued_event_bytes());
         let link = Link {
             schema,
@@ -249,9 +249,10 @@ impl<R: Role> Connection<R> {
         self.link.end(ConnectionError::Closed { initiator: Initiator::Local, reason });
     }
 
-    /// The next frame, or `None` if there is none; then the end of the transport takes effect.
-    fn next_frame(&mut self) -> Option<Frame> {
-        match self.link.inbox.next_frame() {
+    /// The next frame, or `None` if there is none, or one whose header is `held`. Once there is none the end of the
+    /// transport takes effect.
+    fn next_frame(&mut self, held: Option<u8>) -> Option<Frame> {
+        match self.link.inbox.next_frame(held) {
             Ok(Some(frame)) => return Some(frame),
             Ok(None) => {
                 if let Some(error) = self.link.transport_end.take() {

@@ -156,10 +156,8 @@ impl Connection<Server> {
     #[must_use]
     pub fn poll_event(&mut self) -> Option<ServerEvent> {
         while !self.is_ended() {
-            if self.holds_calls() && self.link.inbox.peek_header() == Some(frame::CALL) {
-                return None;
-            }
-            let Some(frame) = self.next_frame() else {
+            let held = self.holds_calls().then_some(frame::CALL);
+            let Some(frame) = self.next_frame(held) else {
                 break;
             };
             match self.handle_frame(frame) {

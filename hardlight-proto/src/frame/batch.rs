@@ -29,7 +29,7 @@ impl Inbox {
     }
 
     /// The header of the next frame, if there is one.
-    pub(crate) fn peek_header(&self) -> Option<u8> {
+    fn peek_header(&self) -> Option<u8> {
         if !self.batch.is_empty() {
             return peek_in_batch(&self.batch);
         }
@@ -40,9 +40,13 @@ impl Inbox {
         }
     }
 
-    /// Takes the next frame; `None` once everything is handled. Frames that may be ignored are.
-    pub(crate) fn next_frame(&mut self) -> Result<Option<Frame>, ProtocolError> {
+    /// Takes the next frame; `None` once everything is handled, or at a frame whose header is to be held. Frames that
+    /// may be ignored are.
+    pub(crate) fn next_frame(&mut self, held: Option<u8>) -> Result<Option<Frame>, ProtocolError> {
         while !self.is_empty() {
+            if held.is_some() && self.peek_header() == held {
+                break;
+            }
             if let Some(frame) = Frame::decode(self.next_encoded()?)? {
                 return Ok(Some(frame));
             }

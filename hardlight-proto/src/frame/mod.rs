@@ -7,7 +7,7 @@
 //! ```text
 //! message = frame | batch
 //! batch   = 0x00 2*( length:varint frame )          at least two frames, no batch within
-//! frame   = header:u8 body                          header = flags << 5 | kind
+//! frame   = header:u8 body                          header = flags << 6 | kind
 //! ```
 //!
 //! Varints are LEB128 in their shortest form, up to 64 bits. Other integers are little-endian. A frame's payload is its
@@ -27,8 +27,11 @@
 //! | 0x0b | EVENT | `topic:varint sequence:varint event:varint payload` | server |
 //! | 0x0c | GAP | `topic:varint first:varint last:varint` | server |
 //!
-//! The kinds 0x10 to 0x1f may be ignored by a receiver that does not know them; any other unknown kind closes the
-//! connection. No flag is defined for the kinds above.
+//! The kinds 0x20 to 0x3f may be ignored by a receiver that does not know them; any other unknown kind closes the
+//! connection. Of the two flags 0x40 is kept for a block of extensions behind the ids, 0x80 for a compressed payload; no
+//! kind has them yet. Kept free are 0x02 for an answer to METHODS, 0x0d to 0x0f for chunks, credit and abort, 0x10 and
+//! 0x11 for features and going away, 0x12 to 0x15 for streams (calls and answers of many items), and 0x20 to 0x22 for
+//! heartbeats and busy.
 
 mod batch;
 mod hello;
@@ -59,9 +62,9 @@ const LEAVE: u8 = 0x0a;
 const EVENT: u8 = 0x0b;
 const GAP: u8 = 0x0c;
 
-const KIND_MASK: u8 = 0x1f;
+const KIND_MASK: u8 = 0x3f;
 /// The bit of a kind that allows a receiver to ignore it.
-const IGNORABLE: u8 = 0x10;
+const IGNORABLE: u8 = 0x20;
 
 /// Names one of the 256 calls that may be in flight on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -77,8 +77,8 @@ fn hello_is_laid_out_as_documented() {
 
 #[test]
 fn an_unknown_frame_closes_unless_it_may_be_ignored() {
-    assert_eq!(decode(&[0x0f]), Err(ProtocolError::UnknownFrame(0x0f)));
-    assert_eq!(decode(&[0x1f, 1, 2]), Ok(None));
+    assert_eq!(decode(&[0x1f]), Err(ProtocolError::UnknownFrame(0x1f)));
+    assert_eq!(decode(&[0x20, 1, 2]), Ok(None));
     assert_eq!(decode(&[0xff]), Ok(None));
 }
 
@@ -122,7 +122,7 @@ fn a_batch_needs_two_frames_and_holds_no_batch() {
     let read = |message: &'static [u8]| {
         let mut inbox = Inbox::default();
         inbox.push(Bytes::from_static(message));
-        core::iter::from_fn(|| inbox.next_frame().transpose())
+        core::iter::from_fn(|| inbox.next_frame(None).transpose())
             .take(9)
             .collect::<Result<Vec<_>, _>>()
     };

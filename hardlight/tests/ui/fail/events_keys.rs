@@ -1,0 +1,30 @@
+use hardlight::Events;
+
+#[derive(Events)]
+#[events(krate = hardlight)]
+pub enum Misspelt {
+    One,
+}
+
+#[derive(Events)]
+#[events(crate = "hardlight")]
+pub enum Text {
+    One,
+}
+
+#[derive(Events)]
+#[events(crate = hardlight, crate = hardlight)]
+pub enum Twice {
+    One,
+}
+
+#[derive(Events)]
+pub enum Inside {
+    #[events(name = "one")]
+    One {
+        #[events(skip)]
+        field: u32,
+    },
+}
+
+fn main() {}

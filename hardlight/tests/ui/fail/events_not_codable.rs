@@ -1,0 +1,8 @@
+pub struct Value;
+
+#[derive(hardlight::Events)]
+pub enum CounterEvent {
+    Changed(Value),
+}
+
+fn main() {}
