@@ -1,15 +1,16 @@
 //! The client: from a URL to a connection.
 
-use std::{io, time::Duration};
+use std::{io, panic::resume_unwind, time::Duration};
 
 use hardlight_driver::{ClientDriver, ServiceClient, proto::ConnectionError};
 use hardlight_ws::{
-    ClientOptions, ConnectError, ConnectPhase, Scheme, Target, Trust, WebSocketTransport, greet,
-    websocket_config,
+    ClientOptions, ConnectError, ConnectPhase, Scheme, Target, Trust, TrustError,
+    WebSocketTransport, greet, websocket_config,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, lookup_host},
+    task::spawn_blocking,
     time::{Instant, timeout},
 };
 use tokio_rustls::TlsConnector;
@@ -28,7 +29,7 @@ use crate::TokioTimer;
 /// # Panics
 ///
 /// Outside of a tokio runtime with I/O and time enabled.
-pub async fn connect<C: ServiceClient + 'static>(url: &str) -> Result<C, ConnectError> {
+pub async fn connect<C: ServiceClient>(url: &str) -> Result<C, ConnectError> {
     connect_with(url, ClientOptions::new()).await
 }
 
@@ -41,7 +42,7 @@ pub async fn connect<C: ServiceClient + 'static>(url: &str) -> Result<C, Connect
 /// # Panics
 ///
 /// As [`connect`] does.
-pub async fn connect_with<C: ServiceClient + 'static>(
+pub async fn connect_with<C: ServiceClient>(
     url: &str,
     options: ClientOptions,
 ) -> Result<C, ConnectError> {
@@ -60,12 +61,15 @@ pub async fn connect_with<C: ServiceClient + 'static>(
 /// # Panics
 ///
 /// As [`connect`] does.
-pub async fn connect_driver<C: ServiceClient + 'static>(
+pub async fn connect_driver<C: ServiceClient>(
     url: &str,
     options: ClientOptions,
 ) -> Result<(C, impl Future<Output = ConnectionError> + Send + use<C>), ConnectError> {
     let target = Target::parse(url, Scheme::Secure)?;
-    let trust = options.trust.clone().map_or_else(Trust::system, Ok)?;
+    let trust = match &options.trust {
+        Some(trust) => trust.clone(),
+        None => system_trust().await?,
+    };
     let deadline = Deadline::new(options.connect_timeout);
     let stream = connect_tcp(&target, deadline).await?;
     let connector = TlsConnector::from(trust.client_config());
@@ -86,7 +90,7 @@ pub async fn connect_driver<C: ServiceClient + 'static>(
 /// # Panics
 ///
 /// As [`connect`] does.
-pub async fn connect_plain<C: ServiceClient + 'static>(url: &str) -> Result<C, ConnectError> {
+pub async fn connect_plain<C: ServiceClient>(url: &str) -> Result<C, ConnectError> {
     connect_plain_with(url, ClientOptions::new()).await
 }
 
@@ -99,7 +103,7 @@ pub async fn connect_plain<C: ServiceClient + 'static>(url: &str) -> Result<C, C
 /// # Panics
 ///
 /// As [`connect`] does.
-pub async fn connect_plain_with<C: ServiceClient + 'static>(
+pub async fn connect_plain_with<C: ServiceClient>(
     url: &str,
     options: ClientOptions,
 ) -> Result<C, ConnectError> {
@@ -109,6 +113,15 @@ pub async fn connect_plain_with<C: ServiceClient + 'static>(
     let (client, driver) = open(stream, &target, &options, deadline).await?;
     tokio::spawn(driver);
     Ok(client)
+}
+
+/// What the system trusts. It is read from disk once.
+async fn system_trust() -> Result<Trust, TrustError> {
+    match spawn_blocking(Trust::system).await {
+        Ok(trust) => trust,
+        // It was not cancelled, so it panicked.
+        Err(panicked) => resume_unwind(panicked.into_panic()),
+    }
 }
 
 /// The time allowed for the whole of connecting.
@@ -169,8 +182,12 @@ async fn connect_tcp(target: &Target, deadline: Deadline) -> Result<TcpStream, C
     Err(failed(&format!(" ({addresses:?})"), last))
 }
 
-type Driver<C, IO> =
-    ClientDriver<<C as ServiceClient>::State, WebSocketTransport<WebSocketStream<IO>>, TokioTimer>;
+type Driver<C, IO> = ClientDriver<
+    <C as ServiceClient>::State,
+    <C as ServiceClient>::Events,
+    WebSocketTransport<WebSocketStream<IO>>,
+    TokioTimer,
+>;
 
 /// The WebSocket handshake and the greetings.
 async fn open<C, IO>(

@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, pin::Pin, sync::Arc};
 
 use hardlight_driver::{
-    Acceptor, Dispatch, Service,
+    Acceptor, Dispatch, EventHub, Service,
     proto::{CloseCode, CloseReason, ConnectionError},
 };
 use hardlight_ws::{
@@ -31,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) serve: Arc<Serve>,
     pub(crate) stop: CancellationToken,
     pub(crate) closers: Closers,
+    pub(crate) hub: EventHub,
 }
 
 /// Serves a request. The types of the service and of its handlers end here.
@@ -121,7 +122,7 @@ where
 {
     let ServerOptions { limits, handshake_timeout, .. } = &shared.options;
     let (request, accept) = upgrade.into_parts();
-    let acceptor = Acceptor::<S>::new(limits.clone());
+    let acceptor = Acceptor::<S>::new(limits.clone(), &shared.hub);
     let made = tokio::select! {
         biased;
         () = shared.stop.cancelled() => Err(Refusal::unavailable()),

@@ -1,8 +1,14 @@
 //! The server: listening, and stopping.
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    any::{TypeId, type_name},
+    fmt,
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
-use hardlight_driver::{Dispatch, Service};
+use hardlight_driver::{Dispatch, EventEmitter, EventHub, Service, proto::Events};
 use hardlight_ws::{
     AcceptError, BindError, Closers, Identity, Refusal, Request, Scheme, ServerOptions, url,
 };
@@ -28,6 +34,9 @@ pub struct Server {
     tls: Option<TlsAcceptor>,
     options: ServerOptions,
     serve: Arc<Serve>,
+    hub: EventHub,
+    /// The type of the service's events, and its name.
+    events: (TypeId, &'static str),
     handle: ServerHandle,
     /// Tells handles that the server has ended, however it ended.
     ended: DropGuard,
@@ -37,7 +46,8 @@ impl Server {
     /// Listens at `addr` with TLS. Port 0 takes any free one; see [`local_addr`](Self::local_addr).
     ///
     /// `factory` is called for every client with the connection and the HTTP request that it begins with. It returns
-    /// the handler for this connection, or a [`Refusal`]. State that it writes is in the first thing the client sees.
+    /// the handler for this connection, or a [`Refusal`]. State that it writes is in the first thing the client sees. It
+    /// may take as long as it needs; the client gives up after its connect timeout.
     ///
     /// # Errors
     ///
@@ -58,7 +68,7 @@ impl Server {
         Fut: Future<Output = Result<H, Refusal>> + Send + 'static,
     {
         let tls = TlsAcceptor::from(identity.server_config());
-        Self::listen(addr, Some(tls), connection::erase(factory)).await
+        Self::listen::<S::Events>(addr, Some(tls), connection::erase(factory)).await
     }
 
     /// Listens at `addr` **without TLS**: anybody on the way can read and change what is sent. For tests, and behind a
@@ -81,10 +91,10 @@ impl Server {
         F: Fn(S, Request) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<H, Refusal>> + Send + 'static,
     {
-        Self::listen(addr, None, connection::erase(factory)).await
+        Self::listen::<S::Events>(addr, None, connection::erase(factory)).await
     }
 
-    async fn listen(
+    async fn listen<E: Events>(
         addr: impl ToSocketAddrs,
         tls: Option<TlsAcceptor>,
         serve: Arc<Serve>,
@@ -98,7 +108,9 @@ impl Server {
             ServerHandle { stop: CancellationToken::new(), ended: CancellationToken::new() };
         let ended = handle.ended.clone().drop_guard();
         let options = ServerOptions::new();
-        Ok(Self { listener, local_addr, tls, options, serve, handle, ended })
+        let events = (TypeId::of::<E>(), type_name::<E>());
+        let hub = EventHub::new();
+        Ok(Self { listener, local_addr, tls, options, serve, hub, events, handle, ended })
     }
 
     /// Replaces the default options.
@@ -119,6 +131,22 @@ impl Server {
         url(scheme, host, self.local_addr.port())
     }
 
+    /// Sends events to the server's clients, from anywhere: handlers have one of their own, this is for the rest of the
+    /// application.
+    ///
+    /// # Panics
+    ///
+    /// If `E` is not the type of the service's events.
+    pub fn emitter<E: Events>(&self) -> EventEmitter<E> {
+        let (events, name) = self.events;
+        assert!(
+            events == TypeId::of::<E>(),
+            "the events of this server's service are `{name}`, not `{}`",
+            type_name::<E>()
+        );
+        self.hub.emitter()
+    }
+
     /// A handle to stop the server with.
     pub fn handle(&self) -> ServerHandle {
         self.handle.clone()
@@ -128,13 +156,19 @@ impl Server {
     ///
     /// Dropping the future aborts all connections. A panic in the factory ends the connection it was called for.
     pub async fn run(self) {
-        let Self { listener, tls, options, serve, handle, ended, .. } = self;
+        let Self { listener, tls, options, serve, hub, handle, ended, .. } = self;
         // Declared before the tasks, hence dropped behind them.
         let _ended = ended;
         let grace = options.stop_grace;
         let (stop, closers) = (handle.stop, Closers::new());
-        let shared =
-            Arc::new(Shared { tls, options, serve, stop: stop.clone(), closers: closers.clone() });
+        let shared = Arc::new(Shared {
+            tls,
+            options,
+            serve,
+            stop: stop.clone(),
+            closers: closers.clone(),
+            hub,
+        });
         let mut tasks = JoinSet::new();
         loop {
             tokio::select! {

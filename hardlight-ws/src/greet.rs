@@ -24,7 +24,7 @@ pub async fn greet<C, W, M>(
     socket: W,
     timer: M,
     limits: Limits,
-) -> Result<(C, ClientDriver<C::State, WebSocketTransport<W>, M>), ConnectionError>
+) -> Result<(C, ClientDriver<C::State, C::Events, WebSocketTransport<W>, M>), ConnectionError>
 where
     C: ServiceClient,
     W: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin,

@@ -102,7 +102,7 @@ impl ServerOptions {
             limits: Limits::new(),
             handshake_timeout: Duration::from_secs(10),
             max_head_bytes: 16 * 1024,
-            stop_grace: Duration::from_secs(10),
+            stop_grace: Duration::from_secs(30),
         }
     }
 
@@ -132,7 +132,8 @@ impl ServerOptions {
     }
 
     /// How long a server that stops waits for the calls that run and for the clients to close, before it aborts what
-    /// is left. Default 10 s. No memory cost.
+    /// is left. Default 30 s: each of the two takes up to [`Limits::close_timeout`], 10 s by default, and less than both
+    /// would cut connections off without a reason. No memory cost.
     #[must_use]
     pub const fn stop_grace(mut self, grace: Duration) -> Self {
         self.stop_grace = grace;
