@@ -7,15 +7,19 @@ use notes_shared::{Note, NotesError, notes};
 
 pub(crate) const HELP: &str = "\
 Commands:
-  add TEXT      pin a note to the board
-  remove ID     take one of your notes off the board
-  list          show the board";
+  add TEXT        pin a note to the board
+  remove ID       take one of your notes off the board
+  list            show the board
+  follow AUTHOR   be told what this author adds and removes
+  unfollow AUTHOR no longer";
 
 #[derive(Debug, PartialEq)]
 pub(crate) enum Command {
     Add(String),
     Remove(i64),
     List,
+    Follow(String),
+    Unfollow(String),
 }
 
 impl FromStr for Command {
@@ -26,6 +30,8 @@ impl FromStr for Command {
             ("add", text) => Ok(Self::Add(text.to_owned())),
             ("remove", id) => id.parse().map(Self::Remove).map_err(|_| HELP),
             ("list", "") => Ok(Self::List),
+            ("follow", author) => Ok(Self::Follow(author.to_owned())),
+            ("unfollow", author) => Ok(Self::Unfollow(author.to_owned())),
             _ => Err(HELP),
         }
     }
@@ -61,6 +67,18 @@ impl Command {
             Self::List => {
                 for Note { id, author, text } in client.list().await? {
                     println!("{id:>4}  {author}: {text}");
+                }
+            }
+            Self::Follow(author) => {
+                client.follow(author.clone()).await?;
+                println!("following {author}");
+            }
+            Self::Unfollow(author) => {
+                // The method has no error of its own, so its `Error` is of another type than the others'.
+                if client.unfollow(author.clone()).await.map_err(Error::widen)? {
+                    println!("no longer following {author}");
+                } else {
+                    println!("{author} was not followed");
                 }
             }
         }

@@ -5,8 +5,8 @@ mod command;
 use std::{error::Error, io, path::PathBuf, pin::pin, process::ExitCode, thread};
 
 use clap::Parser;
-use hardlight::{ClientOptions, Trust, connect_with};
-use notes_shared::{Action, Session, notes};
+use hardlight::{ClientOptions, Received, Trust, connect_with};
+use notes_shared::{Action, Note, NoteEvent, Session, notes};
 use tokio::{select, signal, sync::mpsc};
 
 use crate::command::Command;
@@ -44,13 +44,15 @@ async fn use_board(args: Args) -> Result<(), Box<dyn Error>> {
     // The state is there already. From here on, the watch tells when the server has changed it.
     let mut watch = client.watch();
     show_session(&watch.current());
+    let mut events = client.events();
 
     let mut lines = lines_of_input();
     let mut interrupted = pin!(signal::ctrl_c());
     loop {
         select! {
-            // In this order: what a command has changed is shown before the next command.
+            // In this order: what has come of a command is shown before the next one.
             biased;
+            Some(received) = events.next() => show_event(received),
             changed = watch.changed() => show_session(&*changed?),
             line = lines.recv() => match line {
                 Some(line) => match line.parse::<Command>() {
@@ -78,6 +80,21 @@ fn show_session(session: &Session) {
         Some(Action::Removed(id)) => format!("removed note {id}"),
     };
     println!("state: {user} has {notes} note{plural}; last action: {action}");
+}
+
+fn show_event(received: Received<NoteEvent>) {
+    match received {
+        Received::Event { event: NoteEvent::Added(Note { id, author, text }), .. } => {
+            println!("event: {author} added note {id}: {text}");
+        }
+        Received::Event { topic, event: NoteEvent::Removed { id } } => {
+            println!("event: {topic} removed note {id}");
+        }
+        Received::Lagged { topic, missed } => {
+            println!("event: too slow, and missed {missed} of {topic}'s");
+        }
+        _ => {}
+    }
 }
 
 /// The lines of standard input, read by a thread: nothing can stop a read that waits for a key, and the end of a program

@@ -3,7 +3,7 @@
 use std::{fmt::Display, sync::Arc};
 
 use hardlight::{Refusal, Request, http::StatusCode};
-use notes_shared::{Action, MAX_CHARS, Note, Notes, NotesError, notes};
+use notes_shared::{Action, MAX_CHARS, Note, NoteEvent, Notes, NotesError, notes};
 use tokio::task;
 
 use crate::store::Store;
@@ -23,7 +23,7 @@ impl Notes for App {
         }
         let add = move |app: &Self| {
             let note = app.store.insert(&app.user, text)?;
-            app.record(Action::Added(note.id))?;
+            app.record(Action::Added(note.id), NoteEvent::Added(note.clone()))?;
             Ok(note)
         };
         self.run(add).await
@@ -38,13 +38,21 @@ impl Notes for App {
                 };
                 return Err(Failure::Refused(refused));
             }
-            app.record(Action::Removed(id))
+            app.record(Action::Removed(id), NoteEvent::Removed { id })
         };
         self.run(remove).await
     }
 
     async fn list(&self) -> Result<Vec<Note>, NotesError> {
         self.run(|app| Ok(app.store.all()?)).await
+    }
+
+    async fn follow(&self, author: String) -> Result<(), NotesError> {
+        self.conn.subscriptions.add(author).map_err(|_| NotesError::CannotFollow)
+    }
+
+    async fn unfollow(&self, author: String) -> bool {
+        self.conn.subscriptions.remove(author)
     }
 }
 
@@ -74,8 +82,9 @@ impl App {
         Ok(app)
     }
 
-    /// Tells the client what its user has done.
-    fn record(&self, action: Action) -> Result<(), Failure> {
+    /// Tells the followers and the client itself what the user has done. Neither waits for the network.
+    fn record(&self, action: Action, event: NoteEvent) -> Result<(), Failure> {
+        self.conn.events.emit(&*self.user, event);
         let mut session = self.conn.state.lock();
         // Counted while the state is locked: of two calls at once, the one that counts last has its number stay.
         session.notes = self.store.count(&self.user)?;
@@ -86,7 +95,8 @@ impl App {
     /// Runs work that blocks, as SQLite does, on a thread where it may.
     ///
     /// A client can cancel its call, which drops the handler's future at an `.await`; work that has begun runs to its
-    /// end all the same. So it does all that belongs together: a note in the store is in the state as well.
+    /// end all the same. So it does all that belongs together: a note that is in the store is in the state, and
+    /// its event is sent.
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> Result<T, Failure> + Send + 'static,

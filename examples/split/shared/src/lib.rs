@@ -3,13 +3,13 @@
 //! A board that everybody can pin notes to. Both ends are made from this crate, so neither can call what the other does
 //! not have, or read it as something else.
 
-use hardlight::{ConnectionState, codable, rpc};
+use hardlight::{ConnectionState, Events, codable, rpc};
 
 /// The most characters that a note may have.
 pub const MAX_CHARS: usize = 200;
 
 /// What a client can ask the server to do.
-#[rpc(state = Session)]
+#[rpc(state = Session, events = NoteEvent)]
 pub trait Notes {
     /// Pins a note to the board, and returns it as it is kept.
     async fn add(&self, text: String) -> Result<Note, NotesError>;
@@ -17,6 +17,10 @@ pub trait Notes {
     async fn remove(&self, id: i64) -> Result<(), NotesError>;
     /// The notes on the board, the oldest first.
     async fn list(&self) -> Result<Vec<Note>, NotesError>;
+    /// From now on, this connection gets the events of what this author does.
+    async fn follow(&self, author: String) -> Result<(), NotesError>;
+    /// Ends that: whether the author was followed.
+    async fn unfollow(&self, author: String) -> bool;
 }
 
 /// What the server keeps for each connection. The client has a copy, which follows by itself.
@@ -28,6 +32,18 @@ pub struct Session {
     pub notes: u32,
     /// What the user last did on this connection.
     pub last_action: Option<Action>,
+}
+
+/// What the server tells the clients that follow an author, without being asked. The topic is the author's name.
+#[derive(Debug, Events)]
+pub enum NoteEvent {
+    /// The author pinned this note to the board.
+    Added(Note),
+    /// The author took this note off the board.
+    Removed {
+        /// Which it was.
+        id: i64,
+    },
 }
 
 /// Something that a user did.
@@ -73,6 +89,9 @@ pub enum NotesError {
         /// Who wrote it.
         author: String,
     },
+    /// The author's name is too long, or this connection follows too many authors.
+    #[error("the name is too long, or you follow too many")]
+    CannotFollow,
     /// The server could not read or write its notes. Its log says why, and is not for clients to read.
     #[error("the server's store failed")]
     StoreFailed,

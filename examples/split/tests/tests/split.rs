@@ -30,6 +30,42 @@ fn what_one_client_adds_another_reads() {
 }
 
 #[test]
+fn who_follows_an_author_gets_the_events_and_nobody_else() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path());
+    let (mut ann, mut bob, mut eve) =
+        (server.client("ann"), server.client("bob"), server.client("eve"));
+    ann.expect("state: ann has 0 notes; last action: none");
+    bob.expect("state: bob has 0 notes; last action: none");
+    eve.expect("state: eve has 0 notes; last action: none");
+    bob.enter("follow ann");
+    bob.expect("following ann");
+    eve.enter("follow bob");
+    eve.expect("following bob");
+
+    ann.enter("add buy milk");
+    bob.expect("event: ann added note 1: buy milk");
+    ann.expect("added note 1");
+    ann.expect("state: ann has 1 note; last action: added note 1");
+    ann.enter("remove 1");
+    bob.expect("event: ann removed note 1");
+    ann.expect("removed note 1");
+    ann.expect("state: ann has 0 notes; last action: removed note 1");
+
+    bob.enter("unfollow ann");
+    bob.expect("no longer following ann");
+    ann.enter("add buy bread");
+    ann.expect("added note 2");
+    ann.expect("state: ann has 1 note; last action: added note 2");
+    // An answer comes behind the events before it; here there are none.
+    bob.enter("unfollow ann");
+    bob.expect("ann was not followed");
+    for client in [ann, bob, eve] {
+        client.finish();
+    }
+}
+
+#[test]
 fn errors_of_the_application_arrive_as_what_they_are() {
     let dir = tempdir().unwrap();
     let server = Server::start(dir.path());
