@@ -18,8 +18,10 @@ pub(crate) struct App {
 
 impl Notes for App {
     async fn add(&self, text: String) -> Result<Note, NotesError> {
-        if text.is_empty() || text.chars().count() > MAX_CHARS {
-            return Err(NotesError::BadLength);
+        // Other clients show it on their terminals.
+        let has_control = text.chars().any(char::is_control);
+        if has_control || !(1..=MAX_CHARS).contains(&text.chars().count()) {
+            return Err(NotesError::BadText);
         }
         let add = move |app: &Self| {
             let note = app.store.insert(&app.user, text)?;
@@ -165,10 +167,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_note_has_a_length() {
+    async fn a_note_is_a_line() {
         let ann = app("ann", &Arc::new(Store::in_memory()));
-        assert_eq!(ann.add(String::new()).await, Err(NotesError::BadLength));
+        for bad in ["", "two\nlines", "\x1b[2J"] {
+            assert_eq!(ann.add(bad.to_owned()).await, Err(NotesError::BadText), "{bad:?}");
+        }
         assert!(ann.add("é".repeat(MAX_CHARS)).await.is_ok());
-        assert_eq!(ann.add("é".repeat(MAX_CHARS + 1)).await, Err(NotesError::BadLength));
+        assert_eq!(ann.add("é".repeat(MAX_CHARS + 1)).await, Err(NotesError::BadText));
     }
 }

@@ -64,7 +64,7 @@ pub struct Note {
     pub id: i64,
     /// The user who wrote it.
     pub author: String,
-    /// 1 to [`MAX_CHARS`] characters.
+    /// 1 to [`MAX_CHARS`] characters, none of them a control character.
     pub text: String,
 }
 
@@ -72,9 +72,9 @@ pub struct Note {
 #[codable]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotesError {
-    /// The text is empty or too long.
-    #[error("a note has 1 to {MAX_CHARS} characters")]
-    BadLength,
+    /// The text is empty, too long, or more than a line.
+    #[error("a note is a line of 1 to {MAX_CHARS} characters")]
+    BadText,
     /// There is no note with this id.
     #[error("there is no note {id}")]
     NoSuchNote {

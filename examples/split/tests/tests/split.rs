@@ -79,7 +79,7 @@ fn errors_of_the_application_arrive_as_what_they_are() {
     bob.enter("remove 2");
     bob.expect("refused: there is no note 2");
     bob.enter("add");
-    bob.expect("refused: a note has 1 to 200 characters");
+    bob.expect("refused: a note is a line of 1 to 200 characters");
     bob.finish();
 }
 
