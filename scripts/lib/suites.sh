@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The table of suites, and a function for each. A new suite is a row here and a function `suite_NAME` below.
 # It runs from the top of the repository, with `set -e`; whatever it needs has a pair of functions in needs.sh.
-# shellcheck disable=SC2154,SC2164 # scripts/test sets `logs`, and has `set -e`
+# shellcheck disable=SC2154,SC2164 # scripts/test sets `logs` and `target`, and has `set -e`
 
 # Tiers: `ci` is bounded, CI runs it; `all` takes tools that are slow to install.
 #     name     tier needs                    about

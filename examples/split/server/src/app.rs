@@ -155,6 +155,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn authors_are_followed_until_they_are_not() {
+        let ann = app("ann", &Arc::new(Store::in_memory()));
+        ann.follow("bob".to_owned()).await.unwrap();
+        assert!(ann.conn.subscriptions.contains("bob"));
+        assert!(ann.unfollow("bob".to_owned()).await);
+        assert!(!ann.unfollow("bob".to_owned()).await);
+        assert_eq!(ann.follow("b".repeat(1 << 20)).await, Err(NotesError::CannotFollow));
+    }
+
+    #[tokio::test]
     async fn a_note_belongs_to_its_author() {
         let store = Arc::new(Store::in_memory());
         let (ann, bob) = (app("ann", &store), app("bob", &store));
