@@ -13,7 +13,7 @@ fn main() {
 }
 
 /// A call of one number: the value to its payload to its frame.
-#[divan::bench]
+#[divan::bench(sample_size = 1000)]
 fn encode_call() -> BytesMut {
     let payload = encode_to_bytes(&black_box(7_u32)).expect("a number encodes");
     encoded(&Frame::Call {
@@ -24,7 +24,7 @@ fn encode_call() -> BytesMut {
 }
 
 /// The same back.
-#[divan::bench]
+#[divan::bench(sample_size = 1000)]
 fn decode_call(bencher: Bencher<'_, '_>) {
     let message = encode_call().freeze();
     bencher.bench_local(|| match decoded(&message) {
@@ -34,7 +34,7 @@ fn decode_call(bencher: Bencher<'_, '_>) {
 }
 
 /// An answer of one number: the value to its payload to its frame.
-#[divan::bench]
+#[divan::bench(sample_size = 1000)]
 fn encode_answer() -> BytesMut {
     let payload = encode_to_bytes(&black_box(7_u32)).expect("a number encodes");
     encoded(&Frame::Answer {
@@ -44,7 +44,7 @@ fn encode_answer() -> BytesMut {
 }
 
 /// The same back.
-#[divan::bench]
+#[divan::bench(sample_size = 1000)]
 fn decode_answer(bencher: Bencher<'_, '_>) {
     let message = encode_answer().freeze();
     bencher.bench_local(|| match decoded(&message) {

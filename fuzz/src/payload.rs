@@ -19,23 +19,36 @@ pub fn payload(input: &[u8]) {
     let Some((&which, payload)) = input.split_first() else {
         return;
     };
-    let (check, _) = SHAPES[usize::from(which) % SHAPES.len()];
-    check(payload);
+    (SHAPES[usize::from(which) % SHAPES.len()].check)(payload);
 }
 
-/// What the first byte chooses: a check, and a payload to start from.
-pub const SHAPES: [(fn(&[u8]), fn() -> Vec<u8>); 8] = [
-    (check::<List>, || encoded(&list())),
-    (check::<Json>, || encoded(&json())),
-    (check::<Everything>, || encoded(&everything())),
-    (check::<BTreeMap<String, Vec<u32>>>, || encoded(&map())),
-    (check::<Vec<Option<String>>>, || encoded(&texts())),
-    (check::<(u8, bool, char, i64)>, || {
+/// A type that the first byte may choose.
+pub struct Shape {
+    /// Checks a payload of the type.
+    check: fn(&[u8]),
+    /// A payload to start from.
+    pub start: fn() -> Vec<u8>,
+}
+
+/// What the first byte chooses from.
+pub const SHAPES: [Shape; 8] = [
+    Shape::new(check::<List>, || encoded(&list())),
+    Shape::new(check::<Json>, || encoded(&json())),
+    Shape::new(check::<Everything>, || encoded(&everything())),
+    Shape::new(check::<BTreeMap<String, Vec<u32>>>, || encoded(&map())),
+    Shape::new(check::<Vec<Option<String>>>, || encoded(&texts())),
+    Shape::new(check::<(u8, bool, char, i64)>, || {
         encoded(&(7_u8, true, 'é', -1_i64))
     }),
-    (check::<VecDeque<Box<str>>>, || encoded(&queue())),
-    (check_floats, || encoded(&vec![(0.5_f32, f64::NAN)])),
+    Shape::new(check::<VecDeque<Box<str>>>, || encoded(&queue())),
+    Shape::new(check_floats, || encoded(&vec![(0.5_f32, f64::NAN)])),
 ];
+
+impl Shape {
+    const fn new(check: fn(&[u8]), start: fn() -> Vec<u8>) -> Self {
+        Self { check, start }
+    }
+}
 
 fn check<T: Codable + Debug + PartialEq>(payload: &[u8]) {
     if let Some((value, again)) = round_trip::<T>(payload) {

@@ -61,21 +61,19 @@ impl<'a> Arbitrary<'a> for Step {
             5 => Self::Pass(input.arbitrary()?),
             6 => Self::Call {
                 method: input.arbitrary()?,
-                len: input.arbitrary()?,
+                len: len(input)?,
             },
             7 => Self::Cancel(input.arbitrary()?),
             8 => Self::RejectState,
             9 => Self::Answer {
                 id: input.arbitrary()?,
-                len: Some(input.arbitrary()?),
+                len: Some(len(input)?),
             },
             10 => Self::Answer {
                 id: input.arbitrary()?,
                 len: None,
             },
-            11 => Self::State {
-                len: input.arbitrary()?,
-            },
+            11 => Self::State { len: len(input)? },
             12 => Self::Close,
             13 => Self::Abort,
             14 => Self::PollEvent,
@@ -83,6 +81,11 @@ impl<'a> Arbitrary<'a> for Step {
             _ => Self::Drain,
         })
     }
+}
+
+/// Up to twice what the peer accepts: longer ones only take time.
+fn len(input: &mut Unstructured<'_>) -> Result<u16> {
+    Ok(input.arbitrary::<u16>()? % 4096)
 }
 
 /// The steps that `input` stands for.

@@ -44,9 +44,9 @@ pub fn all() -> Vec<Seed> {
         "server_hello",
         wire::message(&wire::server_hello()).to_vec(),
     );
-    for (index, (_, start)) in SHAPES.iter().enumerate() {
+    for (index, shape) in SHAPES.iter().enumerate() {
         let mut input = vec![index as u8];
-        input.extend(start());
+        input.extend((shape.start)());
         add("payload", &format!("shape_{index}"), input);
     }
     add("state", "snapshot", snapshot());

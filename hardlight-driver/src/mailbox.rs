@@ -39,9 +39,9 @@ impl<B> Mailbox<B> {
     }
 
     /// Wakes the driver if there is reason to.
-    pub(crate) fn wake_if(&self, reason: impl FnOnce(&B) -> bool) {
+    pub(crate) fn wake_if(&self, reason: impl FnOnce(&mut B) -> bool) {
         let mut inner = self.inner.lock();
-        if !reason(&inner.contents) {
+        if !reason(&mut inner.contents) {
             return;
         }
         let asleep = !std::mem::replace(&mut inner.awake, true);
@@ -63,9 +63,9 @@ impl<B> Mailbox<B> {
     }
 
     /// The driver goes to sleep, if there is nothing to do: whether it may.
-    pub(crate) fn fall_asleep(&self, nothing_to_do: impl FnOnce(&B) -> bool) -> bool {
+    pub(crate) fn fall_asleep(&self, nothing_to_do: impl FnOnce(&mut B) -> bool) -> bool {
         let mut inner = self.inner.lock();
-        inner.awake = !nothing_to_do(&inner.contents);
+        inner.awake = !nothing_to_do(&mut inner.contents);
         !inner.awake
     }
 }

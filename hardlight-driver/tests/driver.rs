@@ -18,7 +18,7 @@ use bytes::Bytes;
 use futures_executor::LocalPool;
 use futures_util::{future::join_all, task::LocalSpawnExt};
 use hardlight_driver::{
-    Acceptor, Closer, Error, Incoming, client,
+    Acceptor, Error, EventHub, Incoming, client,
     proto::{CallError, CloseCode, CloseReason, ConnectionError, Initiator, Limits, ProtocolError},
 };
 use hardlight_macros::{ConnectionState, codable, rpc};
@@ -47,6 +47,10 @@ trait Counter {
     async fn panic_locked(&self, value: u32) -> u32;
     async fn panic_later(&self) -> u32;
     async fn large(&self, bytes: u32) -> Vec<u8>;
+    /// Changes the state this many times without letting the driver run.
+    async fn churn(&self, times: u32) -> u32;
+    /// Never answers; panics when it is dropped.
+    async fn panic_when_dropped(&self) -> u32;
 }
 
 #[derive(Clone, Default)]
@@ -107,6 +111,24 @@ impl Counter for App {
     async fn large(&self, bytes: u32) -> Vec<u8> {
         vec![0; bytes as usize]
     }
+
+    async fn churn(&self, times: u32) -> u32 {
+        for time in 0..times {
+            self.connection.state.lock().name = format!("{time:01000}");
+        }
+        times
+    }
+
+    async fn panic_when_dropped(&self) -> u32 {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("on purpose");
+            }
+        }
+        let _bomb = Bomb;
+        std::future::pending().await
+    }
 }
 
 async fn yield_once() {
@@ -126,7 +148,6 @@ struct Joined {
     pool: LocalPool,
     client: Option<counter::Client>,
     connection: counter::Connection,
-    closer: Closer<counter::Connection>,
     server_timer: ManualTimer,
     to_client: Pipe,
     to_server: Pipe,
@@ -144,9 +165,8 @@ impl Joined {
         let mut pool = LocalPool::new();
         let (client_side, server_side, to_client, to_server) = transport();
         let server_timer = ManualTimer::default();
-        let acceptor = Acceptor::<counter::Connection>::new(limits.clone());
+        let acceptor = Acceptor::<counter::Connection>::new(limits.clone(), &EventHub::new());
         let connection = acceptor.connection();
-        let closer = acceptor.closer();
         let seen = Seen::default();
         let app = App { connection: connection.clone(), seen: seen.clone() };
         let serving = acceptor.serve(app, server_side, server_timer.clone());
@@ -159,7 +179,6 @@ impl Joined {
             pool,
             client: Some(client),
             connection,
-            closer,
             server_timer,
             to_client,
             to_server,
@@ -216,7 +235,7 @@ fn the_state_holds_a_change_before_the_answer_of_the_call_that_made_it() {
 fn what_the_factory_wrote_is_in_the_snapshot() {
     let (client_side, server_side, ..) = transport();
     let mut pool = LocalPool::new();
-    let acceptor = Acceptor::<counter::Connection>::new(Limits::new());
+    let acceptor = Acceptor::<counter::Connection>::new(Limits::new(), &EventHub::new());
     let connection = acceptor.connection();
     connection.state.lock().name = "factory".into();
     let app = App { connection, seen: Seen::default() };
@@ -389,10 +408,10 @@ fn a_lost_connection_ends_every_call_at_once_with_one_error() {
 
 #[test]
 fn whatever_breaks_the_protocol_ends_both_sides_with_a_reason() {
-    let garbage = Incoming::Message(Bytes::from_static(&[0x0c]));
+    let garbage = Incoming::Message(Bytes::from_static(&[0x1f]));
     for (to_client, incoming, error) in [
-        (true, garbage.clone(), ProtocolError::UnknownFrame(0x0c)),
-        (false, garbage, ProtocolError::UnknownFrame(0x0c)),
+        (true, garbage.clone(), ProtocolError::UnknownFrame(0x1f)),
+        (false, garbage, ProtocolError::UnknownFrame(0x1f)),
         (true, Incoming::Text, ProtocolError::TextMessage),
         (false, Incoming::Text, ProtocolError::TextMessage),
         (
@@ -476,7 +495,7 @@ fn a_close_by_the_server_gives_calls_up_only_after_the_close_timeout() {
     let mut joined = Joined::new();
     let call = joined.start(async |client| client.hang().await);
     joined.settle();
-    joined.closer.close(CloseReason::new(CloseCode::GOING_AWAY, "stopping"));
+    joined.connection.close(CloseReason::new(CloseCode::GOING_AWAY, "stopping"));
     joined.settle();
     joined.server_timer.advance(Duration::from_micros(9_999_999));
     joined.settle();
@@ -492,7 +511,7 @@ fn a_close_by_the_server_gives_calls_up_only_after_the_close_timeout() {
 fn a_peer_that_does_not_take_the_close_is_not_waited_for_longer_than_the_close_timeout() {
     let mut joined = Joined::new();
     joined.to_client.stall();
-    joined.closer.abort(CloseReason::normal());
+    joined.connection.abort(CloseReason::normal());
     joined.settle();
     assert!(joined.server_end.borrow().is_none());
     joined.server_timer.advance(Duration::from_secs(10));
@@ -534,6 +553,183 @@ fn state_changes_for_a_slow_client_are_sent_together_once_it_reads() {
     assert_eq!(*call.borrow(), Some((Ok(1), format!("{:0100}", 9999))));
     let bytes: usize = joined.to_client.sent().iter().map(Bytes::len).sum();
     assert!(bytes < 10_000, "{bytes}");
+}
+
+#[test]
+fn state_changes_that_the_driver_cannot_take_in_time_are_sent_together() {
+    let mut joined = Joined::new();
+    let call =
+        joined.start(async |client| (client.churn(10_000).await, client.state().name.clone()));
+    joined.settle();
+    assert_eq!(*call.borrow(), Some((Ok(10_000), format!("{:01000}", 9999))));
+    let bytes: usize = joined.to_client.sent().iter().map(Bytes::len).sum();
+    // 10,000 of them would be 10 MB.
+    assert!(bytes < 100_000, "{bytes}");
+}
+
+#[test]
+fn handlers_are_gone_as_soon_as_the_connection_has_ended() {
+    let mut joined = Joined::new();
+    let _call = joined.start(async |client| client.hang().await);
+    joined.settle();
+    // The client does not take the close, so the transport stays open for a while.
+    joined.to_client.stall();
+    joined.connection.abort(CloseReason::normal());
+    joined.settle();
+    assert!(joined.server_end.borrow().is_none());
+    assert_eq!(joined.seen.hanging.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn handlers_that_panic_when_they_are_dropped_harm_nobody() {
+    let mut joined = Joined::new();
+    let calls = joined.start(async |client| {
+        join_all([client.panic_when_dropped(), client.panic_when_dropped()]).await
+    });
+    joined.settle();
+    joined.connection.abort(CloseReason::normal());
+    joined.settle();
+    let calls = calls.borrow_mut().take().expect("both have ended");
+    assert!(calls.iter().all(|call| matches!(call, Err(Error::Connection(_)))));
+    assert!(joined.server_end.borrow().is_some());
+}
+
+#[test]
+fn an_input_does_not_outlive_its_decoding() {
+    let mut joined = Joined::new();
+    let _call = joined.start(async |client| client.hang().await);
+    joined.settle();
+    let message = Bytes::from(vec![0x2f; 1000]);
+    // A call in the same message as a frame that is ignored.
+    let call = [&[0x00, 0xe8, 0x07][..], &message, &[0x03, 0x03, 0x09, 0x03]].concat();
+    let call = Bytes::from(call);
+    joined.to_server.inject(Incoming::Message(call.clone()));
+    joined.to_server.forget();
+    joined.settle();
+    assert_eq!(joined.seen.hanging.load(Ordering::SeqCst), 2);
+    assert!(call.is_unique(), "something holds the message");
+}
+
+#[test]
+fn calls_dropped_while_they_wait_in_line_leave_room() {
+    let mut joined = Joined::new();
+    let client = joined.client();
+    let _hanging = joined.start(async |client| join_all((0..255).map(|_| client.hang())).await);
+    joined.settle();
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    for _ in 0..1000 {
+        let mut dropped = Box::pin(client.increment(1));
+        assert!(dropped.as_mut().poll(&mut cx).is_pending());
+    }
+    let mut last = Box::pin(client.try_get());
+    assert!(last.as_mut().poll(&mut cx).is_pending());
+    joined.settle();
+    assert_eq!(last.as_mut().poll(&mut cx), std::task::Poll::Ready(Ok(0)));
+}
+
+#[test]
+fn a_state_change_held_back_for_a_slow_client_goes_out_once_it_reads() {
+    let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(100));
+    joined.to_client.stall();
+    joined.connection.state.lock().name = "x".repeat(1000);
+    joined.settle();
+    joined.connection.state.lock().counter = 5;
+    joined.settle();
+    joined.to_client.resume();
+    joined.settle();
+    assert_eq!(joined.client().state().counter, 5);
+}
+
+#[test]
+fn a_guard_dropped_just_before_the_driver_falls_asleep_wakes_it() {
+    let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(100));
+    joined.to_client.stall();
+    joined.connection.state.lock().name = "x".repeat(1000);
+    joined.settle();
+    joined.connection.state.lock().counter = 5;
+    joined.settle();
+    let waiting = joined.start(async |client| client.large(3).await.map(|bytes| bytes.len()));
+    let (locked, is_locked) = mpsc::channel();
+    let (unlock, may_unlock) = mpsc::channel::<()>();
+    let state = joined.connection.state.clone();
+    let holder = thread::spawn(move || {
+        let _guard = state.lock();
+        locked.send(()).unwrap();
+        let _ = may_unlock.recv();
+    });
+    is_locked.recv().unwrap();
+    joined.to_client.resume();
+    joined.settle();
+    assert_eq!(*waiting.borrow(), None);
+    joined.connection.close(CloseReason::normal());
+    joined.settle();
+    // The driver runs once more, to refuse a call: the state is locked when it looks, and free when it writes.
+    let mut holder = Some((unlock, holder));
+    joined.to_client.on_ready(move || {
+        if let Some((unlock, holder)) = holder.take() {
+            drop(unlock);
+            holder.join().unwrap();
+        }
+    });
+    let refused = joined.start(async |client| client.large(1).await);
+    joined.settle();
+    assert_eq!(*refused.borrow(), Some(Err(Error::Call(CallError::GoingAway))));
+    assert_eq!(*waiting.borrow(), Some(Ok(3)));
+}
+
+#[test]
+fn a_write_that_fails_ends_the_connection_and_its_handlers() {
+    let mut joined = Joined::new();
+    let _call = joined.start(async |client| client.hang().await);
+    joined.settle();
+    joined.to_client.break_off();
+    joined.connection.state.lock().counter = 5;
+    joined.settle();
+    let lost = ConnectionError::Lost("broken pipe".into());
+    assert_eq!(*joined.server_end.borrow(), Some(lost));
+    assert_eq!(joined.seen.hanging.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_write_that_fails_because_the_peer_has_closed_ends_with_the_peers_reason() {
+    let mut joined = Joined::new();
+    joined.to_client.break_off();
+    let reason = CloseReason::new(CloseCode::GOING_AWAY, "bye");
+    joined.to_server.inject(Incoming::Message(Bytes::from_static(&[0x20])));
+    joined.to_server.inject(Incoming::Close(Some(reason)));
+    joined.connection.state.lock().counter = 5;
+    joined.settle();
+    let closed = closed_by(Initiator::Remote, CloseCode::GOING_AWAY, "bye");
+    assert_eq!(*joined.server_end.borrow(), Some(closed));
+}
+
+#[test]
+fn the_close_timeout_is_kept_whatever_timer_was_set_before() {
+    let limits = Limits::new()
+        .with_hello_timeout(Duration::from_secs(60))
+        .with_close_timeout(Duration::from_secs(1));
+    let mut joined = Joined::with(limits);
+    let call = joined.start(async |client| client.hang().await);
+    joined.settle();
+    joined.connection.close(CloseReason::new(CloseCode::GOING_AWAY, "stopping"));
+    joined.settle();
+    joined.server_timer.advance(Duration::from_secs(1));
+    joined.settle();
+    let closed = closed_by(Initiator::Remote, CloseCode::GOING_AWAY, "stopping");
+    assert_eq!(*call.borrow(), Some(Err(Error::Connection(closed))));
+}
+
+#[test]
+fn calls_that_nobody_waits_for_any_longer_do_not_run() {
+    let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(0));
+    joined.to_client.stall();
+    joined.connection.state.lock().counter = 5;
+    joined.settle();
+    let _calls = joined.start(async |client| join_all((0..100).map(|_| client.hang())).await);
+    joined.settle();
+    joined.to_server.cut();
+    joined.settle();
+    assert_eq!(joined.seen.most_hanging.load(Ordering::SeqCst), 0);
 }
 
 #[test]
@@ -594,5 +790,4 @@ fn handles_can_be_shared_between_threads() {
     fn shared<T: Clone + Send + Sync>() {}
     shared::<counter::Client>();
     shared::<counter::Connection>();
-    shared::<Closer<counter::Connection>>();
 }

@@ -139,9 +139,9 @@ where
     let config = websocket_config(limits);
     let socket =
         WebSocketStream::from_partially_read(stream, accept.rest, Role::Server, Some(config)).await;
-    let closer = acceptor.closer();
+    let connection = acceptor.handle().clone();
     let _registered = shared.closers.register(move || {
-        closer.close(CloseReason::new(CloseCode::GOING_AWAY, "the server is stopping"));
+        connection.close(CloseReason::new(CloseCode::GOING_AWAY, "the server is stopping"));
     });
     Ok(acceptor.serve(handler, WebSocketTransport::new(socket), TokioTimer::new()).await)
 }

@@ -1,7 +1,7 @@
 //! HardLight: a secure, real-time, low-latency binary RPC protocol on WebSockets.
 //!
 //! A service is a trait. Its methods run on the server, and its state, one for each connection, reaches the client by
-//! itself: whatever a call changed is there before the call returns.
+//! itself: whatever a call changed is there before the call returns. What happens elsewhere it pushes as events.
 //!
 //! ```
 //! use hardlight::{ConnectionState, codable, rpc};
@@ -69,8 +69,62 @@ handle.stop().await;
 "#
 )]
 //!
+//! # Events
+//!
+//! An event is a variant of an enum. The server emits it on a topic, a name of the application's own, and it reaches the
+//! clients that a handler has subscribed to that topic. What a handler emits before it returns arrives before its answer.
+//!
+//! ```
+//! use hardlight::{EventStream, Events, Received, rpc};
+//!
+//! #[rpc(events = ChatEvent)]
+//! pub trait Chat {
+//!     async fn join(&self, room: String) -> bool;
+//!     async fn say(&self, room: String, text: String);
+//! }
+//!
+//! #[derive(Debug, Events)]
+//! pub enum ChatEvent {
+//!     Said { text: String },
+//!     Closed,
+//! }
+//!
+//! impl Chat for chat::Handler {
+//!     async fn join(&self, room: String) -> bool {
+//!         self.subscriptions.add(room).is_ok()
+//!     }
+//!
+//!     async fn say(&self, room: String, text: String) {
+//!         self.events.emit(room, ChatEvent::Said { text });
+//!     }
+//! }
+//!
+//! async fn listen(client: chat::Client) {
+//!     // A handler for each type of event, or all of them as a stream.
+//!     client.on_said(|topic, text| println!("{topic}: {text}"));
+//!     let mut events: EventStream<ChatEvent> = client.events();
+//!     while let Some(received) = events.next().await {
+//!         match received {
+//!             Received::Event { topic, event } => println!("{topic}: {event:?}"),
+//!             Received::Lagged { topic, missed } => println!("{topic}: {missed} missed"),
+//!             _ => {}
+//!         }
+//!     }
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! # More
+//!
 //! [`rpc`] says what a service can look like and what is made of it, [`macro@ConnectionState`] what state can be made of,
-//! [`Codable`] which types travel.
+//! [`macro@Events`] what events can be, [`Codable`] which types travel.
+#![cfg_attr(
+    feature = "tokio",
+    doc = "The [guides](guide) are about [errors](guide::errors), [logging](guide::logging) and [handles](guide::handles)."
+)]
+
+#[cfg(feature = "tokio")]
+pub mod guide;
 
 #[doc(hidden)]
 pub use hardlight_driver::__private;

@@ -289,7 +289,7 @@ async fn a_client_that_sends_garbage_is_told_so_and_others_are_served_on() {
     request.headers_mut().insert("Sec-WebSocket-Protocol", "hl.1".parse().unwrap());
     let stream = TcpStream::connect(address).await.unwrap();
     let (mut bad, _) = client_async(request, stream).await.unwrap();
-    bad.send(Message::Binary(vec![0x0c, 0xff].into())).await.unwrap();
+    bad.send(Message::Binary(vec![0x1f, 0xff].into())).await.unwrap();
     let code = loop {
         match bad.next().await.unwrap().unwrap() {
             Message::Close(close) => break close.unwrap().code,
@@ -303,12 +303,12 @@ async fn a_client_that_sends_garbage_is_told_so_and_others_are_served_on() {
 #[tokio::test]
 async fn a_server_that_sends_garbage_ends_connect_with_one_error() {
     let url = raw_server(async move |mut socket: RawSocket| {
-        socket.send(Message::Binary(vec![0x0c].into())).await.unwrap();
+        socket.send(Message::Binary(vec![0x1f].into())).await.unwrap();
         while socket.next().await.is_some_and(|message| message.is_ok()) {}
     })
     .await;
     let failed = connect_plain::<counter::Client>(&url).await;
-    let error = ConnectionError::Protocol(ProtocolError::UnknownFrame(0x0c));
+    let error = ConnectionError::Protocol(ProtocolError::UnknownFrame(0x1f));
     assert!(matches!(failed, Err(ConnectError::Connection(got)) if got == error));
 }
 

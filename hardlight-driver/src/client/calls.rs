@@ -92,14 +92,16 @@ impl Calls {
         }
     }
 
-    /// The caller went away.
-    pub(super) fn abandon(&mut self, key: CallKey) {
-        match std::mem::replace(&mut self.slots[key], Slot::Abandoned) {
+    /// The caller went away. What it leaves is handed out, to be dropped without the lock.
+    pub(super) fn abandon(&mut self, key: CallKey) -> impl Sized + use<> {
+        let left = std::mem::replace(&mut self.slots[key], Slot::Abandoned);
+        match &left {
             Slot::InLine { .. } => self.leave_line(),
-            Slot::Abandoned => {}
             Slot::InFlight { .. } => self.cancelled.push(key),
             Slot::Done(_) => drop(self.slots.remove(key)),
+            Slot::Abandoned => {}
         }
+        left
     }
 
     /// Takes the next calls out of the line, as long as there are ids for them.
@@ -156,7 +158,11 @@ impl Calls {
         self.in_flight -= 1;
         match std::mem::replace(&mut self.slots[key], Slot::Done(result)) {
             Slot::InFlight { waker } => wakers.extend(waker),
-            _ => drop(self.slots.remove(key)),
+            _ => {
+                // The key may stand for another call from here on.
+                self.cancelled.retain(|&cancelled| cancelled != key);
+                self.slots.remove(key);
+            }
         }
     }
 
@@ -186,5 +192,23 @@ impl Calls {
         !self.cancelled.is_empty()
             || self.close.is_some()
             || !self.line.is_empty() && self.in_flight < MAX_IN_FLIGHT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_not_cancelled_in_the_place_of_an_earlier_one() {
+        let mut calls = Calls::default();
+        let (mut taken, mut wakers) = (Vec::new(), Vec::new());
+        let old = calls.insert(0, Bytes::new(), WhenFull::Wait).unwrap();
+        calls.take_line(&mut taken);
+        drop(calls.abandon(old));
+        calls.finish(old, Ok(Bytes::new()), &mut wakers);
+        let new = calls.insert(0, Bytes::new(), WhenFull::Wait).unwrap();
+        assert_eq!(old, new);
+        assert_eq!(calls.take_cancelled(), []);
     }
 }

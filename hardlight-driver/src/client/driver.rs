@@ -64,22 +64,22 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
         for _ in 0..MAX_ROUNDS {
             self.send_calls();
             let read = self.wire.read(cx, &mut self.connection);
-            let timed_out = self.wire.run_timer(cx, &mut self.connection);
             self.handle_events();
+            // Behind all that may set a deadline.
+            let timed_out = self.wire.run_timer(cx, &mut self.connection);
             if self.connection.is_ended() {
+                self.handle_events();
                 return false;
             }
             if read {
                 // Whatever else has arrived goes first: answers free ids, and new calls then share a message.
                 continue;
             }
-            self.send_calls();
             let write_failed = self.wire.write(cx, &mut self.connection);
-            self.handle_events();
-            let idle = !timed_out
+            if !timed_out
                 && !write_failed
-                && self.shared.mailbox.fall_asleep(|calls| !calls.wants_driver());
-            if idle || self.connection.is_ended() {
+                && self.shared.mailbox.fall_asleep(|calls| !calls.wants_driver())
+            {
                 return false;
             }
         }

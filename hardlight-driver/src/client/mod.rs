@@ -267,7 +267,7 @@ impl Future for Call<'_> {
 impl Drop for Call<'_> {
     fn drop(&mut self) {
         if let Stage::Waiting(key) = self.stage {
-            self.mailbox.post(|calls| calls.abandon(key));
+            drop(self.mailbox.post(|calls| calls.abandon(key)));
         }
     }
 }

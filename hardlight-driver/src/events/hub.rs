@@ -97,9 +97,4 @@ impl Hub {
         }
         Ok(subscribers.mailboxes.len())
     }
-
-    #[cfg(test)]
-    pub(crate) fn topics(&self) -> usize {
-        self.topics.lock().len()
-    }
 }

@@ -9,13 +9,14 @@ use hardlight_proto::{
 
 use crate::{ClientConnection, Error};
 
-/// Reads the arguments of a call.
+/// Reads the arguments of a call, and lets go of their bytes: they are part of the message they came in, and would keep
+/// all of it for as long as the handler runs.
 ///
 /// # Errors
 ///
 /// [`CallError::InvalidInput`] if they do not decode.
-pub fn decode_input<T: Codable>(input: &[u8]) -> Result<T, CallError> {
-    payload::decode(input).map_err(|_| CallError::InvalidInput)
+pub fn decode_input<T: Codable>(input: Bytes) -> Result<T, CallError> {
+    payload::decode(&input).map_err(|_| CallError::InvalidInput)
 }
 
 /// Writes the result of a call.
@@ -101,10 +102,10 @@ pub fn flatten<T, E>(result: Result<Result<T, E>, Error>) -> Result<T, Error<E>>
 ///
 /// [`CallError::InvalidInput`] if there is no such varint at the front; [`CallError::UnknownMethod`] if it is larger
 /// than any index.
-pub fn split_method(input: &[u8]) -> Result<(u32, &[u8]), CallError> {
+pub fn split_method(input: &[u8]) -> Result<(u32, Bytes), CallError> {
     let (method, used) = read_varint(input).map_err(|_| CallError::InvalidInput)?;
     let method = u32::try_from(method).map_err(|_| CallError::UnknownMethod)?;
-    Ok((method, &input[used..]))
+    Ok((method, Bytes::copy_from_slice(&input[used..])))
 }
 
 #[cfg(test)]
@@ -113,9 +114,9 @@ mod tests {
 
     #[test]
     fn a_method_is_split_from_its_payload() {
-        assert_eq!(split_method(&[0]), Ok((0, &[][..])));
-        assert_eq!(split_method(&[0x80, 1, 7]), Ok((128, &[7][..])));
-        assert_eq!(split_method(&[0xff, 0xff, 0xff, 0xff, 0x0f]), Ok((u32::MAX, &[][..])));
+        assert_eq!(split_method(&[0]), Ok((0, Bytes::new())));
+        assert_eq!(split_method(&[0x80, 1, 7]), Ok((128, Bytes::from_static(&[7]))));
+        assert_eq!(split_method(&[0xff, 0xff, 0xff, 0xff, 0x0f]), Ok((u32::MAX, Bytes::new())));
     }
 
     #[test]

@@ -92,19 +92,19 @@ where
         for _ in 0..MAX_ROUNDS {
             self.poll_woken();
             let read = self.wire.read(cx, &mut self.connection);
-            let timed_out = self.wire.run_timer(cx, &mut self.connection);
             let more = self.handle_events();
             self.drain_mailbox();
+            // Behind all that may set a deadline.
+            let timed_out = self.wire.run_timer(cx, &mut self.connection);
             if self.connection.is_ended() {
+                self.handle_events();
                 return false;
             }
             if read && !more {
                 continue;
             }
             let write_failed = self.wire.write(cx, &mut self.connection);
-            self.note_congestion();
-            let idle = !read && !more && !timed_out && !write_failed && self.sleeps();
-            if idle || self.connection.is_ended() {
+            if !(read || more || timed_out || write_failed) && self.sleeps() {
                 return false;
             }
         }
@@ -114,11 +114,16 @@ where
 
     fn sleeps(&mut self) -> bool {
         self.handlers.shrink();
-        // What was held back for a slow client may go on now that some was written.
-        if self.connection.wants_message() || self.is_congested() {
-            return self.shared.mailbox.fall_asleep(|commands| !commands.wants_driver());
+        let congested = self.is_congested();
+        if !self.connection.wants_message() && !congested {
+            // What was held back for a slow client goes on now that some was written.
+            return false;
         }
-        false
+        let waiting = !self.queue.is_empty();
+        self.shared.mailbox.fall_asleep(|commands| {
+            commands.congested = congested;
+            commands.lets_driver_sleep(waiting)
+        })
     }
 
     /// Polls the handlers that were woken.
@@ -148,6 +153,7 @@ where
                 Some(ServerEvent::Closed(error)) => {
                     tracing::debug!(%error, "connection ended");
                     self.handlers.clear();
+                    self.queue.clear();
                     self.end.end();
                 }
                 Some(_) => {}
@@ -235,22 +241,27 @@ where
 
     /// Encodes and sends what has changed in the state: whether it could look.
     fn send_changes(&mut self) -> bool {
-        match self.shared.try_take_changes() {
-            None => return false,
-            Some(Ok(operations)) if operations.is_empty() => {}
-            Some(Ok(operations)) => self.connection.send_state(operations),
-            Some(Err(error)) => self.connection.abort(cannot_encode(error)),
+        let Some(changes) = self.shared.try_take_changes(&mut self.commands) else {
+            return false;
+        };
+        // What was encoded before goes first.
+        self.queue.extend(self.commands.drain(..).map(Next::Posted));
+        for next in std::mem::take(&mut self.queue) {
+            match next {
+                Next::Posted(command @ Command::State(_)) => self.send(command),
+                next => self.queue.push_back(next),
+            }
+        }
+        match changes {
+            Ok(operations) if operations.is_empty() => {}
+            Ok(operations) => self.connection.send_state(operations),
+            Err(error) => self.connection.abort(cannot_encode(error)),
         }
         true
     }
 
     fn is_congested(&self) -> bool {
         self.connection.queued_bytes() > self.limits.max_buffered_bytes()
-    }
-
-    fn note_congestion(&self) {
-        let congested = self.is_congested();
-        self.shared.mailbox.with(|commands| commands.congested = congested);
     }
 
     fn close_timeout(&self) -> Duration {

@@ -25,7 +25,7 @@ pub(crate) struct Commands {
     ended: bool,
     /// Changes of the state are sent: there was a snapshot, and the connection has not ended.
     pub(crate) live: bool,
-    /// The state has changes that were not encoded.
+    /// The state has changes that were not encoded. Only the driver ends that, while it holds the state.
     pub(crate) dirty: bool,
     /// Much output waits: changes of the state are encoded later, together.
     pub(crate) congested: bool,
@@ -124,8 +124,12 @@ impl Commands {
         self.woken[id.index() / 64] |= 1 << (id.0 % 64);
     }
 
-    /// Whether the driver has something to do.
-    pub(crate) fn wants_driver(&self) -> bool {
-        !self.queue.is_empty() || self.close.is_some() || self.woken != [0; 4]
+    /// Whether the driver has nothing to do. `waiting` says that it has answers that wait for the state.
+    pub(crate) fn lets_driver_sleep(&self, waiting: bool) -> bool {
+        let wants_state = waiting || self.dirty && !self.congested;
+        self.queue.is_empty()
+            && self.close.is_none()
+            && self.woken == [0; 4]
+            && (!wants_state || self.awaits_state)
     }
 }

@@ -62,6 +62,18 @@ impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
         &self.subscriptions
     }
 
+    /// Closes the connection once the calls that run have ended; new ones are answered
+    /// [`GoingAway`](hardlight_proto::CallError::GoingAway). Calls that still run after [`Limits::close_timeout`] are
+    /// given up.
+    pub fn close(&self, reason: CloseReason) {
+        self.shared().mailbox.post(|commands| commands.close = Some(Close::Drain(reason)));
+    }
+
+    /// Closes the connection at once. Calls that run are given up, output that waits is lost.
+    pub fn abort(&self, reason: CloseReason) {
+        self.shared().mailbox.post(|commands| commands.close = Some(Close::Abort(reason)));
+    }
+
     const fn shared(&self) -> &Arc<Shared<S>> {
         &self.state.shared
     }
@@ -128,9 +140,9 @@ impl<S: Service> Acceptor<S> {
         S::new(self.connection.clone())
     }
 
-    /// A handle to close the connection with.
-    pub fn closer(&self) -> Closer<S> {
-        Closer { shared: Arc::clone(self.connection.shared()) }
+    /// The driver's handle of the connection: to close it with, for one.
+    pub const fn handle(&self) -> &ServerConnection<S::State, S::Events> {
+        &self.connection
     }
 
     /// Serves the connection with `handler`, over a transport that is connected already. The future does all the work
@@ -156,36 +168,5 @@ impl<S: Service> Acceptor<S> {
 impl<S: Service> fmt::Debug for Acceptor<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Acceptor").field("connection", &self.connection).finish_non_exhaustive()
-    }
-}
-
-/// Closes a connection that is being served. Clones close the same.
-pub struct Closer<S: Service> {
-    shared: Arc<Shared<S::State>>,
-}
-
-impl<S: Service> Closer<S> {
-    /// Closes the connection once the calls that run have ended; new ones are answered
-    /// [`GoingAway`](hardlight_proto::CallError::GoingAway). Calls that still run after [`Limits::close_timeout`] are
-    /// given up.
-    pub fn close(&self, reason: CloseReason) {
-        self.shared.mailbox.post(|commands| commands.close = Some(Close::Drain(reason)));
-    }
-
-    /// Closes the connection at once. Calls that run are given up, output that waits is lost.
-    pub fn abort(&self, reason: CloseReason) {
-        self.shared.mailbox.post(|commands| commands.close = Some(Close::Abort(reason)));
-    }
-}
-
-impl<S: Service> Clone for Closer<S> {
-    fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
-    }
-}
-
-impl<S: Service> fmt::Debug for Closer<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Closer").finish_non_exhaustive()
     }
 }

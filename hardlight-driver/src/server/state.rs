@@ -1,6 +1,7 @@
 //! The server's connection state: a lock whose guard sends what changed.
 
 use std::{
+    collections::VecDeque,
     fmt,
     marker::PhantomData,
     ops::{Deref, DerefMut},
@@ -49,10 +50,20 @@ pub struct StateGuard<'a, S: ConnectionState> {
 impl<S: ConnectionState> StateCell<S> {
     /// Locks the state to this thread. Waits while another thread holds it.
     ///
-    /// Locking it twice on one thread, with both guards alive, waits forever.
+    /// Locking it twice on one thread, with both guards alive, waits forever. So hold it briefly, and not while other
+    /// connections' states are locked.
     pub fn lock(&self) -> StateGuard<'_, S> {
+        self.guard(self.shared.state.lock())
+    }
+
+    /// Locks the state to this thread, unless it is locked already.
+    pub fn try_lock(&self) -> Option<StateGuard<'_, S>> {
+        self.shared.state.try_lock().map(|tracked| self.guard(tracked))
+    }
+
+    fn guard<'a>(&'a self, tracked: MutexGuard<'a, Tracked<S>>) -> StateGuard<'a, S> {
         StateGuard {
-            tracked: Some(self.shared.state.lock()),
+            tracked: Some(tracked),
             mailbox: &self.shared.mailbox,
             written: false,
             not_send: PhantomData,
@@ -78,19 +89,25 @@ impl<S: ConnectionState> Shared<S> {
     }
 
     /// Encodes what has changed, unless somebody holds the state: then the driver is woken once it is free.
-    pub(super) fn try_take_changes(&self) -> Option<Result<Bytes, EncodeError>> {
+    ///
+    /// What was encoded before and is still in the mailbox is moved to `commands`: it goes first.
+    pub(super) fn try_take_changes(
+        &self,
+        commands: &mut VecDeque<Command>,
+    ) -> Option<Result<Bytes, EncodeError>> {
         let mut tracked = self.state.try_lock();
         if tracked.is_none() {
             self.mailbox.with(|commands| commands.awaits_state = true);
             // It may have become free before the holder could see that.
             tracked = self.state.try_lock();
         }
-        let changes = tracked?.take_changes();
-        self.mailbox.with(|commands| {
-            commands.dirty = false;
-            commands.awaits_state = false;
+        let mut tracked = tracked?;
+        self.mailbox.with(|mailbox| {
+            mailbox.take_queue(commands);
+            mailbox.dirty = false;
+            mailbox.awaits_state = false;
         });
-        Some(changes)
+        Some(tracked.take_changes())
     }
 }
 
@@ -172,15 +189,12 @@ impl ServerMailbox {
         }
         match changes() {
             Ok(operations) if operations.is_empty() => {}
-            Ok(operations) => self.post(|commands| {
-                commands.dirty = false;
-                commands.push(Command::State(operations));
-            }),
+            Ok(operations) => self.post(|commands| commands.push(Command::State(operations))),
             Err(error) => self.post(|commands| commands.push(Command::Fail(error))),
         }
     }
 
     fn state_is_free(&self) {
-        self.wake_if(|commands| commands.awaits_state);
+        self.wake_if(|commands| std::mem::take(&mut commands.awaits_state));
     }
 }

@@ -1,8 +1,9 @@
+#![allow(dead_code, reason = "each test uses a part of it")]
 //! A transport in memory and a timer that only the test moves.
 
 use std::{
     collections::VecDeque,
-    convert::Infallible,
+    io,
     sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
     time::Duration,
@@ -27,6 +28,8 @@ struct State {
     /// All that was ever sent.
     log: Vec<Bytes>,
     stalled: bool,
+    broken: bool,
+    on_ready: Option<Box<dyn FnMut() + Send>>,
     cut: bool,
     wakers: Vec<Waker>,
 }
@@ -49,6 +52,16 @@ impl Pipe {
         self.change(|state| state.stalled = false);
     }
 
+    /// Writing fails from here on; what was sent before may still be read.
+    pub(crate) fn break_off(&self) {
+        self.change(|state| state.broken = true);
+    }
+
+    /// Has something done whenever the sender asks whether it may send.
+    pub(crate) fn on_ready(&self, action: impl FnMut() + Send + 'static) {
+        self.change(|state| state.on_ready = Some(Box::new(action)));
+    }
+
     /// The receiver finds that the transport has ended.
     pub(crate) fn cut(&self) {
         self.change(|state| state.cut = true);
@@ -57,6 +70,11 @@ impl Pipe {
     /// Sends something in the sender's place.
     pub(crate) fn inject(&self, incoming: Incoming) {
         self.change(|state| state.queue.push_back(incoming));
+    }
+
+    /// Forgets the messages that were sent so far.
+    pub(crate) fn forget(&self) {
+        self.change(|state| state.log.clear());
     }
 
     /// Messages that were sent so far.
@@ -86,7 +104,7 @@ impl Pipe {
 }
 
 impl Transport for MemoryTransport {
-    type Error = Infallible;
+    type Error = io::Error;
 
     fn poll_receive(
         &mut self,
@@ -100,7 +118,17 @@ impl Transport for MemoryTransport {
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.outgoing.poll(cx, |state| (!state.stalled).then_some(Ok(())))
+        let action = self.outgoing.0.lock().unwrap().on_ready.take();
+        if let Some(mut action) = action {
+            action();
+            self.outgoing.0.lock().unwrap().on_ready = Some(action);
+        }
+        self.outgoing.poll(cx, |state| {
+            if state.broken {
+                return Some(Err(io::ErrorKind::BrokenPipe.into()));
+            }
+            (!state.stalled).then_some(Ok(()))
+        })
     }
 
     fn start_send(&mut self, message: Outgoing) -> Result<(), Self::Error> {
@@ -141,7 +169,9 @@ impl ManualTimer {
     pub(crate) fn advance(&self, duration: Duration) {
         let mut clock = self.0.lock().unwrap();
         clock.now = clock.now + duration;
-        let waker = clock.waker.take();
+        // As a real one does: it rings only if the deadline that was set has come.
+        let rings = clock.deadline.is_some_and(|deadline| deadline <= clock.now);
+        let waker = if rings { clock.waker.take() } else { None };
         drop(clock);
         waker.into_iter().for_each(Waker::wake);
     }

@@ -10,7 +10,7 @@ use crate::{codable::implementation, span::visibility};
 /// The code for an enum without errors.
 pub(super) fn events(events: &Events<'_>) -> TokenStream {
     let ident = &events.item.ident;
-    let root = &events.root;
+    let private = private(events);
     let events_impl = events_impl(events);
     let bodies = |event: &Event<'_>| {
         let Event { index, ident: variant, .. } = event;
@@ -18,7 +18,7 @@ pub(super) fn events(events: &Events<'_>) -> TokenStream {
         let arguments = event.bindings();
         let others = (events.variants.len() > 1).then(|| quote!(_ => {}));
         quote! {
-            #root::__private::on_event(self, #index, move |topic, event| match event {
+            #private::on_event(self, #index, move |topic, event| match event {
                 #pattern => handler(topic, #(#arguments),*),
                 #others
             });
@@ -30,24 +30,16 @@ pub(super) fn events(events: &Events<'_>) -> TokenStream {
 
 /// Code that only compiles, so that errors in the enum do not cause others.
 pub(super) fn stub(events: &Events<'_>) -> TokenStream {
-    let ident = &events.item.ident;
     let private = private(events);
-    let generics = &events.item.generics;
-    // With lifetimes there can be no implementation at all.
-    if generics.lifetimes().next().is_some() {
+    let DeriveInput { ident, generics, .. } = events.item;
+    // What has parameters may not be `'static` or `Send`, so there can be no implementation.
+    if !generics.params.is_empty() || generics.where_clause.is_some() {
         return TokenStream::new();
     }
-    let (parameters, arguments, _) = generics.split_for_impl();
-    let extension = generics
-        .params
-        .is_empty()
-        .then(|| extension(events, &quote!(handler), |_| quote!(::core::mem::drop(handler);)));
+    let extension = extension(events, &quote!(handler), |_| quote!(::core::mem::drop(handler);));
     quote! {
         #[automatically_derived]
-        impl #parameters #private::Events for #ident #arguments
-        where
-            Self: ::core::marker::Send + 'static,
-        {
+        impl #private::Events for #ident {
             fn schema() -> #private::Vec<#private::EventSchema> {
                 ::core::convert::From::from([])
             }

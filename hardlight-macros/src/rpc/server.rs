@@ -221,7 +221,7 @@ pub(super) fn dispatch(service: &Service, vis: &TokenStream) -> TokenStream {
                 method: u32,
                 input: #root::__private::Bytes,
             ) -> ::core::result::Result<#root::__private::Bytes, #root::__private::CallError> {
-                dispatch(&*handler, method, &input).await
+                dispatch(&*handler, method, input).await
             }
         }
 
@@ -290,7 +290,7 @@ fn dispatcher(service: &Service) -> TokenStream {
         async fn dispatch<H: super::#service + ::core::marker::Sync>(
             handler: &H,
             method: u32,
-            input: &[u8],
+            input: #root::__private::Bytes,
         ) -> ::core::result::Result<#root::__private::Bytes, #root::__private::CallError> {
             match <Method as ::core::convert::TryFrom<u32>>::try_from(method)? {
                 #(#arms)*

@@ -4,10 +4,10 @@ use alloc::{collections::VecDeque, vec::Vec};
 
 use bytes::Bytes;
 
-use super::{Connection, Phase, Role, call_ids::CallIds, sealed, topics::Topics};
+use super::{Connection, MAX_QUIET_FRAMES, Phase, Role, call_ids::CallIds, sealed, topics::Topics};
 use crate::{
     error::{CallError, ConnectionError, ProtocolError},
-    frame::{CallId, Frame, Hello, HelloEntry, HelloField, REVISION},
+    frame::{CallId, Frame, Hello, HelloEntry, HelloField, Next, REVISION},
     limits::Limits,
     schema::{EventSchema, ServiceSchema},
     time::Time,
@@ -85,6 +85,9 @@ pub enum ClientEvent {
         /// The call.
         id: CallId,
     },
+    /// Nothing that needs attention, though there is more to be polled: frames that were ignored or refused. Others may
+    /// be given their turn now.
+    Busy,
     /// The connection has ended. The last event.
     Closed(ConnectionError),
 }
@@ -92,6 +95,8 @@ pub enum ClientEvent {
 impl Role for Client {}
 
 impl sealed::Role for Client {
+    const HANDLES_LATE_INPUT: bool = true;
+
     fn has_open_calls(&self) -> bool {
         !self.open.is_empty()
     }
@@ -169,19 +174,29 @@ impl Connection<Client> {
     /// What happened next.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<ClientEvent> {
-        while !self.is_ended() {
+        for _ in 0..MAX_QUIET_FRAMES {
+            if self.is_ended() {
+                return self.poll_end();
+            }
             if let Some((id, error)) = self.role.refused.pop_front() {
                 return Some(self.end_call(id, Err(error)));
             }
-            let Some(frame) = self.next_frame(None) else {
-                break;
+            let handled = match self.next_frame(None) {
+                Some(Next::Frame(frame)) => self.handle_frame(frame),
+                Some(Next::Ignored) => Ok(None),
+                None => return self.poll_end(),
             };
-            match self.handle_frame(frame) {
+            match handled {
                 Ok(Some(event)) => return Some(event),
                 Ok(None) => {}
                 Err(error) => self.fail(error),
             }
         }
+        Some(ClientEvent::Busy)
+    }
+
+    /// The last events, if the connection has ended.
+    fn poll_end(&mut self) -> Option<ClientEvent> {
         if !self.is_ended() {
             return None;
         }

@@ -17,7 +17,7 @@ pub use server::{Server, ServerEvent};
 use crate::{
     close::{CloseCode, CloseReason},
     error::{ConnectionError, Initiator, ProtocolError},
-    frame::{Frame, Hello, Inbox, REVISION},
+    frame::{Hello, Inbox, Next, REVISION},
     limits::Limits,
     schema::ServiceSchema,
     time::Time,
@@ -33,6 +33,10 @@ mod sealed {
     pub trait Role {
         /// Whether calls are open that a close has to wait for.
         fn has_open_calls(&self) -> bool;
+
+        /// Whether what arrived before the transport ended is still of use: answers are, calls that nobody waits for
+        /// are not.
+        const HANDLES_LATE_INPUT: bool;
     }
 }
 
@@ -55,6 +59,10 @@ pub struct Connection<R: Role> {
     link: Link,
     role: R,
 }
+
+/// Frames that need no attention (ignored, refused) are handled in one `poll_event` up to this many: then others get
+/// their turn.
+const MAX_QUIET_FRAMES: usize = 64;
 
 /// What to do with the transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,12 +172,12 @@ impl<R: Role> Connection<R> {
     pub fn handle_close(&mut self, reason: Option<CloseReason>) {
         let reason = reason.unwrap_or_else(|| CloseReason::new(CloseCode::NO_STATUS, ""));
         let initiator = Initiator::Remote;
-        self.link.end_of_transport(ConnectionError::Closed { initiator, reason });
+        self.end_of_transport(ConnectionError::Closed { initiator, reason });
     }
 
     /// The transport ended or failed without a close. What arrived before is handled first.
     pub fn handle_lost(&mut self, why: impl Into<alloc::borrow::Cow<'static, str>>) {
-        self.link.end_of_transport(ConnectionError::Lost(why.into()));
+        self.end_of_transport(ConnectionError::Lost(why.into()));
     }
 
     /// Time has passed. Calling it early or without need does nothing.
@@ -251,9 +259,9 @@ impl<R: Role> Connection<R> {
 
     /// The next frame, or `None` if there is none, or one whose header is `held`. Once there is none the end of the
     /// transport takes effect.
-    fn next_frame(&mut self, held: Option<u8>) -> Option<Frame> {
+    fn next_frame(&mut self, held: Option<u8>) -> Option<Next> {
         match self.link.inbox.next_frame(held) {
-            Ok(Some(frame)) => return Some(frame),
+            Ok(Some(next)) => return Some(next),
             Ok(None) => {
                 if let Some(error) = self.link.transport_end.take() {
                     self.link.close = None;
@@ -263,6 +271,18 @@ impl<R: Role> Connection<R> {
             Err(error) => self.fail(error.into()),
         }
         None
+    }
+
+    fn end_of_transport(&mut self, error: ConnectionError) {
+        if self.is_ended() || self.link.transport_end.is_some() {
+            return;
+        }
+        self.link.transport_end = Some(error);
+        // Nothing can be sent any longer, and nothing is to pile up.
+        self.link.outbox.shut();
+        if !R::HANDLES_LATE_INPUT {
+            self.link.inbox.clear();
+        }
     }
 
     /// Checks what is common to both Hellos.
@@ -289,13 +309,6 @@ impl<R: Role> Connection<R> {
 }
 
 impl Link {
-    fn end_of_transport(&mut self, error: ConnectionError) {
-        if self.phase != Phase::Ended && self.transport_end.is_none() {
-            self.transport_end = Some(error);
-            self.outbox.clear();
-        }
-    }
-
     fn end(&mut self, error: ConnectionError) {
         self.phase = Phase::Ended;
         self.inbox.clear();

@@ -21,6 +21,8 @@ pub(super) struct Outbox {
     max_event_bytes: usize,
     /// The topics that were announced, and the sequence number that the peer expects next.
     topics: BTreeMap<u64, u64>,
+    /// Nothing can be sent any longer.
+    shut: bool,
 }
 
 #[derive(Debug)]
@@ -43,6 +45,7 @@ impl Outbox {
             event_bytes: 0,
             max_event_bytes,
             topics: BTreeMap::new(),
+            shut: false,
         }
     }
 
@@ -72,6 +75,12 @@ impl Outbox {
         self.event_bytes = 0;
     }
 
+    /// Forgets everything that waits, and all that is still to come.
+    pub(super) fn shut(&mut self) {
+        self.clear();
+        self.shut = true;
+    }
+
     pub(super) fn push(&mut self, frame: Frame) {
         self.push_item(Item::Frame(frame));
     }
@@ -99,6 +108,9 @@ impl Outbox {
     }
 
     fn push_item(&mut self, item: Item) {
+        if self.shut {
+            return;
+        }
         if self.backlog.is_empty() && self.has_room() {
             return self.pack(item);
         }

@@ -4,14 +4,17 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::{Connection, Phase, Role, call_ids::CallIds, sealed};
+use super::{Connection, MAX_QUIET_FRAMES, Phase, Role, call_ids::CallIds, sealed};
 use crate::{
     error::{CallError, ConnectionError, ProtocolError},
-    frame::{self, CallId, Frame, Hello, HelloEntry, HelloField, REVISION},
+    frame::{self, CallId, Frame, Hello, HelloEntry, HelloField, Next, REVISION},
     limits::Limits,
     schema::ServiceSchema,
     time::Time,
 };
+
+/// Methods that a client may announce.
+const MAX_METHODS: usize = 4096;
 
 /// The server's side of a [`Connection`].
 #[derive(Debug)]
@@ -41,6 +44,9 @@ pub enum ServerEvent {
         /// The call.
         id: CallId,
     },
+    /// Nothing that needs attention, though there is more to be polled: frames that were ignored or refused. Others may
+    /// be given their turn now.
+    Busy,
     /// The connection has ended; calls that still run are void. The last event.
     Closed(ConnectionError),
 }
@@ -64,6 +70,8 @@ enum Target {
 impl Role for Server {}
 
 impl sealed::Role for Server {
+    const HANDLES_LATE_INPUT: bool = false;
+
     fn has_open_calls(&self) -> bool {
         !self.running.is_empty()
     }
@@ -155,24 +163,33 @@ impl Connection<Server> {
     /// What happened next. While more than [`Limits::max_buffered_bytes`] wait to be sent, calls stay where they are.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<ServerEvent> {
-        while !self.is_ended() {
+        for _ in 0..MAX_QUIET_FRAMES {
+            if self.is_ended() {
+                return self.poll_end();
+            }
             let held = self.holds_calls().then_some(frame::CALL);
-            let Some(frame) = self.next_frame(held) else {
-                break;
+            let handled = match self.next_frame(held) {
+                Some(Next::Frame(frame)) => self.handle_frame(frame),
+                Some(Next::Ignored) => Ok(None),
+                None => return self.poll_end(),
             };
-            match self.handle_frame(frame) {
+            match handled {
                 Ok(Some(event)) => return Some(event),
                 Ok(None) => {}
                 Err(error) => self.fail(error),
             }
         }
+        Some(ServerEvent::Busy)
+    }
+
+    /// The last event, if the connection has ended.
+    fn poll_end(&mut self) -> Option<ServerEvent> {
         if self.is_ended() { self.take_closed().map(ServerEvent::Closed) } else { None }
     }
 
     /// Whether calls wait because the client reads too slowly.
     fn holds_calls(&self) -> bool {
-        self.link.transport_end.is_none()
-            && self.link.outbox.queued_bytes() > self.link.limits.max_buffered_bytes()
+        self.link.outbox.queued_bytes() > self.link.limits.max_buffered_bytes()
     }
 
     fn is_greeted(&self) -> bool {
@@ -206,6 +223,10 @@ impl Connection<Server> {
         match frame {
             Frame::Hello(hello) if !self.is_greeted() => {
                 self.accept_hello(&hello)?;
+                let servers_only = !hello.state.is_empty() || !hello.events.is_empty();
+                if servers_only || hello.methods.len() > MAX_METHODS {
+                    return Err(ProtocolError::InvalidHello.into());
+                }
                 self.role.methods = MethodTable::new(self.link.schema, &hello.methods);
                 self.link.phase = Phase::Open;
                 Ok(Some(ServerEvent::Open))

@@ -7,6 +7,14 @@ use bytes::{Buf, Bytes};
 use super::{BATCH, Frame};
 use crate::{error::ProtocolError, varint};
 
+/// What comes next in an [`Inbox`].
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    Frame(Frame),
+    /// A frame that is not known here and may be ignored.
+    Ignored,
+}
+
 /// Messages that have arrived and are not handled yet.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
@@ -40,18 +48,13 @@ impl Inbox {
         }
     }
 
-    /// Takes the next frame; `None` once everything is handled, or at a frame whose header is to be held. Frames that
-    /// may be ignored are.
-    pub(crate) fn next_frame(&mut self, held: Option<u8>) -> Result<Option<Frame>, ProtocolError> {
-        while !self.is_empty() {
-            if held.is_some() && self.peek_header() == held {
-                break;
-            }
-            if let Some(frame) = Frame::decode(self.next_encoded()?)? {
-                return Ok(Some(frame));
-            }
+    /// Takes the next frame; `None` once everything is handled, or at a frame whose header is to be held.
+    pub(crate) fn next_frame(&mut self, held: Option<u8>) -> Result<Option<Next>, ProtocolError> {
+        if self.is_empty() || held.is_some() && self.peek_header() == held {
+            return Ok(None);
         }
-        Ok(None)
+        let frame = Frame::decode(self.next_encoded()?)?;
+        Ok(Some(frame.map_or(Next::Ignored, Next::Frame)))
     }
 
     fn next_encoded(&mut self) -> Result<Bytes, ProtocolError> {

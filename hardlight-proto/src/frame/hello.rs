@@ -23,7 +23,8 @@ const MAX_MESSAGE_BYTES: u64 = 1;
 /// ```text
 /// 1 LIMITS        *( key:varint value:varint )            keys ascending; key 1: max_message_bytes
 /// 2 STATE_SCHEMA  *( index:varint length:varint name fingerprint:u64 )     server only; indexes ascending
-/// 3 METHODS       *( name hash:u64 fingerprint:u64 )      client only; calls name a method by its place here
+/// 3 METHODS       *( name hash:u64 fingerprint:u64 )      client only; calls name a method by its place here;
+///                                                         at most 4,096
 /// 4 EVENTS        *( name hash:u64 fingerprint:u64 )      server only; events name their type by its place here
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

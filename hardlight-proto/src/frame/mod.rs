@@ -40,7 +40,7 @@ use alloc::boxed::Box;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-pub(crate) use batch::Inbox;
+pub(crate) use batch::{Inbox, Next};
 pub use hello::{Hello, HelloEntry, HelloField, REVISION};
 
 use crate::{

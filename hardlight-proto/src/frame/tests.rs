@@ -127,7 +127,9 @@ fn a_batch_needs_two_frames_and_holds_no_batch() {
             .collect::<Result<Vec<_>, _>>()
     };
     let two = read(&[0x00, 2, 0x06, 1, 2, 0x06, 2]);
-    assert_eq!(two, Ok(vec![Frame::Cancel { id: CallId(1) }, Frame::Cancel { id: CallId(2) }]));
+    let cancel = |id| Next::Frame(Frame::Cancel { id: CallId(id) });
+    assert_eq!(two, Ok(vec![cancel(1), cancel(2)]));
+    assert_eq!(read(&[0x00, 1, 0x20, 2, 0x06, 2]), Ok(vec![Next::Ignored, cancel(2)]));
     assert_eq!(read(&[0x00, 2, 0x06, 1]), Err(ProtocolError::InvalidBatch));
     assert_eq!(read(&[0x00]), Err(ProtocolError::Truncated));
     assert_eq!(read(&[0x00, 1, 0x00, 2, 0x06, 1]), Err(ProtocolError::InvalidBatch));

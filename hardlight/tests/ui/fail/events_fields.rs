@@ -6,10 +6,14 @@ use hardlight::Events;
 pub enum CounterEvent {
     Size(usize),
     Name { name: &'static str, shared: Arc<String> },
-    Local(Rc<u32>, u32),
     Object(Box<dyn Send>),
     Function(fn(u8)),
     Good(u32),
+}
+
+#[derive(Events)]
+pub enum NotSend {
+    Local(u32, Option<Rc<u32>>),
 }
 
 #[hardlight::rpc(events = CounterEvent)]
@@ -19,6 +23,7 @@ pub trait Counter {
 
 fn uses_the_methods(client: &counter::Client) {
     client.on_size(|_, _| {});
+    client.on_name(|_, _, _| {});
     client.on_good(|_, _| {});
 }
 

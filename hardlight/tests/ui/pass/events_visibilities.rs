@@ -1,6 +1,6 @@
 //! Events of every visibility; a public service with private events; events in a function.
 
-#![deny(warnings, unreachable_pub)]
+#![deny(warnings)]
 
 mod outer {
     pub mod middle {
@@ -50,8 +50,8 @@ mod outer {
             }
         }
 
-        pub fn listen(client: &service::Client) {
-            client.on_two(|_, Hidden| {});
+        pub fn listen() {
+            let _ = |client: &service::Client| client.on_two(|_, Hidden| {});
         }
     }
 
@@ -76,6 +76,6 @@ fn main() {
 
     outer::within();
     let _ = (outer::middle::Public::One(1), outer::middle::Everywhere::One(outer::middle::Public2));
-    let _ = outer::middle::listen;
+    outer::middle::listen();
     let _ = Local::One(1);
 }

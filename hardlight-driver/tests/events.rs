@@ -1,0 +1,332 @@
+//! Events, from the emitter to the streams and handlers of clients, step by step, without a runtime.
+
+mod support;
+
+use std::{
+    cell::RefCell,
+    rc::Rc,
+    sync::{Arc, Mutex},
+};
+
+use futures_executor::LocalPool;
+use futures_util::task::LocalSpawnExt;
+use hardlight_driver::{
+    Acceptor, EventEmitter, EventHub, EventStream, Received, SubscribeError, Topic, client,
+    proto::Limits,
+};
+use hardlight_macros::{Events, rpc};
+use support::{ManualTimer, Pipe, transport};
+
+#[derive(Events, Clone, Debug, PartialEq)]
+enum ChatEvent {
+    Message { from: String, text: String },
+    Left(String),
+    Cleared,
+}
+
+#[rpc(events = ChatEvent)]
+trait Chat {
+    async fn join(&self, room: String);
+    async fn leave(&self, room: String) -> bool;
+    async fn say(&self, room: String, text: String) -> u32;
+    async fn flood(&self, room: String, messages: u32);
+}
+
+impl Chat for chat::Handler {
+    async fn join(&self, room: String) {
+        self.subscriptions.add(room).expect("the name is short");
+    }
+
+    async fn leave(&self, room: String) -> bool {
+        self.subscriptions.remove(room)
+    }
+
+    async fn say(&self, room: String, text: String) -> u32 {
+        let event = ChatEvent::Message { from: "somebody".into(), text };
+        self.events.emit(room, event) as u32
+    }
+
+    async fn flood(&self, room: String, messages: u32) {
+        for number in 0..messages {
+            let event = ChatEvent::Left(format!("{number:01000}"));
+            self.events.emit(&*room, event);
+        }
+    }
+}
+
+/// A server and as many clients as the test wants.
+struct House {
+    pool: LocalPool,
+    hub: EventHub,
+    limits: Limits,
+}
+
+struct Guest {
+    client: chat::Client,
+    connection: chat::Connection,
+    to_client: Pipe,
+    to_server: Pipe,
+}
+
+impl House {
+    fn new() -> Self {
+        Self { pool: LocalPool::new(), hub: EventHub::new(), limits: Limits::new() }
+    }
+
+    fn guest(&mut self) -> Guest {
+        self.guest_with(|_| {})
+    }
+
+    /// A client whose connection `factory` sees first.
+    fn guest_with(&mut self, factory: impl FnOnce(&chat::Connection)) -> Guest {
+        let (client_side, server_side, to_client, to_server) = transport();
+        let acceptor = Acceptor::<chat::Connection>::new(self.limits.clone(), &self.hub);
+        let connection = acceptor.connection();
+        factory(&connection);
+        let handler = chat::Handler::new(connection.clone());
+        self.spawn(acceptor.serve(handler, server_side, ManualTimer::default()));
+        let (connecting, driver) = client(client_side, ManualTimer::default(), self.limits.clone());
+        self.spawn(driver);
+        let client = self.pool.run_until(connecting).expect("the server answers");
+        Guest { client, connection, to_client, to_server }
+    }
+
+    fn spawn<F: Future + 'static>(&self, future: F) -> Rc<RefCell<Option<F::Output>>> {
+        let result = Rc::new(RefCell::new(None));
+        let noted = Rc::clone(&result);
+        let task = async move {
+            let output = future.await;
+            *noted.borrow_mut() = Some(output);
+        };
+        self.pool.spawner().spawn_local(task).expect("the pool is there");
+        result
+    }
+
+    fn run<F: Future>(&mut self, future: F) -> F::Output {
+        let output = self.pool.run_until(future);
+        self.pool.run_until_stalled();
+        output
+    }
+
+    fn emitter(&self) -> EventEmitter<ChatEvent> {
+        self.hub.emitter()
+    }
+}
+
+fn message(text: &str) -> ChatEvent {
+    ChatEvent::Message { from: "somebody".into(), text: text.into() }
+}
+
+fn on(topic: &str, event: ChatEvent) -> Received<ChatEvent> {
+    Received::Event { topic: topic.into(), event }
+}
+
+/// What waits in a stream.
+fn waiting(stream: &mut EventStream<ChatEvent>) -> Vec<Received<ChatEvent>> {
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut events = Vec::new();
+    while let std::task::Poll::Ready(Some(event)) =
+        std::pin::pin!(stream.next()).as_mut().poll(&mut cx)
+    {
+        events.push(event);
+    }
+    events
+}
+
+#[test]
+fn an_event_reaches_the_clients_that_are_subscribed_and_no_other() {
+    let mut house = House::new();
+    let (alice, bob) = (house.guest(), house.guest());
+    let (mut to_alice, mut to_bob) = (alice.client.events(), bob.client.events());
+    house.run(alice.client.join("blue".into())).unwrap();
+    assert_eq!(house.run(bob.client.say("blue".into(), "hi".into())), Ok(1));
+    assert_eq!(waiting(&mut to_alice), [on("blue", message("hi"))]);
+    assert_eq!(waiting(&mut to_bob), []);
+}
+
+#[test]
+fn an_event_that_a_handler_emits_is_there_before_its_answer() {
+    let mut house = House::new();
+    let guest = house.guest();
+    let mut events = guest.client.events();
+    let in_time = house.run(async {
+        guest.client.join("blue".into()).await.unwrap();
+        guest.client.say("blue".into(), "hi".into()).await.unwrap();
+        waiting(&mut events).len()
+    });
+    assert_eq!(in_time, 1);
+}
+
+#[test]
+fn what_is_emitted_once_a_subscription_was_answered_is_never_missed() {
+    let mut house = House::new();
+    let guest = house.guest();
+    let emitter = house.emitter();
+    let mut events = guest.client.events();
+    house.run(guest.client.join("blue".into())).unwrap();
+    assert_eq!(emitter.emit("blue", ChatEvent::Cleared), 1);
+    house.pool.run_until_stalled();
+    assert_eq!(waiting(&mut events), [on("blue", ChatEvent::Cleared)]);
+}
+
+#[test]
+fn events_that_arrive_before_there_is_a_stream_wait_for_the_first() {
+    let mut house = House::new();
+    let guest = house.guest_with(|connection| connection.subscriptions.add("blue").unwrap());
+    house.emitter().emit("blue", ChatEvent::Cleared);
+    house.pool.run_until_stalled();
+    assert_eq!(waiting(&mut guest.client.events()), [on("blue", ChatEvent::Cleared)]);
+    assert_eq!(waiting(&mut guest.client.events()), []);
+}
+
+#[test]
+fn every_stream_gets_every_event_in_order() {
+    let mut house = House::new();
+    let guest = house.guest();
+    let mut streams = [guest.client.events(), guest.client.events()];
+    house.run(guest.client.join("blue".into())).unwrap();
+    let emitter = house.emitter();
+    let sent: Vec<_> = (0..100).map(|number| message(&number.to_string())).collect();
+    for event in &sent {
+        assert_eq!(emitter.emit("blue", event.clone()), 1);
+    }
+    house.pool.run_until_stalled();
+    let expected: Vec<_> = sent.into_iter().map(|event| on("blue", event)).collect();
+    for stream in &mut streams {
+        assert_eq!(waiting(stream), expected);
+    }
+}
+
+#[test]
+fn a_handler_of_one_type_gets_its_fields_and_its_panic_harms_nobody() {
+    let mut house = House::new();
+    let guest = house.guest();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&seen);
+    guest.client.on_message(move |topic, from, text| {
+        noted.lock().unwrap().push(format!("{topic}: {from}: {text}"));
+    });
+    guest.client.on_left(|_, _| panic!("on purpose"));
+    house.run(guest.client.join("blue".into())).unwrap();
+    let emitter = house.emitter();
+    emitter.emit("blue", ChatEvent::Left("bob".into()));
+    emitter.emit("blue", message("hi"));
+    house.pool.run_until_stalled();
+    assert_eq!(*seen.lock().unwrap(), ["blue: somebody: hi"]);
+}
+
+#[test]
+fn after_leaving_a_topic_nothing_of_it_arrives() {
+    let mut house = House::new();
+    let guest = house.guest();
+    let mut events = guest.client.events();
+    house.run(guest.client.join("blue".into())).unwrap();
+    house.run(guest.client.join("red".into())).unwrap();
+    assert!(guest.connection.subscriptions.contains("blue"));
+    assert_eq!(house.run(guest.client.leave("blue".into())), Ok(true));
+    assert_eq!(house.run(guest.client.leave("blue".into())), Ok(false));
+    assert_eq!(house.emitter().emit("blue", ChatEvent::Cleared), 0);
+    assert_eq!(house.emitter().emit("red", ChatEvent::Cleared), 1);
+    house.pool.run_until_stalled();
+    assert_eq!(waiting(&mut events), [on("red", ChatEvent::Cleared)]);
+    let topics: Vec<Topic> = guest.connection.subscriptions.iter().collect();
+    assert_eq!(topics, ["red"]);
+}
+
+#[test]
+fn subscribing_twice_delivers_once() {
+    let mut house = House::new();
+    let guest = house.guest();
+    let mut events = guest.client.events();
+    house.run(guest.client.join("blue".into())).unwrap();
+    house.run(guest.client.join("blue".into())).unwrap();
+    assert_eq!(house.emitter().emit("blue", ChatEvent::Cleared), 1);
+    house.pool.run_until_stalled();
+    assert_eq!(waiting(&mut events).len(), 1);
+}
+
+#[test]
+fn a_connection_that_ends_leaves_its_topics_and_ends_its_streams() {
+    let mut house = House::new();
+    let guest = house.guest();
+    let mut events = guest.client.events();
+    house.run(guest.client.join("blue".into())).unwrap();
+    house.emitter().emit("blue", ChatEvent::Cleared);
+    house.pool.run_until_stalled();
+    guest.to_client.cut();
+    guest.to_server.cut();
+    house.pool.run_until_stalled();
+    assert_eq!(house.emitter().emit("blue", ChatEvent::Cleared), 0);
+    assert_eq!(guest.connection.subscriptions.add("red"), Err(SubscribeError::Closed));
+    let (first, second) = house.run(async { (events.next().await, events.next().await) });
+    assert_eq!((first, second), (Some(on("blue", ChatEvent::Cleared)), None));
+}
+
+#[test]
+fn a_connection_that_is_refused_by_its_factory_leaves_no_subscription() {
+    let house = House::new();
+    let acceptor = Acceptor::<chat::Connection>::new(Limits::new(), &house.hub);
+    let connection = acceptor.connection();
+    connection.subscriptions.add("blue").unwrap();
+    drop(acceptor);
+    assert_eq!(house.emitter().emit("blue", ChatEvent::Cleared), 0);
+}
+
+#[test]
+fn a_slow_client_is_told_how_many_events_it_missed_and_where() {
+    let mut house = House::new();
+    house.limits = Limits::new().with_max_queued_event_bytes(20_000);
+    let (slow, quick) = (house.guest(), house.guest());
+    let mut events = slow.client.events();
+    house.run(slow.client.join("blue".into())).unwrap();
+    slow.to_client.stall();
+    for _ in 0..10 {
+        house.run(quick.client.flood("blue".into(), 100)).unwrap();
+    }
+    house.emitter().emit("blue", ChatEvent::Cleared);
+    house.pool.run_until_stalled();
+    slow.to_client.resume();
+    house.pool.run_until_stalled();
+    let events = waiting(&mut events);
+    let arrived = events.iter().filter(|event| matches!(event, Received::Event { .. })).count();
+    let missed: u64 = events
+        .iter()
+        .map(|event| if let Received::Lagged { missed, .. } = event { *missed } else { 0 })
+        .sum();
+    assert_eq!(arrived as u64 + missed, 1001);
+    assert!(missed > 800, "{missed}");
+    assert_eq!(events.last(), Some(&on("blue", ChatEvent::Cleared)));
+}
+
+#[test]
+fn events_that_the_driver_cannot_take_in_time_are_bounded_too() {
+    let mut house = House::new();
+    house.limits = Limits::new().with_max_queued_event_bytes(20_000);
+    let guest = house.guest();
+    let mut events = guest.client.events();
+    house.run(guest.client.join("blue".into())).unwrap();
+    // All in one go, before the driver of the subscriber runs.
+    house.run(guest.client.flood("blue".into(), 1000)).unwrap();
+    let events = waiting(&mut events);
+    let lagged =
+        Received::Lagged { topic: "blue".into(), missed: 1000 - (events.len() as u64 - 1) };
+    assert_eq!(events[0], lagged);
+    assert!(events.len() < 30, "{}", events.len());
+}
+
+#[test]
+fn topics_with_names_that_are_too_long_or_too_many_are_refused() {
+    let mut house = House::new();
+    house.limits = Limits::new().with_max_topic_bytes(2 * (64 + 4));
+    let guest = house.guest();
+    let subscriptions = &guest.connection.subscriptions;
+    let long = SubscribeError::NameTooLong { bytes: 513 };
+    assert_eq!(subscriptions.add("x".repeat(513)), Err(long));
+    subscriptions.add("blue").unwrap();
+    subscriptions.add("gray").unwrap();
+    assert_eq!(subscriptions.add("pink"), Err(SubscribeError::TooManyTopics { limit: 136 }));
+    assert!(subscriptions.remove("blue"));
+    subscriptions.add("pink").unwrap();
+    house.pool.run_until_stalled();
+    assert_eq!(house.run(guest.client.say("pink".into(), "hi".into())), Ok(1));
+}

@@ -1,0 +1,14 @@
+//! Guides: what is easier to read in one place than behind every type. There is no code in here.
+//!
+//! - [`errors`]: what can go wrong, and what may be tried again
+//! - [`logging`]: what is logged, and how to see it
+//! - [`handles`]: what may be cloned, shared between threads, and dropped while it is awaited
+
+#[doc = include_str!("errors.md")]
+pub mod errors {}
+
+#[doc = include_str!("logging.md")]
+pub mod logging {}
+
+#[doc = include_str!("handles.md")]
+pub mod handles {}

@@ -1,0 +1,157 @@
+//! What the guide `handles` says of every public handle: `Send`, `Sync`, `Clone`, and whose futures are `Send`.
+
+use hardlight::{
+    ConnectionState, Error, EventEmitter, EventStream, Events, Limits, NoEvents, Received,
+    ServerConnection, StateCell, StateGuard, StateWatch, SubscribeError, Subscriptions, Topic, rpc,
+};
+use static_assertions::{assert_impl_all, assert_not_impl_any};
+
+/// A service with state and events.
+#[rpc(state = State, events = CounterEvent)]
+pub trait Counter {
+    /// Adds to the counter.
+    async fn increment(&self, amount: u32) -> u32;
+}
+
+/// The state.
+#[derive(ConnectionState, Debug)]
+pub struct State {
+    /// The counter.
+    pub counter: u32,
+}
+
+/// The events.
+#[derive(Clone, Debug, Events, PartialEq)]
+pub enum CounterEvent {
+    /// It changed.
+    Changed(u32),
+}
+
+/// Events that are `Send` and no more: what carries them is `Sync` all the same.
+pub struct OnlySend(std::cell::Cell<u32>);
+
+// The client.
+assert_impl_all!(counter::Client: Clone, Send, Sync, Unpin);
+assert_impl_all!(hardlight::ClientConnection<State, CounterEvent>: Clone, Send, Sync, Unpin);
+assert_impl_all!(StateWatch<State, CounterEvent>: Send, Sync, Unpin);
+assert_not_impl_any!(StateWatch<State, CounterEvent>: Clone);
+assert_impl_all!(EventStream<CounterEvent>: Send, Sync, Unpin, futures_util::Stream);
+assert_impl_all!(EventStream<OnlySend>: Send, Sync, Unpin);
+assert_not_impl_any!(EventStream<CounterEvent>: Clone);
+assert_impl_all!(Received<CounterEvent>: Clone, Send, Sync);
+
+// The server.
+assert_impl_all!(counter::Connection: Clone, Send, Sync, Unpin);
+assert_impl_all!(ServerConnection<State, CounterEvent>: Clone, Send, Sync, Unpin);
+assert_impl_all!(counter::Handler: Send, Sync, Unpin);
+assert_not_impl_any!(counter::Handler: Clone);
+assert_impl_all!(StateCell<State>: Clone, Send, Sync, Unpin);
+assert_not_impl_any!(StateGuard<'static, State>: Clone, Send, Sync);
+assert_not_impl_any!(counter::StateGuard<'static>: Clone, Send, Sync);
+assert_impl_all!(EventEmitter<CounterEvent>: Clone, Send, Sync, Unpin);
+assert_impl_all!(EventEmitter<OnlySend>: Clone, Send, Sync, Unpin);
+assert_impl_all!(EventEmitter<NoEvents>: Clone, Send, Sync, Unpin);
+assert_impl_all!(Subscriptions: Clone, Send, Sync, Unpin);
+
+// Values.
+assert_impl_all!(Topic: Clone, Send, Sync, Eq, Ord, std::hash::Hash);
+assert_impl_all!(Limits: Clone, Send, Sync);
+assert_impl_all!(SubscribeError: Clone, Send, Sync, std::error::Error);
+assert_impl_all!(Error: Clone, Send, Sync, std::error::Error);
+assert_impl_all!(hardlight::CallError: Clone, Send, Sync, std::error::Error);
+assert_impl_all!(hardlight::ConnectionError: Clone, Send, Sync, std::error::Error);
+
+/// Only type-checked: every future may be spawned.
+#[allow(dead_code)]
+fn futures_are_send(
+    client: &'static counter::Client,
+    watch: &'static mut StateWatch<State, CounterEvent>,
+    events: &'static mut EventStream<CounterEvent>,
+) {
+    is_send(client.increment(1));
+    is_send(client.try_increment(1));
+    is_send(client.close());
+    is_send(client.closed());
+    is_send(watch.changed());
+    is_send(events.next());
+}
+
+fn is_send(_: impl Send) {}
+
+#[cfg(feature = "tokio")]
+mod tokio {
+    use hardlight::{
+        BindError, Certificate, ClientOptions, ConnectError, Identity, IdentityError, Refusal,
+        Request, Server, ServerHandle, ServerOptions, Trust, TrustError,
+    };
+    use static_assertions::{assert_impl_all, assert_not_impl_any};
+
+    use super::{Counter, counter, is_send};
+
+    assert_impl_all!(Server: Send, Sync, Unpin);
+    assert_not_impl_any!(Server: Clone);
+    assert_impl_all!(ServerHandle: Clone, Send, Sync, Unpin);
+    assert_impl_all!(Request: Clone, Send, Sync);
+    assert_impl_all!(Refusal: Clone, Send, Sync);
+    assert_impl_all!(Identity: Clone, Send, Sync);
+    assert_impl_all!(Certificate: Clone, Send, Sync);
+    assert_impl_all!(Trust: Clone, Send, Sync);
+    assert_impl_all!(ClientOptions: Clone, Send, Sync);
+    assert_impl_all!(ServerOptions: Clone, Send, Sync);
+    assert_impl_all!(BindError: Send, Sync, std::error::Error);
+    assert_impl_all!(ConnectError: Send, Sync, std::error::Error);
+    assert_impl_all!(IdentityError: Send, Sync, std::error::Error);
+    assert_impl_all!(TrustError: Send, Sync, std::error::Error);
+
+    impl Counter for counter::Handler {
+        async fn increment(&self, amount: u32) -> u32 {
+            amount
+        }
+    }
+
+    #[allow(dead_code)]
+    async fn futures_are_send(server: Server, handle: &'static ServerHandle, identity: Identity) {
+        is_send(server.run());
+        is_send(handle.stop());
+        is_send(Server::bind("localhost:0", identity, counter::Handler::accept));
+        is_send(Server::bind_plain("localhost:0", counter::Handler::accept));
+        is_send(hardlight::connect::<counter::Client>(""));
+        is_send(hardlight::connect_plain::<counter::Client>(""));
+        let driver = hardlight::connect_driver::<counter::Client>("", ClientOptions::new());
+        if let Ok((_, driver)) = driver.await {
+            is_send(driver);
+        }
+    }
+}
+
+#[test]
+fn the_guide_names_every_handle() {
+    let guide = include_str!("../src/guide/handles.md");
+    for name in [
+        "`Client`",
+        "`ClientConnection`",
+        "`StateWatch`",
+        "`EventStream`",
+        "`Received`",
+        "`Connection`",
+        "`ServerConnection`",
+        "`Handler`",
+        "`StateCell`",
+        "`StateGuard`",
+        "`EventEmitter`",
+        "`Subscriptions`",
+        "`Topic`",
+        "`Server`",
+        "`ServerHandle`",
+        "`Request`",
+        "`Refusal`",
+        "`Identity`",
+        "`Certificate`",
+        "`Trust`",
+        "`ClientOptions`",
+        "`ServerOptions`",
+        "`Limits`",
+    ] {
+        assert!(guide.contains(name), "{name} is not in the guide");
+    }
+}
