@@ -1,11 +1,12 @@
 # shellcheck shell=bash
 # The table of suites, and a function for each. A new suite is a row here and a function `suite_NAME` below.
 # It runs from the top of the repository, with `set -e`; whatever it needs has a pair of functions in needs.sh.
-# shellcheck disable=SC2154,SC2164 # scripts/test sets `logs`, and has `set -e`
+# shellcheck disable=SC2154,SC2164 # scripts/test sets `logs` and `target`, and has `set -e`
 
 # Tiers: `ci` is bounded, CI runs it; `all` takes tools that are slow to install.
 #     name     tier needs                    about
 suite unit     ci  ''                       'every test and doc test of the workspace, with all features'
+suite outside  ci  ''                       'crates outside the workspace: the facade renamed, an adapter alone'
 suite features ci  ''                       'the core and the facade build with each feature alone'
 suite trees    ci  ''                       'no runtime below the adapters, nothing twice in the dependencies'
 suite seeds    ci  ''                       'the fuzz targets on their seeds, with stable Rust'
@@ -17,6 +18,16 @@ suite deny     all 'cargo_deny'             'licences, banned crates and sources
 
 suite_unit() {
     cargo test --workspace --all-features --no-fail-fast
+}
+
+# None of these crates has a lock file in the repository: each gets a copy of the workspace's, and cargo takes out what it
+# does not use. So they have the versions that everything else is tested with, and what is built for one serves the other.
+suite_outside() {
+    local crate
+    for crate in tests/outside/*/; do
+        cp Cargo.lock "$crate"
+        CARGO_TARGET_DIR=$target cargo run --quiet --manifest-path "$crate/Cargo.toml"
+    done
 }
 
 suite_features() {
