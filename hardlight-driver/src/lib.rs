@@ -16,7 +16,9 @@ mod timer;
 mod transport;
 mod wire;
 
-pub use client::{ClientConnection, ClientDriver, EventStream, Received, StateWatch, client};
+pub use client::{
+    ClientConnection, ClientDriver, DriverOf, EventStream, Received, StateWatch, client,
+};
 pub use error::Error;
 pub use events::{EventEmitter, EventHub, SubscribeError, Subscriptions, Topic};
 pub use hardlight_proto as proto;

@@ -32,9 +32,11 @@ struct Inner {
     ended: bool,
 }
 
+type Handle<E> = Box<dyn FnMut(&Topic, E) + Send>;
+
 struct Handler<E> {
     event: u32,
-    handle: Box<dyn FnMut(&Topic, E) + Send>,
+    handle: Handle<E>,
 }
 
 /// Events that wait for the reader of one stream.
@@ -66,7 +68,7 @@ impl<E: Events> Receivers<E> {
         EventStream { queue, events: PhantomData }
     }
 
-    pub(super) fn handle(&self, event: u32, handle: Box<dyn FnMut(&Topic, E) + Send>) {
+    pub(super) fn handle(&self, event: u32, handle: Handle<E>) {
         self.inner.lock().early = None;
         self.handlers.lock().push(Handler { event, handle });
     }

@@ -30,6 +30,10 @@ use calls::{CallKey, Calls, WhenFull};
 use events::Receivers;
 use state::StateCopy;
 
+/// The driver of a connection of the client `C`.
+pub type DriverOf<C, T, M> =
+    ClientDriver<<C as ServiceClient>::State, <C as ServiceClient>::Events, T, M>;
+
 /// Opens the client's side of a connection over a transport that is connected already.
 ///
 /// The first part is ready with the client once the server's Hello and snapshot were read. The second is the driver: it
@@ -38,7 +42,7 @@ pub fn client<C, T, M>(
     transport: T,
     timer: M,
     limits: Limits,
-) -> (impl Future<Output = Result<C, ConnectionError>>, ClientDriver<C::State, C::Events, T, M>)
+) -> (impl Future<Output = Result<C, ConnectionError>>, DriverOf<C, T, M>)
 where
     C: ServiceClient,
     T: Transport,
