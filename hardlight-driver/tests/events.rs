@@ -216,6 +216,23 @@ fn a_handler_of_one_type_gets_its_fields_and_its_panic_harms_nobody() {
 }
 
 #[test]
+fn a_handler_may_add_a_handler() {
+    let mut house = House::new();
+    let guest = house.guest();
+    let seen = Arc::new(Mutex::new(0));
+    let (client, noted) = (guest.client.clone(), Arc::clone(&seen));
+    guest.client.on_left(move |_, _| {
+        let noted = Arc::clone(&noted);
+        client.on_cleared(move |_| *noted.lock().unwrap() += 1);
+    });
+    house.run(guest.client.join("blue".into())).unwrap();
+    house.emitter().emit("blue", ChatEvent::Left("bob".into()));
+    house.emitter().emit("blue", ChatEvent::Cleared);
+    house.pool.run_until_stalled();
+    assert_eq!(*seen.lock().unwrap(), 1);
+}
+
+#[test]
 fn after_leaving_a_topic_nothing_of_it_arrives() {
     let mut house = House::new();
     let guest = house.guest();

@@ -72,7 +72,7 @@ pub enum ConnectError {
     #[error("the server did not select the subprotocol {SUBPROTOCOL}: {0}")]
     Subprotocol(SubProtocolError),
     /// The server's answer was no WebSocket handshake.
-    #[error("the WebSocket handshake failed: {0}")]
+    #[error("the WebSocket handshake failed: {0}{hint}", hint = http_hint(.0))]
     WebSocket(#[source] tungstenite::Error),
     /// The connection ended before both sides had greeted each other.
     #[error(transparent)]
@@ -279,6 +279,16 @@ impl TrustError {
     }
 }
 
+fn http_hint(error: &tungstenite::Error) -> &'static str {
+    match error {
+        tungstenite::Error::HttpFormat(_)
+        | tungstenite::Error::Protocol(ProtocolError::HttparseError(_)) => {
+            " (this does not look like HTTP: a server with TLS is reached with connect and a wss:// URL)"
+        }
+        _ => "",
+    }
+}
+
 /// What to do about the refusals that people meet first. rustls keeps the first reason as an opaque error, which only
 /// its name tells apart.
 fn tls_hint(error: &io::Error) -> &'static str {
@@ -292,7 +302,10 @@ fn tls_hint(error: &io::Error) -> &'static str {
         }
         Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
             " (the certificate is neither trusted itself nor signed by one that is: if it is the server's own, \
-             trust it by name)"
+             have the client trust it, with ClientOptions::trust)"
+        }
+        Some(Error::InvalidMessage(_)) => {
+            " (this does not look like TLS: a server without TLS is reached with connect_plain and a ws:// URL)"
         }
         _ => "",
     }

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use http::{
-    HeaderMap, HeaderValue, StatusCode,
-    header::{CONTENT_LENGTH, HOST, SEC_WEBSOCKET_PROTOCOL, TRANSFER_ENCODING},
+    HeaderMap, HeaderValue, StatusCode, Uri,
+    header::{CONTENT_LENGTH, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, TRANSFER_ENCODING},
 };
 use tungstenite::{
     error::{CapacityError, Error, ProtocolError},
@@ -92,6 +92,7 @@ impl Upgrade {
     }
 
     fn new(http: HttpRequest, rest: Vec<u8>, peer: Option<SocketAddr>) -> Result<Self, Refusal> {
+        check_target(http.uri())?;
         check_framing(http.headers())?;
         let mut response = create_response(&http).map_err(refuse)?;
         let request = Request::new(http, peer);
@@ -120,10 +121,22 @@ fn ends_head(head: &[u8], seen: usize) -> bool {
         || head[from..].windows(3).any(|triple| triple == b"\n\r\n")
 }
 
+/// Only the usual form of a target, a path, is read the same by everybody on the way (RFC 9112, section 3.2).
+fn check_target(target: &Uri) -> Result<(), Refusal> {
+    if target.authority().is_some() || !target.path().starts_with('/') {
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "the request's target must be a path\n"));
+    }
+    Ok(())
+}
+
 /// What a request may not have, since a proxy might see its end elsewhere than this server does.
 fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
     if headers.get_all(HOST).iter().count() != 1 {
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "exactly one Host header is required\n"));
+    }
+    if headers.get_all(SEC_WEBSOCKET_KEY).iter().count() > 1 {
+        let why = "one Sec-WebSocket-Key header is enough\n";
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, why));
     }
     let empty = headers.get_all(CONTENT_LENGTH).iter().all(|length| length == "0");
     if !empty || headers.contains_key(TRANSFER_ENCODING) {
@@ -315,6 +328,13 @@ mod tests {
             good.replace("Host: example.com", "Host: example.com\r\nContent-Length: 5"),
             good.replace("Host: example.com", "Host: example.com\r\nTransfer-Encoding: chunked"),
             good.replace("/rooms", "rooms\\\\"),
+            good.replace("GET /rooms/7", "GET http://elsewhere/rooms/7"),
+            good.replace("GET /rooms/7?as=guest", "GET *"),
+            good.replace("GET /rooms/7?as=guest", "GET elsewhere:80"),
+            good.replace(
+                "Host: example.com",
+                &format!("Host: example.com\r\nSec-WebSocket-Key: {KEY}"),
+            ),
         ];
         for input in bad {
             assert_eq!(refused(input.as_bytes()).status(), StatusCode::BAD_REQUEST, "{input}");

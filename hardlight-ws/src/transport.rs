@@ -18,6 +18,8 @@ use tungstenite::{
 
 /// Pings and pongs that one poll takes before it yields, so that a flood of them starves nobody.
 const MAX_CONTROL_MESSAGES: usize = 32;
+/// Pongs that may wait for a peer that sends pings and does not read: up to 131 bytes each.
+const MAX_WAITING_PONGS: usize = 128;
 
 /// What fails in a [`WebSocketTransport`].
 #[derive(Debug, Error)]
@@ -31,6 +33,9 @@ pub enum TransportError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// The peer sent pings and did not read the answers. It was told so.
+    #[error("{MAX_WAITING_PONGS} pings in a row, whose answers the peer does not read")]
+    TooManyPings,
     /// The connection broke, or the peer broke the rules of WebSocket.
     #[error(transparent)]
     WebSocket(#[from] Error),
@@ -39,20 +44,22 @@ pub enum TransportError {
 /// A [`Transport`] over any asynchronous wrapper of tungstenite, such as tokio-tungstenite's or async-tungstenite's
 /// `WebSocketStream`.
 ///
-/// tungstenite answers pings by itself: the pong leaves at the next poll. The rest of a closing handshake is done by
+/// tungstenite answers pings by itself; the pong leaves at once, if it can. The rest of a closing handshake is done by
 /// polling for messages until there is `None`.
 #[derive(Debug)]
 pub struct WebSocketTransport<W> {
     socket: W,
     /// A Close was sent or received: from now on nothing can be sent, and the connection may end in any way.
     closing: bool,
+    /// Pongs that were not flushed yet, at most.
+    waiting_pongs: usize,
 }
 
 impl<W> WebSocketTransport<W> {
     /// A transport over a WebSocket whose handshake is done, with the settings of
     /// [`websocket_config`](crate::websocket_config).
     pub const fn new(socket: W) -> Self {
-        Self { socket, closing: false }
+        Self { socket, closing: false, waiting_pongs: 0 }
     }
 }
 
@@ -72,6 +79,20 @@ where
         {
             let _ = Pin::new(&mut self.socket).poll_flush(cx);
         }
+    }
+
+    /// tungstenite has queued a pong; it must not queue them without end.
+    fn answer_ping(&mut self, cx: &mut Context<'_>) -> Result<(), TransportError> {
+        self.waiting_pongs += 1;
+        // What fails here fails again where it is looked for.
+        if Pin::new(&mut self.socket).poll_flush(cx).is_ready() {
+            self.waiting_pongs = 0;
+        }
+        if self.waiting_pongs > MAX_WAITING_PONGS {
+            self.fail(cx, CloseReason::new(CloseCode::LIMIT_EXCEEDED, "too many pings"));
+            return Err(TransportError::TooManyPings);
+        }
+        Ok(())
     }
 
     fn fail_with(&mut self, cx: &mut Context<'_>, error: Error) -> Option<TransportError> {
@@ -111,8 +132,12 @@ where
                     self.closing = true;
                     Incoming::Close(frame.map(from_frame))
                 }
-                // The next poll sends the pong. Raw frames are never read.
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+                Some(Ok(Message::Ping(_))) => match self.answer_ping(cx) {
+                    Ok(()) => continue,
+                    Err(error) => return Poll::Ready(Some(Err(error))),
+                },
+                // Raw frames are never read.
+                Some(Ok(Message::Pong(_) | Message::Frame(_))) => continue,
                 Some(Err(error)) => return Poll::Ready(self.fail_with(cx, error).map(Err)),
                 None => return Poll::Ready(None),
             };
@@ -146,6 +171,10 @@ where
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         match ready!(Pin::new(&mut self.socket).poll_flush(cx)) {
+            Ok(()) => {
+                self.waiting_pongs = 0;
+                Poll::Ready(Ok(()))
+            }
             Err(error) if !self.closing => Poll::Ready(Err(error.into())),
             // Again: what is received tells how a connection that closes ends.
             _ => Poll::Ready(Ok(())),
@@ -168,7 +197,7 @@ fn from_frame(frame: CloseFrame) -> CloseReason {
 mod tests {
     use std::future::poll_fn;
 
-    use futures_util::SinkExt;
+    use futures_util::{SinkExt, StreamExt};
     use hardlight_proto::Limits;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
     use tokio_tungstenite::WebSocketStream;
@@ -226,6 +255,35 @@ mod tests {
         assert_eq!(message, Incoming::Message("to the server".into()));
         let message = receive(&mut client).await.unwrap().unwrap();
         assert_eq!(message, Incoming::Message("to the client".into()));
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_sends_pings_and_does_not_read_is_left() {
+        let (mut server, mut client) = server().await;
+        let flood = tokio::spawn(async move {
+            // The client's pings fill the way back with pongs; beyond that they are counted.
+            while client.write_all(&frame(0x89, &[b'x'; 125])).await.is_ok() {}
+        });
+        assert!(matches!(receive(&mut server).await, Some(Err(TransportError::TooManyPings))));
+        drop(server);
+        flood.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn pings_of_a_peer_that_reads_are_answered_without_end() {
+        let (mut server, client) = server().await;
+        let mut client = socket(client, Role::Client).await;
+        let answered = tokio::spawn(async move {
+            for _ in 0..1000 {
+                client.send(Message::Ping("hi".into())).await.unwrap();
+                assert_eq!(client.next().await.unwrap().unwrap(), Message::Pong("hi".into()));
+            }
+            client.send(Message::Binary("end".into())).await.unwrap();
+            client
+        });
+        let received = receive(&mut server).await.unwrap().unwrap();
+        assert_eq!(received, Incoming::Message("end".into()));
+        answered.await.unwrap();
     }
 
     #[tokio::test]

@@ -28,6 +28,8 @@ pub enum CounterEvent {
 }
 
 /// Events that are `Send` and no more: what carries them is `Sync` all the same.
+#[derive(Debug)]
+#[allow(dead_code)]
 pub struct OnlySend(std::cell::Cell<u32>);
 
 // The client.

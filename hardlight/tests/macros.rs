@@ -1,8 +1,11 @@
-//! What `#[rpc]` and `#[derive(ConnectionState)]` accept, refuse and generate.
+//! What `#[rpc]`, `#[derive(ConnectionState)]` and `#[derive(Events)]` accept, refuse and generate.
 
 use std::sync::Arc;
 
-use hardlight::{ConnectionState, Error, Service, ServiceClient, codable, rpc};
+use hardlight::{
+    ConnectionState, Error, EventEmitter, Events, NoEvents, Service, ServiceClient, Subscriptions,
+    codable, rpc,
+};
 
 /// Compares with the `.stderr` files, which hold for one version of the compiler.
 #[test]
@@ -13,7 +16,7 @@ fn ui() {
 }
 
 /// A service to look at.
-#[rpc(state = Room)]
+#[rpc(state = Room, events = ChatEvent)]
 pub trait Chat {
     /// Says something.
     async fn say(&self, text: String, loud: bool) -> Result<u64, Muted>;
@@ -36,6 +39,29 @@ pub struct Room {
     pub topic: String,
     /// How many are here.
     pub members: u32,
+}
+
+/// The events of [`Chat`].
+#[derive(Clone, Debug, Events, PartialEq)]
+pub enum ChatEvent {
+    /// Somebody said something.
+    Said {
+        /// Who.
+        who: String,
+        /// What.
+        text: String,
+    },
+    /// Somebody did not.
+    Refused(Muted),
+    /// Everybody has left.
+    Closed,
+}
+
+/// A service without events.
+#[rpc]
+pub trait Quiet {
+    /// Does nothing.
+    async fn wait(&self);
 }
 
 /// Nobody may say anything.
@@ -123,6 +149,65 @@ fn client_and_server_share_one_schema() {
 #[should_panic(expected = "make it with `Handler::with_app`")]
 fn a_handler_without_application_data_says_what_to_do() {
     chat::Handler::new(chat::Connection::detached()).app::<u8>();
+}
+
+#[test]
+fn events_have_a_name_and_an_index() {
+    let schema = <chat::Connection as Service>::schema();
+    let names: Vec<_> = schema.events.iter().map(|event| event.name).collect();
+    assert_eq!(names, ["Said", "Refused", "Closed"]);
+    let fingerprints: Vec<_> = schema.events.iter().map(|event| event.fingerprint).collect();
+    assert_ne!(fingerprints[0], fingerprints[2]);
+    assert!(<quiet::Client as ServiceClient>::schema().events.is_empty());
+}
+
+#[test]
+fn events_are_what_they_were_once_they_have_travelled() {
+    let said = ChatEvent::Said { who: "me".to_owned(), text: "hi".to_owned() };
+    for (index, event) in (0..).zip([said, ChatEvent::Refused(Muted), ChatEvent::Closed]) {
+        let (encoded, payload) = event.clone().encode().unwrap();
+        assert_eq!(encoded, index);
+        assert_eq!(ChatEvent::decode(index, &payload), Ok(event));
+    }
+    assert!(ChatEvent::decode(3, &[]).is_err());
+    assert!(ChatEvent::decode(0, &[1, 2, 3]).is_err());
+}
+
+#[test]
+fn an_event_is_described_by_its_fields_and_not_by_its_place() {
+    mod other {
+        #[derive(hardlight::Events)]
+        pub(super) enum Reordered {
+            Closed,
+            Said { who: String, text: String },
+            Refused { muted: super::Muted },
+        }
+
+        pub(super) fn values() -> [Reordered; 3] {
+            let said = Reordered::Said { who: String::new(), text: String::new() };
+            [Reordered::Closed, said, Reordered::Refused { muted: super::Muted }]
+        }
+    }
+
+    drop(other::values());
+    let (ours, theirs) = (ChatEvent::schema(), other::Reordered::schema());
+    assert_eq!(ours[0], theirs[1]);
+    assert_eq!(ours[2], theirs[0]);
+    assert_ne!(ours[1].fingerprint, theirs[2].fingerprint);
+}
+
+#[test]
+fn connection_and_handler_have_events_and_subscriptions() {
+    let connection = chat::Connection::detached();
+    let events: &EventEmitter<ChatEvent> = &connection.events;
+    assert_eq!(events.emit("room", ChatEvent::Closed), 0);
+    let subscriptions: &Subscriptions = &connection.subscriptions;
+    subscriptions.add("room").unwrap();
+    let handler = chat::Handler::new(connection.clone());
+    assert!(handler.subscriptions.contains("room"));
+    assert_eq!(handler.events.emit("room", ChatEvent::Closed), 1);
+    let _: chat::Events = ChatEvent::Closed;
+    let _: &EventEmitter<NoEvents> = &quiet::Connection::detached().events;
 }
 
 mod state {

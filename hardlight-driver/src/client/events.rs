@@ -74,13 +74,18 @@ impl<E: Events> Receivers<E> {
     /// An event has arrived.
     pub(super) fn receive(&self, topic: &Topic, event: u32, payload: &Bytes) {
         self.for_each_queue(|queue| queue.push(topic, event, payload));
-        for handler in self.handlers.lock().iter_mut().filter(|handler| handler.event == event) {
-            let Some(event) = decode(topic, event, payload) else { return };
+        // Not under the lock: a handler may add another one.
+        let mut handlers = std::mem::take(&mut *self.handlers.lock());
+        for handler in handlers.iter_mut().filter(|handler| handler.event == event) {
+            let Some(event) = decode(topic, event, payload) else { break };
             let handle = AssertUnwindSafe(|| (handler.handle)(topic, event));
             if catch_unwind(handle).is_err() {
                 tracing::error!(%topic, "an event handler panicked");
             }
         }
+        let mut added = self.handlers.lock();
+        handlers.append(&mut added);
+        *added = handlers;
     }
 
     /// Events did not reach this client.

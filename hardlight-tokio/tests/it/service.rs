@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use hardlight_driver::proto::{ServiceSchema, payload};
+use hardlight_driver::proto::{NoEvents, ServiceSchema, payload};
 use hardlight_tokio::{
     CallError, Certificate, ClientConnection, ClientOptions, Dispatch, Error, Identity, Refusal,
     Request, Server, ServerConnection, ServerHandle, Service, ServiceClient,
@@ -32,6 +32,7 @@ impl Client {
 }
 
 impl ServiceClient for Client {
+    type Events = NoEvents;
     type State = ();
 
     fn schema() -> &'static ServiceSchema {
@@ -47,6 +48,7 @@ impl ServiceClient for Client {
 pub(crate) struct Connection;
 
 impl Service for Connection {
+    type Events = NoEvents;
     type State = ();
 
     fn schema() -> &'static ServiceSchema {
