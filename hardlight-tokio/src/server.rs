@@ -115,7 +115,6 @@ impl Server {
     }
 
     /// Replaces the default options.
-    #[must_use]
     pub fn options(mut self, options: ServerOptions) -> Self {
         self.options = options;
         self
