@@ -7,6 +7,8 @@ use syn::{
     Visibility, ext::IdentExt, parse_quote, spanned::Spanned, visit_mut::VisitMut,
 };
 
+use crate::span::placed;
+
 /// The mirror, and the `impl Codable` that uses it.
 pub(crate) fn codable(input: &DeriveInput, root: &Path) -> TokenStream {
     let parts = Parts::new(input, root);
@@ -202,9 +204,9 @@ impl<'a> Parts<'a> {
         let name = &input.ident;
         let (_, ty_generics, _) = self.generics.split_for_impl();
         let generics = &self.mirror_generics();
-        let checked = self.fields().map(|FieldParts { index, ty, .. }| {
-            quote!(<__M as #private::Member<#index, #ty>>::Value: #private::CheckedBy<__C>,)
-        });
+        let checked = self.fields().map(
+            |FieldParts { index, ty, .. }| quote!(__M: #private::CheckedBy<__C, #index, #ty>,),
+        );
         let attributes = quote! {
             #[derive(#private::rkyv::Archive)]
             #[rkyv(
@@ -249,6 +251,8 @@ impl<'a> Parts<'a> {
         let name = &input.ident;
         let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
         let arguments = self.mirror_arguments();
+        // rkyv wants a proof of its own that the fields travel, for the type as a whole.
+        let archived_type = placed(quote!(#archived #arguments), name.span());
         let flat = self.fields().map(
             |FieldParts { index, ty, .. }| quote!(<Self as #private::Member<#index, #ty>>::FLAT),
         );
@@ -258,7 +262,7 @@ impl<'a> Parts<'a> {
         quote! {
             #[automatically_derived]
             impl #impl_generics #private::Codable for #name #ty_generics #where_clause {
-                type Archived = #archived #arguments;
+                type Archived = #archived_type;
                 type Resolver = #resolver #arguments;
 
                 const FLAT: bool = true #(&& #flat)*;

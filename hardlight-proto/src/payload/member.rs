@@ -1,6 +1,9 @@
 //! The fields of the types that `#[codable]` is put on.
 
-use core::marker::PhantomData;
+use core::{
+    marker::PhantomData,
+    mem::{ManuallyDrop, needs_drop},
+};
 
 use rkyv::{
     Place, Portable, bytecheck::CheckBytes, munge::munge, rancor::Fallible, with::ArchiveWith,
@@ -37,7 +40,8 @@ pub trait Member<const INDEX: usize, T>: Sized {
         encoder: &mut PayloadEncoder<'_>,
     ) -> Result<MemberResolver<Self, INDEX, T>, EncodeError> {
         let resolver = <Self::Value as Codable>::encode_parts(Self::lend(value), encoder)?;
-        Ok(MemberResolver(resolver, PhantomData))
+        const { assert!(!needs_drop::<<Self::Value as Codable>::Resolver>(), "resolvers own nothing") };
+        Ok(MemberResolver(ManuallyDrop::new(resolver), PhantomData))
     }
 
     /// Reads the field.
@@ -59,7 +63,7 @@ pub trait Member<const INDEX: usize, T>: Sized {
 /// or not the type travels.
 // The compiler takes what stands last to see that the type is `Sized`, and so looks at nothing of `M`.
 #[derive(Portable, CheckBytes)]
-#[bytecheck(crate = rkyv::bytecheck, bounds(M::Value: CheckedBy<__C>))]
+#[bytecheck(crate = rkyv::bytecheck, bounds(M: CheckedBy<__C, INDEX, T>))]
 #[repr(transparent)]
 #[allow(missing_debug_implementations)]
 pub struct ArchivedMember<M: Member<INDEX, T>, const INDEX: usize, T>(
@@ -70,7 +74,8 @@ pub struct ArchivedMember<M: Member<INDEX, T>, const INDEX: usize, T>(
 /// Where the out-of-line parts of a field of `M` are.
 #[allow(missing_debug_implementations)]
 pub struct MemberResolver<M: Member<INDEX, T>, const INDEX: usize, T>(
-    <M::Value as Codable>::Resolver,
+    // What has to be dropped is looked into, whether or not the type travels.
+    ManuallyDrop<<M::Value as Codable>::Resolver>,
     PhantomData<fn() -> (M, T)>,
 );
 
@@ -88,15 +93,21 @@ impl<M: Member<INDEX, T>, const INDEX: usize, T> ArchiveWith<T> for MemberWire<M
 
     fn resolve_with(field: &T, resolver: Self::Resolver, out: Place<Self::Archived>) {
         munge!(let ArchivedMember(out, _) = out);
-        <M::Value as Codable>::resolve(M::lend(field), resolver.0, out);
+        <M::Value as Codable>::resolve(M::lend(field), ManuallyDrop::into_inner(resolver.0), out);
     }
 }
 
-/// A [`Codable`] type whose form `C` checks. It is the bound of checks that are generic over `C`: to ask for the form's
-/// own check would be to ask, of a type that contains itself, for what is being proven.
-pub trait CheckedBy<C: Fallible + ?Sized>: Codable<Archived: CheckBytes<C>> {}
+/// A [`Member`] whose form `C` checks. It is the bound of checks that are generic over `C`: to ask for the form's own
+/// check would be to ask, of a type that contains itself, for what is being proven.
+pub trait CheckedBy<C: Fallible + ?Sized, const INDEX: usize, T>:
+    Member<INDEX, T, Value: Codable<Archived: CheckBytes<C>>>
+{
+}
 
-impl<'a, T: Codable> CheckedBy<PayloadValidator<'a>> for T {}
+impl<'a, M: Member<INDEX, T>, const INDEX: usize, T> CheckedBy<PayloadValidator<'a>, INDEX, T>
+    for M
+{
+}
 
 /// Always `T`. It lets a mirror mention a parameter that is none of its fields' types.
 pub trait Beside<T> {
