@@ -109,7 +109,7 @@ pub(super) fn handler(service: &Service, vis: &TokenStream) -> TokenStream {
          Each connection has one. A crate other than the one of [`{trait_name}`](super::{trait_name}) implements the \
          trait for a type of its own instead, which keeps a [`Connection`]."
     );
-    let methods = handler_methods(root);
+    let methods = handler_methods();
     let by_bytes = service.dispatchable.then(|| inherent_dispatch(service));
     quote! {
         #[doc = #doc]
@@ -160,7 +160,7 @@ pub(super) fn handler(service: &Service, vis: &TokenStream) -> TokenStream {
     }
 }
 
-fn handler_methods(root: &TokenStream) -> TokenStream {
+fn handler_methods() -> TokenStream {
     quote! {
         /// The handler of a connection, without application data.
         pub fn new(connection: Connection) -> Self {
