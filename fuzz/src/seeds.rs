@@ -122,6 +122,7 @@ fn client_scripts() -> Vec<(&'static str, Vec<Step>)> {
         first: 7,
         last: 9,
     };
+    let left_out = Step::Message(batch(&[topic(1, 5), event(1, 5, 0), event(1, 7, 0)]));
     // The second event is of a type that the client does not know.
     let events = Step::Message(batch(&[
         topic(1, 5),
@@ -183,6 +184,10 @@ fn client_scripts() -> Vec<(&'static str, Vec<Step>)> {
         ),
         ("handshake_timeout", vec![Step::Pass(10_000), Step::Drain]),
         ("events", vec![Step::Handshake, events, Step::Drain]),
+        (
+            "event_left_out",
+            vec![Step::Handshake, left_out, Step::Drain],
+        ),
     ]
 }
 
