@@ -7,6 +7,9 @@ use thiserror::Error;
 
 /// Why a call has no result.
 ///
+/// A method without an error of its own fails with `Error`, one that has some with `Error<E>`: in a function that returns
+/// the latter, `.map_err(Error::widen)` turns one into the other.
+///
 /// `E` is the application's own error: a method that returns `Result<T, E>` ends with [`Error::Application`], to be
 /// matched by variant. A method that returns a plain value cannot, which `Infallible` says.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Error)]

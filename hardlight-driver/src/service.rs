@@ -7,7 +7,8 @@ use hardlight_proto::{CallError, ConnectionState, Events, ServiceSchema};
 
 use crate::{client::ClientConnection, server::ServerConnection};
 
-/// The server's side of a service, seen by one connection. `#[rpc]` implements it for the generated `Connection`.
+/// The server's side of a service, seen by one connection. `#[rpc]` implements it for the generated `Connection`; nobody
+/// else is to: it may gain members in any release.
 pub trait Service: Sized + Send + Sync + 'static {
     /// The connection state; `()` if the service has none.
     type State: ConnectionState;
@@ -23,7 +24,7 @@ pub trait Service: Sized + Send + Sync + 'static {
 }
 
 /// Runs the methods of a service on a handler of type `H`. `#[rpc]` implements it for every `H` that implements the
-/// trait.
+/// trait; nobody else is to, as for [`Service`].
 pub trait Dispatch<H>: Service {
     /// Decodes `input`, calls the method with this index in trait order, and encodes its result.
     ///
@@ -37,7 +38,8 @@ pub trait Dispatch<H>: Service {
     ) -> impl Future<Output = Result<Bytes, CallError>> + Send + 'static;
 }
 
-/// The client's side of a service. `#[rpc]` implements it for the generated `Client`.
+/// The client's side of a service. `#[rpc]` implements it for the generated `Client`; nobody else is to, as for
+/// [`Service`].
 pub trait ServiceClient: Sized + 'static {
     /// The connection state; `()` if the service has none.
     type State: ConnectionState;

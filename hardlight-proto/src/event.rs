@@ -13,6 +13,7 @@ use crate::{
 };
 
 /// The types of events that a service has. `#[derive(Events)]` implements it for an enum; each variant is a type.
+/// It may gain members in any release.
 #[cfg(feature = "payload")]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the events of a service",

@@ -358,6 +358,25 @@ fn answers_that_arrived_before_the_end_of_the_transport_count() {
 }
 
 #[test]
+fn nothing_is_sent_once_the_transport_has_ended() {
+    let mut pair = Pair::open();
+    let id = pair.call(0);
+    pair.server.handle_lost("cable cut");
+    pair.server.answer(id, Ok(OUTPUT));
+    pair.server.send_state(OUTPUT);
+    assert_eq!(pair.server.queued_bytes(), 0);
+    pair.server.abort(CloseReason::normal());
+    assert!(!pair.server.has_transmit());
+    assert_eq!(pair.server.poll_transmit(), None);
+    pair.client.handle_message(Bytes::from_static(&[0x1f]));
+    pair.client.handle_lost("cable cut");
+    let error = ConnectionError::Protocol(ProtocolError::UnknownFrame(0x1f));
+    assert_eq!(pair.client.poll_event(), Some(ClientEvent::Unanswered { id }));
+    assert_eq!(pair.client.poll_event(), Some(ClientEvent::Closed(error)));
+    assert_eq!(pair.client.poll_transmit(), None);
+}
+
+#[test]
 fn a_peer_that_does_not_say_hello_in_time_is_dropped() {
     let mut pair = Pair::new();
     assert_eq!(pair.server.poll_timeout(), Some(Time::from_micros(10_000_000)));

@@ -9,10 +9,10 @@ pub use connect::{connect, connect_driver, connect_plain, connect_plain_with, co
 pub use hardlight_driver::{
     ClientConnection, Dispatch, Error, EventEmitter, EventStream, Received, ServerConnection,
     Service, ServiceClient, StateCell, StateGuard, StateWatch, SubscribeError, Subscriptions,
-    Topic,
+    Topic, proto,
     proto::{
         CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
-        Initiator, Limits, NoEvents,
+        Initiator, Limits, NoEvents, ProtocolError, StateField,
     },
 };
 pub use hardlight_macros::*;

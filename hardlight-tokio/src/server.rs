@@ -28,6 +28,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
 /// A server that listens and serves one service.
 ///
 /// It serves while [`run`](Self::run) is polled, each connection in a task of its own.
+#[must_use = "a server serves while `run` is polled"]
 pub struct Server {
     listener: TcpListener,
     local_addr: SocketAddr,
@@ -114,7 +115,6 @@ impl Server {
     }
 
     /// Replaces the default options.
-    #[must_use]
     pub fn options(mut self, options: ServerOptions) -> Self {
         self.options = options;
         self

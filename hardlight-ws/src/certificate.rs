@@ -36,7 +36,9 @@ impl Certificate {
     /// [`TrustError::Malformed`] if it is not an X.509 certificate.
     pub fn from_der(der: Vec<u8>) -> Result<Self, TrustError> {
         let der = CertificateDer::from(der);
-        RootCertStore::empty().add(der.clone()).map_err(TrustError::Malformed)?;
+        RootCertStore::empty()
+            .add(der.clone())
+            .map_err(|error| TrustError::Malformed(error.into()))?;
         Ok(Self(der))
     }
 

@@ -11,12 +11,15 @@ use hardlight_proto::ConnectionError;
 use http::{HeaderName, StatusCode};
 use rustls::pki_types::pem;
 use thiserror::Error;
-use tungstenite::error::{ProtocolError, SubProtocolError};
+use tungstenite::error::ProtocolError;
 
 use crate::{Refusal, SUBPROTOCOL};
 
 /// How much of a refusal's body an error keeps, in bytes.
 const MAX_BODY_BYTES: usize = 1024;
+
+/// What a library underneath said. Which library that is may change.
+type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a client has no connection.
 #[derive(Debug, Error)]
@@ -70,10 +73,10 @@ pub enum ConnectError {
     },
     /// The server speaks WebSocket, but did not agree to HardLight.
     #[error("the server did not select the subprotocol {SUBPROTOCOL}: {0}")]
-    Subprotocol(SubProtocolError),
+    Subprotocol(String),
     /// The server's answer was no WebSocket handshake.
     #[error("the WebSocket handshake failed: {0}{hint}", hint = http_hint(.0))]
-    WebSocket(#[source] tungstenite::Error),
+    WebSocket(#[source] Source),
     /// The connection ended before both sides had greeted each other.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
@@ -90,9 +93,9 @@ impl ConnectError {
                 Self::Refused { status: head.status, body: body.trim_end().to_owned() }
             }
             tungstenite::Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(error)) => {
-                Self::Subprotocol(error)
+                Self::Subprotocol(error.to_string())
             }
-            error => Self::WebSocket(error),
+            error => Self::WebSocket(error.into()),
         }
     }
 }
@@ -202,19 +205,19 @@ pub enum IdentityError {
     NoKey,
     /// The text is no PEM.
     #[error("malformed PEM: {0}")]
-    MalformedPem(#[source] pem::Error),
+    MalformedPem(#[source] Source),
     /// The key belongs to another certificate.
     #[error("the private key does not belong to the certificate (the first one of the chain)")]
     KeyMismatch,
     /// rustls cannot use the certificate or the key.
     #[error("the certificate or the private key cannot be used: {0}")]
-    Unusable(#[source] rustls::Error),
+    Unusable(#[source] Source),
     /// A development identity needs at least one name.
     #[error("a development identity needs at least one name")]
     NoNames,
     /// A development certificate could not be made.
     #[error("cannot make a development certificate: {0}")]
-    Generate(#[source] rcgen::Error),
+    Generate(#[source] Source),
 }
 
 impl IdentityError {
@@ -260,17 +263,17 @@ pub enum TrustError {
     NoCertificate,
     /// The text is no PEM.
     #[error("malformed PEM: {0}")]
-    MalformedPem(#[source] pem::Error),
+    MalformedPem(#[source] Source),
     /// It is not an X.509 certificate that can be trusted.
     #[error("malformed certificate: {0}")]
-    Malformed(#[source] rustls::Error),
+    Malformed(#[source] Source),
 }
 
 impl TrustError {
     pub(crate) fn pem(error: pem::Error) -> Self {
         match error {
             pem::Error::NoItemsFound => Self::NoCertificate,
-            error => Self::MalformedPem(error),
+            error => Self::MalformedPem(error.into()),
         }
     }
 
@@ -279,10 +282,10 @@ impl TrustError {
     }
 }
 
-fn http_hint(error: &tungstenite::Error) -> &'static str {
-    match error {
-        tungstenite::Error::HttpFormat(_)
-        | tungstenite::Error::Protocol(ProtocolError::HttparseError(_)) => {
+fn http_hint(error: &Source) -> &'static str {
+    use tungstenite::Error;
+    match error.downcast_ref() {
+        Some(Error::HttpFormat(_) | Error::Protocol(ProtocolError::HttparseError(_))) => {
             " (this does not look like HTTP: a server with TLS is reached with connect and a wss:// URL)"
         }
         _ => "",

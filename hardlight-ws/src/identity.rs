@@ -49,8 +49,9 @@ impl Identity {
         if names.is_empty() {
             return Err(IdentityError::NoNames);
         }
-        let key = KeyPair::generate().map_err(IdentityError::Generate)?;
-        let certificate = development_certificate(names, &key).map_err(IdentityError::Generate)?;
+        let key = KeyPair::generate().map_err(|error| IdentityError::Generate(error.into()))?;
+        let certificate = development_certificate(names, &key)
+            .map_err(|error| IdentityError::Generate(error.into()))?;
         let key = PrivateKeyDer::try_from(key.serialize_der())
             .expect("rcgen writes keys as PKCS #8, which rustls reads");
         Self::new(vec![certificate.der().clone()], key)
@@ -117,7 +118,7 @@ impl Identity {
                 rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch) => {
                     IdentityError::KeyMismatch
                 }
-                error => IdentityError::Unusable(error),
+                error => IdentityError::Unusable(error.into()),
             })?;
         Ok(Self(Arc::new(key)))
     }
@@ -152,14 +153,14 @@ fn read(path: &Path) -> Result<Vec<u8>, IdentityError> {
 fn parse_chain(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(text)
         .collect::<Result<_, _>>()
-        .map_err(IdentityError::MalformedPem)?;
+        .map_err(|error| IdentityError::MalformedPem(error.into()))?;
     if chain.is_empty() { Err(IdentityError::NoCertificate) } else { Ok(chain) }
 }
 
 fn parse_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, IdentityError> {
     PrivateKeyDer::from_pem_slice(text).map_err(|error| match error {
         pem::Error::NoItemsFound => IdentityError::NoKey,
-        error => IdentityError::MalformedPem(error),
+        error => IdentityError::MalformedPem(error.into()),
     })
 }
 

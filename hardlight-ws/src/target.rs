@@ -71,7 +71,8 @@ impl Target {
             url: redact(url).to_owned(),
             reason: reason.to_owned(),
         };
-        let uri: Uri = url.parse().map_err(|error| invalid(&format!("{error}")))?;
+        let form = format!("it is not of the form {}://host:port/path", scheme.as_str());
+        let uri: Uri = url.parse().map_err(|error| invalid(&format!("{form}: {error}")))?;
         if uri.scheme_str() != Some(scheme.as_str()) {
             return Err(invalid(scheme.hint()));
         }
@@ -111,8 +112,11 @@ impl Target {
     ///
     /// [`ConnectError::ReservedHeader`] if an extra header belongs to the handshake itself.
     pub fn request(&self, options: &ClientOptions) -> Result<http::Request<()>, ConnectError> {
-        let mut request =
-            self.uri.clone().into_client_request().map_err(ConnectError::WebSocket)?;
+        let mut request = self
+            .uri
+            .clone()
+            .into_client_request()
+            .map_err(|error| ConnectError::WebSocket(error.into()))?;
         let headers = request.headers_mut();
         headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
         for (name, value) in &options.headers {

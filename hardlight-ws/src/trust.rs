@@ -68,7 +68,9 @@ impl Trust {
     pub fn pem(text: &[u8]) -> Result<Self, TrustError> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(text) {
-            roots.add(certificate.map_err(TrustError::pem)?).map_err(TrustError::Malformed)?;
+            roots
+                .add(certificate.map_err(TrustError::pem)?)
+                .map_err(|error| TrustError::Malformed(error.into()))?;
         }
         if roots.is_empty() { Err(TrustError::NoCertificate) } else { Ok(Self(Arc::new(roots))) }
     }

@@ -1,6 +1,6 @@
 //! A whole service over real sockets: what its users rely on when things go well, and when they do not.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{SinkExt, StreamExt, future::join_all};
 use hardlight::{
@@ -12,6 +12,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     task::JoinHandle,
+    time::timeout,
 };
 use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async, client_async,
@@ -273,9 +274,13 @@ async fn clients_that_are_dropped_leave_no_task_behind() {
 /// Waits until every task on this runtime has ended; the test's own is none.
 async fn no_task_is_left() {
     let metrics = tokio::runtime::Handle::current().metrics();
-    while metrics.num_alive_tasks() > 0 {
-        tokio::task::yield_now().await;
-    }
+    let none_left = async {
+        while metrics.num_alive_tasks() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let in_time = timeout(Duration::from_secs(30), none_left).await;
+    assert!(in_time.is_ok(), "{} tasks are left", metrics.num_alive_tasks());
 }
 
 #[tokio::test]

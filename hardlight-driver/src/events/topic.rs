@@ -39,6 +39,12 @@ impl From<String> for Topic {
     }
 }
 
+impl From<&String> for Topic {
+    fn from(name: &String) -> Self {
+        Self::from(name.as_str())
+    }
+}
+
 impl From<&[u8]> for Topic {
     fn from(name: &[u8]) -> Self {
         Self(Bytes::copy_from_slice(name))

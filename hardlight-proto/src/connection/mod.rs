@@ -97,6 +97,8 @@ struct Link {
     outbox: Outbox,
     /// The transport has ended: takes effect once the inbox is handled.
     transport_end: Option<ConnectionError>,
+    /// The transport has ended: there is nothing to send to any longer.
+    transport_gone: bool,
     /// What to close the transport with, once the connection has ended and the outbox is sent.
     close: Option<CloseReason>,
     error: Option<ConnectionError>,
@@ -115,6 +117,7 @@ impl<R: Role> Connection<R> {
             inbox: Inbox::default(),
             outbox,
             transport_end: None,
+            transport_gone: false,
             close: None,
             error: None,
             reported: false,
@@ -149,7 +152,7 @@ impl<R: Role> Connection<R> {
 
     /// A binary message arrived. Its frames are handled as [`poll_event`](Self::poll_event) comes to them.
     pub fn handle_message(&mut self, message: Bytes) {
-        if self.is_ended() || self.link.transport_end.is_some() {
+        if self.is_ended() || self.link.transport_gone {
             return;
         }
         if message.is_empty() {
@@ -202,7 +205,8 @@ impl<R: Role> Connection<R> {
 
     /// Whether [`poll_transmit`](Self::poll_transmit) has something to send.
     pub fn has_transmit(&self) -> bool {
-        !self.link.outbox.is_empty() || self.is_ended() && self.link.close.is_some()
+        let closes = self.is_ended() && !self.link.transport_gone && self.link.close.is_some();
+        closes || !self.link.outbox.is_empty()
     }
 
     /// What to send next; a [`Transmit::Close`] is the last.
@@ -210,7 +214,7 @@ impl<R: Role> Connection<R> {
         if let Some(message) = self.link.outbox.pop() {
             return Some(Transmit::Message(message));
         }
-        if !self.is_ended() {
+        if !self.is_ended() || self.link.transport_gone {
             return None;
         }
         self.link.close.take().map(Transmit::Close)
@@ -264,7 +268,6 @@ impl<R: Role> Connection<R> {
             Ok(Some(next)) => return Some(next),
             Ok(None) => {
                 if let Some(error) = self.link.transport_end.take() {
-                    self.link.close = None;
                     self.link.end(error);
                 }
             }
@@ -278,6 +281,7 @@ impl<R: Role> Connection<R> {
             return;
         }
         self.link.transport_end = Some(error);
+        self.link.transport_gone = true;
         // Nothing can be sent any longer, and nothing is to pile up.
         self.link.outbox.shut();
         if !R::HANDLES_LATE_INPUT {

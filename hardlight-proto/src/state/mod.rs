@@ -20,7 +20,8 @@ use crate::{
     schema::FieldSchema,
 };
 
-/// State of a connection: changed on the server, copied to the client. `#[derive(ConnectionState)]` implements it.
+/// State of a connection: changed on the server, copied to the client. `#[derive(ConnectionState)]` implements it; it
+/// may gain members in any release.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not connection state",
     label = "not connection state",

@@ -57,7 +57,8 @@ async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
     let (url, handle) = (server.url("localhost"), server.handle());
     let serving = tokio::spawn(server.run());
 
-    replace(&args.certificate, &certificate)?;
+    replace(&args.certificate, &certificate)
+        .map_err(|error| format!("cannot write '{}': {error}", args.certificate.display()))?;
     println!("listening on {url}");
 
     signal::ctrl_c().await?;
