@@ -59,6 +59,7 @@ struct House {
     pool: LocalPool,
     hub: EventHub,
     limits: Limits,
+    client_limits: Limits,
 }
 
 struct Guest {
@@ -70,7 +71,12 @@ struct Guest {
 
 impl House {
     fn new() -> Self {
-        Self { pool: LocalPool::new(), hub: EventHub::new(), limits: Limits::new() }
+        Self {
+            pool: LocalPool::new(),
+            hub: EventHub::new(),
+            limits: Limits::new(),
+            client_limits: Limits::new(),
+        }
     }
 
     fn guest(&mut self) -> Guest {
@@ -85,7 +91,8 @@ impl House {
         factory(&connection);
         let handler = chat::Handler::new(connection.clone());
         self.spawn(acceptor.serve(handler, server_side, ManualTimer::default()));
-        let (connecting, driver) = client(client_side, ManualTimer::default(), self.limits.clone());
+        let (connecting, driver) =
+            client(client_side, ManualTimer::default(), self.client_limits.clone());
         self.spawn(driver);
         let client = self.pool.run_until(connecting).expect("the server answers");
         Guest { client, connection, to_client, to_server }
@@ -304,15 +311,27 @@ fn a_slow_client_is_told_how_many_events_it_missed_and_where() {
     house.pool.run_until_stalled();
     slow.to_client.resume();
     house.pool.run_until_stalled();
-    let events = waiting(&mut events);
-    let arrived = events.iter().filter(|event| matches!(event, Received::Event { .. })).count();
-    let missed: u64 = events
-        .iter()
-        .map(|event| if let Received::Lagged { missed, .. } = event { *missed } else { 0 })
-        .sum();
-    assert_eq!(arrived as u64 + missed, 1001);
-    assert!(missed > 800, "{missed}");
-    assert_eq!(events.last(), Some(&on("blue", ChatEvent::Cleared)));
+    // Every event has its number in it, so that a hole shows.
+    let mut next = 0;
+    let mut missed_in_all = 0;
+    for received in waiting(&mut events) {
+        match received {
+            Received::Event { event: ChatEvent::Left(number), .. } => {
+                assert_eq!(number.parse(), Ok(next % 100));
+                next += 1;
+            }
+            Received::Lagged { missed, .. } => {
+                next += missed;
+                missed_in_all += missed;
+            }
+            last => {
+                assert_eq!(last, on("blue", ChatEvent::Cleared));
+                next += 1;
+            }
+        }
+    }
+    assert_eq!(next, 1001);
+    assert!(missed_in_all > 800, "{missed_in_all}");
 }
 
 #[test]
@@ -329,6 +348,72 @@ fn events_that_the_driver_cannot_take_in_time_are_bounded_too() {
         Received::Lagged { topic: "blue".into(), missed: 1000 - (events.len() as u64 - 1) };
     assert_eq!(events[0], lagged);
     assert!(events.len() < 30, "{}", events.len());
+}
+
+#[test]
+fn a_hole_stands_in_a_stream_where_the_events_are_missing() {
+    let mut house = House::new();
+    house.limits = Limits::new().with_max_queued_event_bytes(100_000);
+    let (guest, other) = (house.guest(), house.guest());
+    let mut events = guest.client.events();
+    house.run(guest.client.join("blue".into())).unwrap();
+    house.emitter().emit("blue", message("first"));
+    house.pool.run_until_stalled();
+    // The rest is too much for the server to hold, though not for the stream, which nobody has read yet.
+    guest.to_client.stall();
+    for _ in 0..6 {
+        house.run(other.client.flood("blue".into(), 50)).unwrap();
+    }
+    guest.to_client.resume();
+    house.pool.run_until_stalled();
+    let events = waiting(&mut events);
+    assert_eq!(events[0], on("blue", message("first")));
+    let holes = events.iter().filter(|event| matches!(event, Received::Lagged { .. })).count();
+    assert_eq!(holes, 1);
+}
+
+#[test]
+fn a_stream_that_nobody_reads_drops_its_oldest_and_counts_them_first() {
+    let mut house = House::new();
+    let guest = house.guest();
+    let mut events = guest.client.events();
+    house.run(guest.client.join("blue".into())).unwrap();
+    for _ in 0..30 {
+        house.run(guest.client.flood("blue".into(), 100)).unwrap();
+    }
+    let events = waiting(&mut events);
+    let missed = 3000 - (events.len() as u64 - 1);
+    assert_eq!(events[0], Received::Lagged { topic: "blue".into(), missed });
+    assert!((1000..2900).contains(&missed), "{missed}");
+}
+
+#[test]
+fn those_who_take_events_by_handlers_are_told_of_holes_too() {
+    let mut house = House::new();
+    house.limits = Limits::new().with_max_queued_event_bytes(20_000);
+    let guest = house.guest();
+    let seen = Arc::new(Mutex::new((0, 0)));
+    let (events, holes) = (Arc::clone(&seen), Arc::clone(&seen));
+    guest.client.on_left(move |_, _| events.lock().unwrap().0 += 1);
+    guest.client.on_lagged(move |_, missed| holes.lock().unwrap().1 += missed);
+    house.run(guest.client.join("blue".into())).unwrap();
+    house.run(guest.client.flood("blue".into(), 1000)).unwrap();
+    let (events, missed) = *seen.lock().unwrap();
+    assert_eq!(events + missed, 1000);
+    assert!(missed > 900, "{missed}");
+}
+
+#[test]
+fn a_wait_for_an_event_that_is_dropped_loses_nothing() {
+    let mut house = House::new();
+    let guest = house.guest();
+    let mut events = guest.client.events();
+    house.run(guest.client.join("blue".into())).unwrap();
+    assert_eq!(waiting(&mut events), []);
+    assert_eq!(waiting(&mut events), []);
+    house.emitter().emit("blue", ChatEvent::Cleared);
+    house.pool.run_until_stalled();
+    assert_eq!(waiting(&mut events), [on("blue", ChatEvent::Cleared)]);
 }
 
 #[test]

@@ -113,6 +113,63 @@ fn behind_a_slow_client_the_oldest_events_are_dropped_and_counted_where_they_are
 }
 
 #[test]
+fn the_last_events_of_a_topic_are_not_lost_without_a_word() {
+    // None may wait, so all behind the first 64 KiB are dropped.
+    let mut pair = subscribed(Limits::new().with_max_queued_event_bytes(0));
+    for sequence in 1..=100 {
+        send(&mut pair, sequence, Bytes::from(vec![0; 1000]));
+    }
+    pair.drive();
+    let events = pair.take_client_events();
+    let arrived = events.len() as u64 - 1;
+    let lagged = ClientEvent::Lagged { topic: CHAT, missed: 100 - arrived };
+    assert_eq!(events.last(), Some(&lagged));
+    send(&mut pair, 101, HI);
+    pair.drive();
+    assert_eq!(pair.take_client_events(), [event(101, HI)]);
+}
+
+#[test]
+fn losses_are_stated_before_a_topic_is_left() {
+    let mut pair = subscribed(Limits::new().with_max_queued_event_bytes(0));
+    for sequence in 1..=100 {
+        send(&mut pair, sequence, Bytes::from(vec![0; 1000]));
+    }
+    pair.server.leave_topic(7);
+    pair.drive();
+    let events = pair.take_client_events();
+    let arrived = events.len() as u64 - 2;
+    let lagged = ClientEvent::Lagged { topic: CHAT, missed: 100 - arrived };
+    assert_eq!(events[events.len() - 2..], [lagged, ClientEvent::Unsubscribed { topic: CHAT }]);
+}
+
+#[test]
+fn events_that_were_dropped_before_they_came_here_are_stated_once() {
+    let mut pair = subscribed(Limits::new());
+    pair.server.skip_events(7, 3);
+    pair.server.skip_events(7, 2);
+    pair.server.skip_events(8, 9);
+    pair.drive();
+    assert_eq!(pair.take_client_events(), [ClientEvent::Lagged { topic: CHAT, missed: 3 }]);
+    send(&mut pair, 4, HI);
+    pair.server.skip_events(7, 4);
+    pair.drive();
+    assert_eq!(pair.take_client_events(), [event(4, HI)]);
+}
+
+#[test]
+fn subscriptions_that_change_without_end_behind_a_slow_client_end_the_connection() {
+    let limits = Limits::new().with_max_buffered_bytes(1000).with_max_topic_bytes(1000);
+    let mut pair = subscribed(limits);
+    for topic in 0..100_000 {
+        pair.server.announce_topic(topic, 0, CHAT);
+        pair.server.leave_topic(topic);
+        assert!(pair.server.queued_bytes() < 5000);
+    }
+    assert!(pair.server.is_ended());
+}
+
+#[test]
 fn answers_and_state_behind_a_slow_client_are_never_dropped_and_keep_their_order() {
     let mut pair = Pair::with(
         support::counter(),
@@ -133,19 +190,27 @@ fn answers_and_state_behind_a_slow_client_are_never_dropped_and_keep_their_order
     pair.drive();
     let events = pair.take_client_events();
     let answer = ClientEvent::Answer { id, result: Ok(HI) };
-    let last =
-        [ClientEvent::State { operations: HI }, answer, ClientEvent::Unsubscribed { topic: CHAT }];
-    assert_eq!(events[events.len() - 3..], last);
+    // None was to wait, so what is missing is stated before the topic is left.
+    let missed = 199 - (events.len() as u64 - 5);
+    let last = [
+        ClientEvent::State { operations: HI },
+        answer,
+        ClientEvent::Lagged { topic: CHAT, missed },
+        ClientEvent::Unsubscribed { topic: CHAT },
+    ];
+    assert_eq!(events[events.len() - 4..], last);
 }
 
 #[test]
 fn an_event_larger_than_the_client_accepts_is_missed_alone() {
     let mut pair = subscribed(Limits::new().with_max_message_bytes(1024));
     send(&mut pair, 1, Bytes::from(vec![0; 2000]));
-    send(&mut pair, 2, HI);
     pair.drive();
     let lagged = ClientEvent::Lagged { topic: CHAT, missed: 1 };
-    assert_eq!(pair.take_client_events(), [lagged, event(2, HI)]);
+    assert_eq!(pair.take_client_events(), [lagged]);
+    send(&mut pair, 2, HI);
+    pair.drive();
+    assert_eq!(pair.take_client_events(), [event(2, HI)]);
 }
 
 #[test]

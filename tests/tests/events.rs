@@ -1,7 +1,10 @@
 //! Events over real sockets: from one client's call to other clients, and from the application.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use hardlight::{ClientOptions, Events, Identity, Received, Server, connect_with};
+use tokio::time::timeout;
 
 #[derive(Clone, Debug, PartialEq, Events)]
 enum ChatEvent {
@@ -108,9 +111,12 @@ async fn a_client_that_is_gone_is_subscribed_to_nothing() {
     client.join("blue".into()).await.unwrap();
     client.close().await;
     // The server may hear of it a little later.
-    while serving.emitter.emit("blue", ChatEvent::Closed) > 0 {
-        tokio::task::yield_now().await;
-    }
+    let unsubscribed = async {
+        while serving.emitter.emit("blue", ChatEvent::Closed) > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(30), unsubscribed).await.expect("it is subscribed still");
 }
 
 #[tokio::test]

@@ -17,9 +17,13 @@ use parking_lot::Mutex;
 
 use crate::events::Topic;
 
+/// Topics whose dropped events a stream counts apart.
+const MAX_DROPPED_TOPICS: usize = 1024;
+
 /// The streams and handlers of one client.
 pub(super) struct Receivers<E> {
     inner: Mutex<Inner>,
+    lagged: Mutex<Vec<Lagged>>,
     /// Apart, so that a handler may make streams.
     handlers: Mutex<Vec<Handler<E>>>,
     max_bytes: usize,
@@ -32,6 +36,8 @@ struct Inner {
     ended: bool,
 }
 
+type Lagged = Box<dyn FnMut(&Topic, u64) + Send>;
+
 type Handle<E> = Box<dyn FnMut(&Topic, E) + Send>;
 
 struct Handler<E> {
@@ -39,14 +45,19 @@ struct Handler<E> {
     handle: Handle<E>,
 }
 
+enum Item {
+    Event { topic: Topic, event: u32, payload: Bytes },
+    Lagged { topic: Topic, missed: u64 },
+}
+
 /// Events that wait for the reader of one stream.
 #[derive(Default)]
 struct Queue {
-    events: VecDeque<(Topic, u32, Bytes)>,
+    items: VecDeque<Item>,
     bytes: usize,
     max_bytes: usize,
-    /// What is missing before the first event in the queue.
-    missed: BTreeMap<Topic, u64>,
+    /// What was dropped from the front of the queue, by topic.
+    dropped: BTreeMap<Topic, u64>,
     ended: bool,
     waker: Option<Waker>,
 }
@@ -55,7 +66,12 @@ impl<E: Events> Receivers<E> {
     pub(super) fn new(max_bytes: usize) -> Self {
         let early = Some(Arc::new(Mutex::new(Queue { max_bytes, ..Queue::default() })));
         let inner = Inner { streams: Vec::new(), early, ended: false };
-        Self { inner: Mutex::new(inner), handlers: Mutex::new(Vec::new()), max_bytes }
+        Self {
+            inner: Mutex::new(inner),
+            lagged: Mutex::new(Vec::new()),
+            handlers: Mutex::new(Vec::new()),
+            max_bytes,
+        }
     }
 
     pub(super) fn stream(&self) -> EventStream<E> {
@@ -69,8 +85,22 @@ impl<E: Events> Receivers<E> {
     }
 
     pub(super) fn handle(&self, event: u32, handle: Handle<E>) {
-        self.inner.lock().early = None;
-        self.handlers.lock().push(Handler { event, handle });
+        if self.begin_handling() {
+            self.handlers.lock().push(Handler { event, handle });
+        }
+    }
+
+    pub(super) fn handle_lag(&self, handle: Lagged) {
+        if self.begin_handling() {
+            self.lagged.lock().push(handle);
+        }
+    }
+
+    /// Whether there is anything still to come. Who takes events by handlers does not wait for a stream.
+    fn begin_handling(&self) -> bool {
+        let mut inner = self.inner.lock();
+        inner.early = None;
+        !inner.ended
     }
 
     /// An event has arrived.
@@ -93,13 +123,26 @@ impl<E: Events> Receivers<E> {
     /// Events did not reach this client.
     pub(super) fn lag(&self, topic: &Topic, missed: u64) {
         self.for_each_queue(|queue| queue.lag(topic, missed));
+        // Not under the lock: a handler may add another one.
+        let mut handlers = std::mem::take(&mut *self.lagged.lock());
+        for handle in &mut handlers {
+            if catch_unwind(AssertUnwindSafe(|| handle(topic, missed))).is_err() {
+                tracing::error!(%topic, "an event handler panicked");
+            }
+        }
+        let mut added = self.lagged.lock();
+        handlers.append(&mut added);
+        *added = handlers;
     }
 
     /// The connection has ended: so do the streams, once they are read.
     pub(super) fn end(&self) {
         self.inner.lock().ended = true;
         self.for_each_queue(|queue| queue.ended = true);
-        self.handlers.lock().clear();
+        // Dropped without the lock: one may hold the last handle of the client.
+        let handlers = std::mem::take(&mut *self.handlers.lock());
+        let lagged = std::mem::take(&mut *self.lagged.lock());
+        drop((handlers, lagged));
     }
 
     fn for_each_queue(&self, mut change: impl FnMut(&mut Queue)) {
@@ -128,25 +171,52 @@ impl Queue {
     fn push(&mut self, topic: &Topic, event: u32, payload: &Bytes) {
         // A slice would keep the whole message it came in.
         let payload = Bytes::copy_from_slice(payload);
-        self.bytes += size(topic, &payload);
-        self.events.push_back((topic.clone(), event, payload));
-        while self.bytes > self.max_bytes
-            && let Some((topic, _, payload)) = self.events.pop_front()
-        {
-            self.bytes -= size(&topic, &payload);
-            self.lag(&topic, 1);
-        }
+        self.push_item(Item::Event { topic: topic.clone(), event, payload });
     }
 
     fn lag(&mut self, topic: &Topic, missed: u64) {
-        let total = self.missed.entry(topic.clone()).or_default();
+        if let Some(Item::Lagged { topic: last, missed: total }) = self.items.back_mut()
+            && last == topic
+        {
+            *total = total.saturating_add(missed);
+            return;
+        }
+        self.push_item(Item::Lagged { topic: topic.clone(), missed });
+    }
+
+    fn push_item(&mut self, item: Item) {
+        self.bytes += item.size();
+        self.items.push_back(item);
+        while self.bytes > self.max_bytes
+            && let Some(item) = self.items.pop_front()
+        {
+            self.bytes -= item.size();
+            let (topic, missed) = match item {
+                Item::Event { topic, .. } => (topic, 1),
+                Item::Lagged { topic, missed } => (topic, missed),
+            };
+            self.note_dropped(topic, missed);
+        }
+    }
+
+    fn note_dropped(&mut self, topic: Topic, missed: u64) {
+        // A reader that never comes is not told of every topic there was.
+        if self.dropped.len() == MAX_DROPPED_TOPICS && !self.dropped.contains_key(&topic) {
+            self.dropped.pop_first();
+        }
+        let total = self.dropped.entry(topic).or_default();
         *total = total.saturating_add(missed);
     }
 }
 
-/// What an event in a queue counts for: its payload, and its place.
-fn size(topic: &Topic, payload: &Bytes) -> usize {
-    size_of_val(topic) + payload.len() + 64
+impl Item {
+    /// What it counts for: its bytes, and its place.
+    fn size(&self) -> usize {
+        64 + match self {
+            Self::Event { topic, payload, .. } => topic.as_bytes().len() + payload.len(),
+            Self::Lagged { topic, .. } => topic.as_bytes().len(),
+        }
+    }
 }
 
 /// The events that arrive on a connection, of all topics.
@@ -169,7 +239,8 @@ pub enum Received<E> {
         /// The event.
         event: E,
     },
-    /// Events of a topic are missing here, because this client, or the reader of this stream, is too slow.
+    /// Events of a topic are missing here, because this client, or the reader of this stream, is too slow (or, from a
+    /// server that breaks the protocol, because one did not decode).
     Lagged {
         /// The topic.
         topic: Topic,
@@ -186,15 +257,19 @@ impl<E: Events> EventStream<E> {
 
     fn poll(&mut self, cx: &Context<'_>) -> Poll<Option<Received<E>>> {
         let mut queue = self.queue.lock();
-        loop {
-            if let Some((topic, missed)) = queue.missed.pop_first() {
-                return Poll::Ready(Some(Received::Lagged { topic, missed }));
-            }
-            let Some((topic, event, payload)) = queue.events.pop_front() else { break };
-            queue.bytes -= size(&topic, &payload);
-            if let Some(event) = decode(&topic, event, &payload) {
-                return Poll::Ready(Some(Received::Event { topic, event }));
-            }
+        if let Some((topic, missed)) = queue.dropped.pop_first() {
+            return Poll::Ready(Some(Received::Lagged { topic, missed }));
+        }
+        if let Some(item) = queue.items.pop_front() {
+            queue.bytes -= item.size();
+            drop(queue);
+            return Poll::Ready(Some(match item {
+                Item::Lagged { topic, missed } => Received::Lagged { topic, missed },
+                Item::Event { topic, event, payload } => match decode(&topic, event, &payload) {
+                    Some(event) => Received::Event { topic, event },
+                    None => Received::Lagged { topic, missed: 1 },
+                },
+            }));
         }
         if queue.ended {
             return Poll::Ready(None);
@@ -214,6 +289,6 @@ impl<E: Events> Stream for EventStream<E> {
 
 impl<E> fmt::Debug for EventStream<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventStream").field("waiting", &self.queue.lock().events.len()).finish()
+        f.debug_struct("EventStream").field("waiting", &self.queue.lock().items.len()).finish()
     }
 }

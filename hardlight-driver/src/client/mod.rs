@@ -119,11 +119,20 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     }
 
     /// The events that arrive from here on, of all topics; for the first stream also those that arrived before it was
-    /// made. Each stream gets every event.
+    /// made, unless a handler was attached before. Each stream gets every event.
     ///
     /// An event whose type this client does not know is skipped.
     pub fn events(&self) -> EventStream<E> {
         self.shared().events.stream()
+    }
+
+    /// Has `handler` called, with the topic and how many, whenever events do not reach this client because it reads too
+    /// slowly. It is for those who take events by handlers: a stream says so itself, where they are missing.
+    ///
+    /// It runs in the driver's task, as the handlers of events do, and must not block. A handler lives as long as the
+    /// connection: if it holds a clone of the client, the connection is not closed by dropping the others.
+    pub fn on_lagged(&self, handler: impl FnMut(&Topic, u64) + Send + 'static) {
+        self.shared().events.handle_lag(Box::new(handler));
     }
 
     /// Has `handler` called for every event of one type, by its index. `#[derive(Events)]` has a method for each type.

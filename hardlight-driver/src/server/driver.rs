@@ -46,6 +46,8 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
 /// What goes out in the order in which it happened.
 enum Next {
     Posted(Command),
+    /// Events that were dropped in the mailbox.
+    Skip(u64, u64),
     Answer(CallId, Result<Bytes, CallError>),
 }
 
@@ -205,8 +207,13 @@ where
 
     /// Takes over what handles have put into the mailbox.
     fn collect(&mut self) {
-        self.shared.mailbox.with(|commands| commands.take_queue(&mut self.commands));
+        let dropped = self.shared.mailbox.with(|commands| {
+            commands.take_queue(&mut self.commands);
+            std::mem::take(&mut commands.dropped)
+        });
         self.queue.extend(self.commands.drain(..).map(Next::Posted));
+        // Behind what was queued, which may announce the topic, or hold later events that state the loss themselves.
+        self.queue.extend(dropped.into_iter().map(|(topic, last)| Next::Skip(topic, last)));
     }
 
     /// Hands on what is next, as far as the state's lock allows.
@@ -214,6 +221,7 @@ where
         while let Some(next) = self.queue.pop_front() {
             match next {
                 Next::Posted(command) => self.send(command),
+                Next::Skip(topic, last) => self.connection.skip_events(topic, last),
                 Next::Answer(id, result) => {
                     let dirty = self.shared.mailbox.with(|commands| commands.dirty);
                     if dirty && !self.send_changes() {

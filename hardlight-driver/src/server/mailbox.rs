@@ -1,14 +1,17 @@
 //! What the handles of a server's connection tell its driver.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use hardlight_proto::{CallId, CloseReason, EncodeError};
+use hardlight_proto::{CallId, CloseCode, CloseReason, EncodeError};
 
 use crate::mailbox::Mailbox;
 
 /// State operations that may wait for the driver, in bytes. A change beyond it only marks the state.
 const MAX_STATE_BYTES: usize = 64 * 1024;
+
+/// Subscriptions that may begin or end between two runs of the driver.
+const MAX_TOPIC_CHANGES: usize = 100_000;
 
 pub(crate) type ServerMailbox = Mailbox<Commands>;
 
@@ -19,8 +22,12 @@ pub(crate) struct Commands {
     /// What the events in the queue take.
     event_bytes: usize,
     max_event_bytes: usize,
+    /// The last event of a topic that was dropped from the queue.
+    pub(crate) dropped: BTreeMap<u64, u64>,
     /// What the state operations in the queue take.
     state_bytes: usize,
+    /// Subscriptions that begin or end, in the queue.
+    topic_changes: usize,
     /// The connection has ended: nothing is collected any longer.
     ended: bool,
     /// Changes of the state are sent: there was a snapshot, and the connection has not ended.
@@ -63,7 +70,9 @@ impl Commands {
             queue: VecDeque::new(),
             event_bytes: 0,
             max_event_bytes,
+            dropped: BTreeMap::new(),
             state_bytes: 0,
+            topic_changes: 0,
             ended: false,
             live: false,
             dirty: false,
@@ -78,10 +87,21 @@ impl Commands {
         if self.ended {
             return;
         }
-        if let Command::State(operations) = &command {
-            self.state_bytes += operations.len();
+        match &command {
+            Command::State(operations) => self.state_bytes += operations.len(),
+            Command::Announce { .. } | Command::Leave { .. } => self.change_topic(),
+            Command::Fail(_) | Command::Event { .. } => {}
         }
         self.queue.push_back(command);
+    }
+
+    /// An application that subscribes a connection here and there faster than its driver runs ends it.
+    fn change_topic(&mut self) {
+        self.topic_changes += 1;
+        if self.topic_changes > MAX_TOPIC_CHANGES {
+            let reason = "subscriptions change faster than they can be sent";
+            self.close = Some(Close::Abort(CloseReason::new(CloseCode::INTERNAL_ERROR, reason)));
+        }
     }
 
     /// Whether changes of the state had better be encoded later, together.
@@ -100,8 +120,9 @@ impl Commands {
         while self.event_bytes > self.max_event_bytes {
             let is_event = |command: &Command| matches!(command, Command::Event { .. });
             let Some(oldest) = self.queue.iter().position(is_event) else { break };
-            if let Some(Command::Event { frame, .. }) = self.queue.remove(oldest) {
+            if let Some(Command::Event { topic, sequence, frame }) = self.queue.remove(oldest) {
                 self.event_bytes -= frame.len();
+                self.dropped.insert(topic, sequence);
             }
         }
     }
@@ -111,6 +132,7 @@ impl Commands {
         std::mem::swap(&mut self.queue, empty);
         self.event_bytes = 0;
         self.state_bytes = 0;
+        self.topic_changes = 0;
     }
 
     /// The connection has ended.

@@ -21,6 +21,8 @@ pub(super) struct Outbox {
     max_event_bytes: usize,
     /// The topics that were announced, and the sequence number that the peer expects next.
     topics: BTreeMap<u64, u64>,
+    /// The last event of a topic that was dropped and that no gap covers yet.
+    dropped: BTreeMap<u64, u64>,
     /// Nothing can be sent any longer.
     shut: bool,
 }
@@ -45,6 +47,7 @@ impl Outbox {
             event_bytes: 0,
             max_event_bytes,
             topics: BTreeMap::new(),
+            dropped: BTreeMap::new(),
             shut: false,
         }
     }
@@ -63,6 +66,11 @@ impl Outbox {
         self.packer.queued_bytes() + self.backlog_bytes
     }
 
+    /// Of these, what events take that may still be dropped.
+    pub(super) fn event_bytes(&self) -> usize {
+        self.event_bytes
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.packer.is_empty() && self.backlog.is_empty()
     }
@@ -71,6 +79,7 @@ impl Outbox {
     pub(super) fn clear(&mut self) {
         self.packer.clear();
         self.backlog.clear();
+        self.dropped.clear();
         self.backlog_bytes = 0;
         self.event_bytes = 0;
     }
@@ -91,6 +100,14 @@ impl Outbox {
         while self.event_bytes > self.max_event_bytes && self.drop_oldest_event() {}
     }
 
+    /// The events of a topic up to this one are dropped, as far as they were not sent.
+    pub(super) fn skip_events(&mut self, topic: u64, last: u64) {
+        if !self.shut {
+            self.dropped.insert(topic, last);
+            self.state_losses();
+        }
+    }
+
     /// The next message to send.
     pub(super) fn pop(&mut self) -> Option<Bytes> {
         let message = self.packer.pop();
@@ -100,6 +117,7 @@ impl Outbox {
             self.uncount(&item);
             self.pack(item);
         }
+        self.state_losses();
         message
     }
 
@@ -124,8 +142,20 @@ impl Outbox {
         let Some(oldest) = self.backlog.iter().position(is_event) else { return false };
         if let Some(item) = self.backlog.remove(oldest) {
             self.uncount(&item);
+            if let Item::Event { topic, sequence, .. } = item {
+                self.dropped.insert(topic, sequence);
+            }
         }
         true
+    }
+
+    /// Once nothing waits any longer, no later event would state what was lost.
+    fn state_losses(&mut self) {
+        if self.backlog.is_empty() {
+            while let Some((topic, last)) = self.dropped.pop_first() {
+                self.pack_gap(topic, last);
+            }
+        }
     }
 
     fn uncount(&mut self, item: &Item) {
@@ -138,7 +168,12 @@ impl Outbox {
             Item::Frame(frame) => {
                 match &frame {
                     Frame::Topic { topic, next, .. } => drop(self.topics.insert(*topic, *next)),
-                    Frame::Leave { topic } => drop(self.topics.remove(topic)),
+                    Frame::Leave { topic } => {
+                        if let Some(last) = self.dropped.remove(topic) {
+                            self.pack_gap(*topic, last);
+                        }
+                        self.topics.remove(topic);
+                    }
                     _ => {}
                 }
                 self.pack_frame(&frame);
@@ -151,18 +186,32 @@ impl Outbox {
         self.packer.push(frame.encoded_len(), |out| frame.encode(out));
     }
 
-    /// Packs an event, behind a statement of those before it that were dropped.
+    /// Packs an event, behind a statement of those before it that were dropped. One that does not fit into a message is
+    /// dropped itself.
     fn pack_event(&mut self, topic: u64, sequence: u64, frame: &Bytes) {
         let fits = frame.len() <= self.max_message_bytes();
-        let Some(next) = self.topics.get_mut(&topic) else { return };
-        if !fits || sequence < *next {
-            return;
+        match self.topics.get(&topic) {
+            Some(&next) if next <= sequence => {}
+            _ => return,
         }
-        let first = core::mem::replace(next, sequence + 1);
-        if first < sequence {
-            self.pack_frame(&Frame::Gap { topic, first, last: sequence - 1 });
+        if !fits {
+            return self.pack_gap(topic, sequence);
+        }
+        if let Some(before) = sequence.checked_sub(1) {
+            self.pack_gap(topic, before);
         }
         self.packer.push(frame.len(), |out| out.extend_from_slice(frame));
+        self.topics.insert(topic, sequence + 1);
+    }
+
+    /// States that the events of a topic up to `last` are missing, as far as that was not stated or they were not sent.
+    fn pack_gap(&mut self, topic: u64, last: u64) {
+        let Some(next) = self.topics.get_mut(&topic) else { return };
+        let first = *next;
+        if first <= last {
+            *next = last + 1;
+            self.pack_frame(&Frame::Gap { topic, first, last });
+        }
     }
 }
 

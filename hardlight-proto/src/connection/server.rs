@@ -154,9 +154,24 @@ impl Connection<Server> {
         }
     }
 
-    fn push_unless_ended(&mut self, frame: Frame) {
+    /// The events of a topic up to number `last` were dropped before they came here, as far as they were not sent: tells
+    /// the client so.
+    pub fn skip_events(&mut self, topic: u64, last: u64) {
         if !self.is_ended() {
-            self.link.outbox.push(frame);
+            self.link.outbox.skip_events(topic, last);
+        }
+    }
+
+    fn push_unless_ended(&mut self, frame: Frame) {
+        if self.is_ended() {
+            return;
+        }
+        self.link.outbox.push(frame);
+        // An application that subscribes a client here and there, while it does not read.
+        let allowed = self.link.limits.max_buffered_bytes() + self.link.limits.max_topic_bytes();
+        if self.link.outbox.queued_bytes() - self.link.outbox.event_bytes() > 2 * allowed {
+            let limit = "max_buffered_bytes";
+            self.fail(ConnectionError::LimitExceeded { limit, allowed });
         }
     }
 
