@@ -1,10 +1,11 @@
 //! The client's side of a connection, whatever the server and the application do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use hardlight_proto::{
-    CallId, Client, ClientEvent, CloseCode, CloseReason, Connection, Frame, Time, Transmit,
+    CallId, Client, ClientEvent, CloseCode, CloseReason, Connection, Frame, TOPIC_OVERHEAD_BYTES,
+    Time, Transmit,
 };
 
 use crate::{
@@ -13,7 +14,8 @@ use crate::{
 };
 
 /// No script makes the client panic. Every call ends once, `Closed` comes once and last, nothing follows a close on the
-/// wire, and what waits to be sent is bounded by what the application asked for.
+/// wire, no message the end of the transport, no gap in the events of a topic goes untold, and what waits to be sent is
+/// bounded by what the application asked for.
 pub fn client(input: &[u8]) {
     let mut run = Run {
         connection: Connection::client(wire::schema(), wire::limits(), Time::ZERO),
@@ -25,6 +27,8 @@ pub fn client(input: &[u8]) {
         said_close: false,
         cut: false,
         asked_bytes: 0,
+        topics: BTreeMap::new(),
+        unseen_events: 0,
     };
     for step in script::read(input) {
         run.step(step);
@@ -44,10 +48,23 @@ struct Run {
     /// Our Hello, and our close, are on the wire.
     greeted: bool,
     said_close: bool,
-    /// The transport has ended: what is given out to be sent goes nowhere.
+    /// The transport has ended before the connection did: no message is given out to be sent any longer.
     cut: bool,
-    /// What the application's commands come to at most.
+    /// What the application's commands come to at most, since nothing waited to be sent.
     asked_bytes: usize,
+    /// The topics that are subscribed to, by their names.
+    topics: BTreeMap<Bytes, Topic>,
+    /// Of the events that were skipped, those that no topic's numbers have shown yet.
+    unseen_events: u64,
+}
+
+/// A topic, or several: a server may announce one name under many numbers. Their events cannot be told apart then.
+#[derive(Default)]
+struct Topic {
+    announced: usize,
+    ambiguous: bool,
+    /// The sequence number of the next event, once there was one.
+    next: Option<u64>,
 }
 
 impl Run {
@@ -64,11 +81,11 @@ impl Run {
             Step::Message(message) => connection.handle_message(message),
             Step::Text => connection.handle_text(),
             Step::PeerCloses(code) => {
-                self.cut = true;
+                self.cut |= !connection.is_ended();
                 connection.handle_close(Some(CloseReason::new(CloseCode(code), "because")));
             }
             Step::Lost => {
-                self.cut = true;
+                self.cut |= !connection.is_ended();
                 connection.handle_lost("cut");
             }
             Step::Pass(millis) => {
@@ -86,7 +103,11 @@ impl Run {
             Step::PollEvent => drop(self.poll_event()),
             Step::PollTransmit => drop(self.poll_transmit()),
             Step::Drain => self.drain(),
-            Step::Answer { .. } | Step::State { .. } => {}
+            Step::Answer { .. }
+            | Step::State { .. }
+            | Step::Announce { .. }
+            | Step::Leave { .. }
+            | Step::Event { .. } => {}
         }
     }
 
@@ -100,8 +121,19 @@ impl Run {
     }
 
     /// What holds after every step.
-    fn check(&self) {
+    fn check(&mut self) {
         let connection = &self.connection;
+        // Before it is open, calls do not wait to be sent, but for that.
+        if self.opened && connection.queued_bytes() == 0 {
+            self.asked_bytes = 0;
+        }
+        let names = self.topics.iter();
+        let topic_bytes =
+            names.map(|(name, topic)| (name.len() + TOPIC_OVERHEAD_BYTES) * topic.announced);
+        assert!(topic_bytes.sum::<usize>() <= wire::limits().max_topic_bytes());
+        if self.cut {
+            assert_eq!(connection.queued_bytes(), 0);
+        }
         assert_eq!(connection.open_calls(), self.open.len());
         assert!(connection.queued_bytes() <= self.asked_bytes + 256);
         assert_eq!(connection.error().is_some(), connection.is_ended());
@@ -122,18 +154,48 @@ impl Run {
 
     fn finish(&mut self) {
         self.drain();
-        self.connection.handle_lost("the end");
+        self.step(Step::Lost);
         self.drain();
         assert!(self.closed && self.open.is_empty());
         assert_eq!(self.connection.queued_bytes(), 0);
     }
 
     fn poll_event(&mut self) -> Option<ClientEvent> {
+        let skipped = self.connection.skipped_events();
         let event = self.connection.poll_event()?;
+        self.unseen_events += self.connection.skipped_events() - skipped;
         assert!(!self.closed, "{event:?} after Closed");
         match &event {
             ClientEvent::Open { .. } => assert!(!std::mem::replace(&mut self.opened, true)),
             ClientEvent::State { .. } => assert!(self.opened),
+            ClientEvent::Subscribed { topic } => {
+                assert!(self.opened);
+                let topic = self.topics.entry(topic.clone()).or_default();
+                topic.announced += 1;
+                topic.ambiguous |= topic.announced > 1;
+            }
+            ClientEvent::Unsubscribed { topic: name } => {
+                let topic = self.topics.get_mut(name).expect("it was subscribed to");
+                topic.announced -= 1;
+                if topic.announced == 0 {
+                    self.topics.remove(name);
+                }
+            }
+            ClientEvent::Event {
+                topic,
+                sequence,
+                event,
+                ..
+            } => {
+                assert!((*event as usize) < wire::schema().events.len());
+                self.event(topic, *sequence);
+            }
+            ClientEvent::Lagged { topic, missed } => {
+                assert!(*missed > 0);
+                let topic = self.topics.get_mut(topic).expect("it is subscribed to");
+                topic.next = topic.next.map(|next| next + missed);
+            }
+            ClientEvent::Busy => assert!(!self.connection.is_ended()),
             ClientEvent::Answer { id, .. } => {
                 assert!(self.opened);
                 assert!(self.open.remove(id), "{id:?} ended and was not open");
@@ -152,6 +214,18 @@ impl Run {
         Some(event)
     }
 
+    /// An event is the next of its topic, but for those that were missed or skipped.
+    fn event(&mut self, name: &Bytes, sequence: u64) {
+        let topic = self.topics.get_mut(name).expect("it is subscribed to");
+        if let Some(next) = topic.next.filter(|_| !topic.ambiguous) {
+            assert!(sequence >= next, "{sequence} is no later than {next}");
+            let skipped = sequence - next;
+            assert!(skipped <= self.unseen_events, "{next}..{sequence} are gone");
+            self.unseen_events -= skipped;
+        }
+        topic.next = (!topic.ambiguous).then_some(sequence + 1);
+    }
+
     fn poll_transmit(&mut self) -> Option<Transmit> {
         let transmit = self.connection.poll_transmit()?;
         assert!(!self.said_close, "{transmit:?} after a close");
@@ -161,8 +235,8 @@ impl Run {
                 assert!(reason.reason().len() <= 123);
                 self.said_close = true;
             }
-            Transmit::Message(_) if self.cut => {}
             Transmit::Message(message) => {
+                assert!(!self.cut, "{message:?} after the end of the transport");
                 for frame in wire::frames(message) {
                     let hello = matches!(frame, Frame::Hello(_));
                     assert_ne!(hello, self.greeted, "{} out of place", frame.name());

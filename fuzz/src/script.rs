@@ -2,6 +2,7 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use bytes::Bytes;
+use hardlight_proto::MAX_TOPIC_NAME_BYTES;
 
 /// One step of a script.
 ///
@@ -33,6 +34,12 @@ pub enum Step {
     Answer { id: u8, len: Option<u16> },
     /// A change of the state (server).
     State { len: u16 },
+    /// A topic is announced; its name has this length (server).
+    Announce { topic: u8, len: u16 },
+    /// A topic is left (server).
+    Leave { topic: u8 },
+    /// An event on a topic, behind so many that others got (server).
+    Event { topic: u8, skip: u8, len: u16 },
     /// A close that waits for calls.
     Close,
     /// A close that does not.
@@ -48,7 +55,7 @@ pub enum Step {
 
 impl<'a> Arbitrary<'a> for Step {
     fn arbitrary(input: &mut Unstructured<'a>) -> Result<Self> {
-        Ok(match input.arbitrary::<u8>()? % 17 {
+        Ok(match input.arbitrary::<u8>()? % 20 {
             0 => Self::Handshake,
             1 => {
                 let len = usize::from(input.arbitrary::<u16>()?);
@@ -78,7 +85,19 @@ impl<'a> Arbitrary<'a> for Step {
             13 => Self::Abort,
             14 => Self::PollEvent,
             15 => Self::PollTransmit,
-            _ => Self::Drain,
+            16 => Self::Drain,
+            17 => Self::Announce {
+                topic: input.arbitrary()?,
+                len: len(input)? % (MAX_TOPIC_NAME_BYTES as u16 + 1),
+            },
+            18 => Self::Leave {
+                topic: input.arbitrary()?,
+            },
+            _ => Self::Event {
+                topic: input.arbitrary()?,
+                skip: input.arbitrary()?,
+                len: len(input)?,
+            },
         })
     }
 }
@@ -125,6 +144,9 @@ pub fn write(steps: &[Step]) -> Vec<u8> {
             Step::PollEvent => out.push(14),
             Step::PollTransmit => out.push(15),
             Step::Drain => out.push(16),
+            Step::Announce { topic, len } => put(&mut out, &[17, *topic], *len),
+            Step::Leave { topic } => out.extend_from_slice(&[18, *topic]),
+            Step::Event { topic, skip, len } => put(&mut out, &[19, *topic, *skip], *len),
         }
     }
     out

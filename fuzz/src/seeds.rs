@@ -59,7 +59,7 @@ pub fn all() -> Vec<Seed> {
     seeds
 }
 
-fn frames() -> [Frame; 7] {
+fn frames() -> [Frame; 11] {
     let (id, bytes) = (CallId(7), Bytes::from_static(b"bytes"));
     [
         wire::client_hello(),
@@ -79,9 +79,31 @@ fn frames() -> [Frame; 7] {
         },
         Frame::State {
             revision: 200,
-            operations: bytes,
+            operations: bytes.clone(),
+        },
+        topic(300, 0),
+        Frame::Leave { topic: 300 },
+        event(300, 128, 1),
+        Frame::Gap {
+            topic: 300,
+            first: 127,
+            last: u64::MAX,
         },
     ]
+}
+
+fn topic(topic: u64, next: u64) -> Frame {
+    let name = Bytes::from_static(b"room");
+    Frame::Topic { topic, next, name }
+}
+
+fn event(topic: u64, sequence: u64, event: u32) -> Frame {
+    Frame::Event {
+        topic,
+        sequence,
+        event,
+        payload: Bytes::from_static(b"fields"),
+    }
 }
 
 fn client_scripts() -> Vec<(&'static str, Vec<Step>)> {
@@ -95,6 +117,21 @@ fn client_scripts() -> Vec<(&'static str, Vec<Step>)> {
         operations: Bytes::from_static(b"operations"),
     };
     let answered = batch(&[state, answer(0), answer(1)]);
+    let gap = Frame::Gap {
+        topic: 1,
+        first: 7,
+        last: 9,
+    };
+    let left_out = Step::Message(batch(&[topic(1, 5), event(1, 5, 0), event(1, 7, 0)]));
+    // The second event is of a type that the client does not know.
+    let events = Step::Message(batch(&[
+        topic(1, 5),
+        event(1, 5, 0),
+        event(1, 6, 1),
+        gap,
+        event(1, 10, 2),
+        Frame::Leave { topic: 1 },
+    ]));
     vec![
         (
             "calls",
@@ -146,6 +183,11 @@ fn client_scripts() -> Vec<(&'static str, Vec<Step>)> {
             ],
         ),
         ("handshake_timeout", vec![Step::Pass(10_000), Step::Drain]),
+        ("events", vec![Step::Handshake, events, Step::Drain]),
+        (
+            "event_left_out",
+            vec![Step::Handshake, left_out, Step::Drain],
+        ),
     ]
 }
 
@@ -157,6 +199,19 @@ fn server_scripts() -> Vec<(&'static str, Vec<Step>)> {
         Frame::Cancel { id: CallId(1) },
     ]));
     let answer = |id, len| Step::Answer { id, len };
+    let event = |skip, len| Step::Event {
+        topic: 1,
+        skip,
+        len,
+    };
+    // So many that some are dropped.
+    let mut pile = vec![
+        Step::Handshake,
+        Step::Drain,
+        Step::Announce { topic: 1, len: 4 },
+    ];
+    pile.extend(vec![event(0, 2000); 40]);
+    pile.extend([Step::PollTransmit, event(0, 1), Step::Drain]);
     vec![
         (
             "calls",
@@ -200,6 +255,22 @@ fn server_scripts() -> Vec<(&'static str, Vec<Step>)> {
             vec![Step::State { len: 9 }, Step::Drain, Step::Handshake],
         ),
         ("text", vec![Step::Handshake, Step::Text, Step::Drain]),
+        (
+            "events",
+            vec![
+                Step::Handshake,
+                Step::Drain,
+                Step::Announce { topic: 1, len: 4 },
+                event(0, 9),
+                event(2, 9),
+                Step::Drain,
+                Step::Leave { topic: 1 },
+                Step::Announce { topic: 1, len: 4 },
+                event(0, 9),
+                Step::Drain,
+            ],
+        ),
+        ("events_pile_up", pile),
     ]
 }
 

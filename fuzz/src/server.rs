@@ -1,11 +1,11 @@
 //! The server's side of a connection, whatever the client and the application do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use hardlight_proto::{
     CallError, CallId, CloseCode, CloseReason, Connection, Frame, Server, ServerEvent, Time,
-    Transmit,
+    Transmit, encode_event,
 };
 
 use crate::{
@@ -14,8 +14,9 @@ use crate::{
 };
 
 /// No script makes the server panic. A call starts at most once and only while its id is free, `Closed` comes once and
-/// last, nothing follows a close on the wire, and what waits to be sent is bounded by the limit and by what the
-/// application asked for.
+/// last, nothing follows a close on the wire, no message the end of the transport, no gap in the events of a topic goes
+/// untold, and what waits to be sent is bounded by the limits, the answers of running calls and what else the application
+/// asked for.
 pub fn server(input: &[u8]) {
     let snapshot = Bytes::from_static(b"snapshot");
     let mut run = Run {
@@ -29,8 +30,11 @@ pub fn server(input: &[u8]) {
         state_revision: 0,
         said_close: false,
         cut: false,
-        asked_bytes: 256,
+        asked_bytes: GREETING_BYTES,
         heard_bytes: 0,
+        subscribed: BTreeSet::new(),
+        next_events: BTreeMap::new(),
+        sent_topics: BTreeMap::new(),
     };
     for step in script::read(input) {
         run.step(step);
@@ -38,6 +42,12 @@ pub fn server(input: &[u8]) {
     }
     run.finish();
 }
+
+/// The Hello and the snapshot take no more.
+const GREETING_BYTES: usize = 256;
+
+/// What is packed into messages cannot be dropped any longer: events wait there up to this, and one more item.
+const PACKED_BYTES: usize = 64 * 1024;
 
 struct Run {
     connection: Connection<Server>,
@@ -52,11 +62,18 @@ struct Run {
     sent_answers: usize,
     state_revision: u64,
     said_close: bool,
-    /// The transport has ended: what is given out to be sent goes nowhere.
+    /// The transport has ended before the connection did: no message is given out to be sent any longer.
     cut: bool,
-    /// What the application's commands, and the Hello, come to at most.
+    /// What the application's commands other than events, and the Hello, come to at most, since nothing waited to be
+    /// sent.
     asked_bytes: usize,
     heard_bytes: usize,
+    /// The topics that the application has announced and not left.
+    subscribed: BTreeSet<u64>,
+    /// The sequence number of the next event of each topic.
+    next_events: BTreeMap<u64, u64>,
+    /// The topics that the wire has announced and not left, and the sequence number of the next event.
+    sent_topics: BTreeMap<u64, u64>,
 }
 
 impl Run {
@@ -70,11 +87,11 @@ impl Run {
             }
             Step::Text => connection.handle_text(),
             Step::PeerCloses(code) => {
-                self.cut = true;
+                self.cut |= !connection.is_ended();
                 connection.handle_close(Some(CloseReason::new(CloseCode(code), "because")));
             }
             Step::Lost => {
-                self.cut = true;
+                self.cut |= !connection.is_ended();
                 connection.handle_lost("cut");
             }
             Step::Pass(millis) => {
@@ -97,6 +114,15 @@ impl Run {
                 self.asked_bytes += usize::from(len) + 16;
                 connection.send_state(Bytes::from(vec![7; len.into()]));
             }
+            Step::Announce { topic, len } => self.announce(topic.into(), len.into()),
+            Step::Leave { topic } => {
+                // Whoever leaves a topic has announced it.
+                if self.subscribed.remove(&topic.into()) {
+                    self.asked_bytes += 16;
+                    connection.leave_topic(topic.into());
+                }
+            }
+            Step::Event { topic, skip, len } => self.event(topic.into(), skip.into(), len.into()),
             Step::Close => connection.close(CloseReason::normal(), self.now),
             Step::Abort => connection.abort(CloseReason::normal()),
             Step::PollEvent => drop(self.poll_event()),
@@ -106,13 +132,42 @@ impl Run {
         }
     }
 
+    /// Whoever announces a topic has not announced it, or has left it.
+    fn announce(&mut self, topic: u64, len: usize) {
+        if self.subscribed.insert(topic) {
+            self.asked_bytes += len + 32;
+            let next = *self.next_events.entry(topic).or_default();
+            self.connection
+                .announce_topic(topic, next, Bytes::from(vec![7; len]));
+        }
+    }
+
+    /// Topics that are not announced have events as well.
+    fn event(&mut self, topic: u64, skip: u64, len: usize) {
+        let next = self.next_events.entry(topic).or_default();
+        let sequence = *next + skip;
+        *next = sequence + 1;
+        let event = encode_event(topic, sequence, 1, Bytes::from(vec![7; len]));
+        self.connection.send_event(topic, sequence, event);
+    }
+
     /// What holds after every step.
-    fn check(&self) {
+    fn check(&mut self) {
         let connection = &self.connection;
+        if connection.queued_bytes() == 0 {
+            self.asked_bytes = 0;
+        }
+        if self.cut {
+            assert_eq!(connection.queued_bytes(), 0);
+        }
         assert_eq!(connection.running_calls(), self.running.len());
-        // One refusal may take the queue across the limit; behind the end of the transport, what was heard counts.
-        let most = wire::limits().max_buffered_bytes() + 16 + self.asked_bytes + self.heard_bytes;
-        assert!(connection.queued_bytes() <= most);
+        let limits = wire::limits();
+        // One refusal may take the queue across the limit. An event may be as long as a message, and have a statement
+        // of a gap before it.
+        let held = limits.max_buffered_bytes() + 16;
+        let events =
+            limits.max_queued_event_bytes() + PACKED_BYTES + limits.max_message_bytes() + 64;
+        assert!(connection.queued_bytes() <= held.max(events) + self.asked_bytes);
         assert_eq!(connection.error().is_some(), connection.is_ended());
         if connection.is_ended() {
             assert_eq!(connection.poll_timeout(), None);
@@ -140,7 +195,7 @@ impl Run {
 
     fn finish(&mut self) {
         self.drain();
-        self.connection.handle_lost("the end");
+        self.step(Step::Lost);
         self.drain();
         assert!(self.closed);
         assert_eq!(self.connection.queued_bytes(), 0);
@@ -157,6 +212,7 @@ impl Run {
                 assert!(self.running.insert(*id), "{id:?} started and was running");
             }
             ServerEvent::Cancel { id } => assert!(self.running.contains(id)),
+            ServerEvent::Busy => assert!(!self.connection.is_ended()),
             ServerEvent::Closed(error) => {
                 self.closed = true;
                 assert_eq!(self.connection.error(), Some(error));
@@ -175,8 +231,8 @@ impl Run {
                 assert!(reason.reason().len() <= 123);
                 self.said_close = true;
             }
-            Transmit::Message(_) if self.cut => {}
             Transmit::Message(message) => {
+                assert!(!self.cut, "{message:?} after the end of the transport");
                 for frame in wire::frames(message) {
                     self.check_sent(&frame);
                     self.sent_frames += 1;
@@ -210,7 +266,27 @@ impl Run {
                 self.state_revision += 1;
                 assert_eq!(*revision, self.state_revision);
             }
+            Frame::Topic { topic, next, .. } => {
+                let new = self.sent_topics.insert(*topic, *next).is_none();
+                assert!(new, "{frame:?} again");
+            }
+            Frame::Leave { topic } => {
+                let left = self.sent_topics.remove(topic);
+                assert!(left.is_some(), "{frame:?} was not announced");
+            }
+            Frame::Event {
+                topic, sequence, ..
+            } => self.check_sent_events(*topic, *sequence, *sequence),
+            Frame::Gap { topic, first, last } => self.check_sent_events(*topic, *first, *last),
             frame => panic!("a server sent {}", frame.name()),
         }
+    }
+
+    /// The events from `first` to `last` are the next of their topic.
+    fn check_sent_events(&mut self, topic: u64, first: u64, last: u64) {
+        let next = self.sent_topics.get_mut(&topic).expect("it was announced");
+        assert_eq!(first, *next);
+        assert!(first <= last);
+        *next = last + 1;
     }
 }

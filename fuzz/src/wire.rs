@@ -4,21 +4,25 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use hardlight_proto::{
-    FieldSchema, Fingerprint, Frame, Hello, HelloField, HelloMethod, Limits, MethodSchema,
-    REVISION, ServiceSchema, read_varint,
+    EventSchema, FieldSchema, Fingerprint, Frame, Hello, HelloEntry, HelloField, Limits,
+    MethodSchema, REVISION, ServiceSchema, read_varint,
 };
 
-/// The service of every script: two methods, one field of state.
+/// The service of every script: two methods, one field of state, two types of event.
 pub fn schema() -> &'static ServiceSchema {
     static SCHEMA: std::sync::OnceLock<ServiceSchema> = std::sync::OnceLock::new();
     SCHEMA.get_or_init(|| {
-        let fingerprint = Fingerprint::of_text("u32");
+        let fingerprint = fingerprint();
         let mut schema = ServiceSchema::new("Counter");
         schema.methods = vec![
             MethodSchema::with_fingerprint("increment", fingerprint),
             MethodSchema::with_fingerprint("get", fingerprint),
         ];
         schema.state = vec![FieldSchema::with_fingerprint(0, "counter", fingerprint)];
+        schema.events = vec![
+            EventSchema::with_fingerprint("Incremented", fingerprint),
+            EventSchema::with_fingerprint("Reset", fingerprint),
+        ];
         schema
     })
 }
@@ -28,7 +32,9 @@ pub fn limits() -> Limits {
     Limits::new()
         .with_max_message_bytes(4096)
         .with_max_buffered_bytes(512)
-        .with_handshake_timeout(Duration::from_secs(10))
+        .with_max_queued_event_bytes(2048)
+        .with_max_topic_bytes(512)
+        .with_hello_timeout(Duration::from_secs(10))
         .with_close_timeout(Duration::from_secs(10))
 }
 
@@ -39,7 +45,8 @@ pub fn message(frame: &Frame) -> Bytes {
     out.freeze()
 }
 
-/// The Hello of a server of this service.
+/// The Hello of a server of this service that has the types of event in the other order, and one that the client does
+/// not know between them.
 pub fn server_hello() -> Frame {
     let field = &schema().state[0];
     let field = HelloField {
@@ -47,19 +54,18 @@ pub fn server_hello() -> Frame {
         name: field.name.into(),
         fingerprint: field.fingerprint,
     };
-    hello(vec![field], Vec::new())
+    let events = ["Reset", "Gone", "Incremented"];
+    let events = events.map(|name| EventSchema::with_fingerprint(name, fingerprint()));
+    let events = events.map(|event| entry(event.name_hash, event.fingerprint));
+    hello(vec![field], Vec::new(), events.into())
 }
 
 /// The Hello of a client that has both methods, in the other order, and one that the server does not know.
 pub fn client_hello() -> Frame {
-    let fingerprint = Fingerprint::of_text("u32");
     let methods = ["get", "increment", "gone"];
-    let methods = methods.map(|name| MethodSchema::with_fingerprint(name, fingerprint));
-    let methods = methods.map(|method| HelloMethod {
-        name_hash: method.name_hash,
-        fingerprint: method.fingerprint,
-    });
-    hello(Vec::new(), methods.into())
+    let methods = methods.map(|name| MethodSchema::with_fingerprint(name, fingerprint()));
+    let methods = methods.map(|method| entry(method.name_hash, method.fingerprint));
+    hello(Vec::new(), methods.into(), Vec::new())
 }
 
 /// The frames of a message that our own side has sent. Panics if it is not one that may be sent.
@@ -83,11 +89,24 @@ pub fn frames(message: &Bytes) -> Vec<Frame> {
     frames
 }
 
-fn hello(state: Vec<HelloField>, methods: Vec<HelloMethod>) -> Frame {
+/// Of everything in the service.
+fn fingerprint() -> Fingerprint {
+    Fingerprint::of_text("u32")
+}
+
+fn entry(name_hash: u64, fingerprint: Fingerprint) -> HelloEntry {
+    HelloEntry {
+        name_hash,
+        fingerprint,
+    }
+}
+
+fn hello(state: Vec<HelloField>, methods: Vec<HelloEntry>, events: Vec<HelloEntry>) -> Frame {
     Frame::Hello(Box::new(Hello {
         revision: REVISION,
         max_message_bytes: 2048,
         state,
         methods,
+        events,
     }))
 }

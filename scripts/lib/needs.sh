@@ -3,9 +3,25 @@
 # Ubuntu's packages by apt, the rest into the target folder, in versions that are written here.
 # shellcheck disable=SC2154 # scripts/test sets `tools`
 
+# What the committed messages of the compiler are those of.
+readonly RUST_1_95=1.95.0
 readonly CARGO_FUZZ=0.13.2 CARGO_DENY=0.20.2 TYPOS=1.52.0
 # A target that has no std, so that a build for it proves that none is used.
 readonly BARE_TARGET=thumbv7em-none-eabihf
+
+# The compiler that is used anyway, or else one that rustup has.
+have_rust_1_95() {
+    is_rust_1_95 rustc || is_rust_1_95 rustup run "$RUST_1_95" rustc
+}
+
+install_rust_1_95() {
+    rustup toolchain install "$RUST_1_95" --profile minimal
+}
+
+# Whether the command "$@" is that compiler.
+is_rust_1_95() {
+    [[ $("$@" --version 2>/dev/null) == "rustc 1.95."* ]]
+}
 
 have_nightly() {
     cargo +nightly --version &>/dev/null

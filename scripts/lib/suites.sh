@@ -6,6 +6,7 @@
 # Tiers: `ci` is bounded, CI runs it; `all` takes tools that are slow to install.
 #     name     tier needs                    about
 suite unit     ci  ''                       'every test and doc test of the workspace, with all features'
+suite ui       ci  'rust_1_95'              'what the macros refuse, and the words they do it with'
 suite outside  ci  ''                       'crates outside the workspace: the facade renamed, an adapter alone'
 suite features ci  ''                       'the core and the facade build with each feature alone'
 suite trees    ci  ''                       'no runtime below the adapters, nothing twice in the dependencies'
@@ -18,6 +19,14 @@ suite deny     all 'cargo_deny'             'licences, banned crates and sources
 
 suite_unit() {
     cargo test --workspace --all-features --no-fail-fast
+}
+
+# All of the workspace, so that nothing is built with other features than `unit` has built it with.
+suite_ui() {
+    if ! is_rust_1_95 rustc; then
+        export RUSTUP_TOOLCHAIN=$RUST_1_95
+    fi
+    cargo test --workspace --all-features --test macros -- --ignored what_is_refused
 }
 
 # None of these crates has a lock file in the repository: each gets a copy of the workspace's, and cargo takes out what it
