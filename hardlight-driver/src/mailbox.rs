@@ -33,9 +33,22 @@ impl<B> Mailbox<B> {
         let asleep = !std::mem::replace(&mut inner.awake, true);
         drop(inner);
         if asleep {
-            self.waker.wake();
+            self.wake();
         }
         result
+    }
+
+    /// Changes the contents, for callers that hold a lock: whether the driver is to be [woken](Self::wake) once they let
+    /// go of it.
+    #[must_use]
+    pub(crate) fn post_asleep(&self, change: impl FnOnce(&mut B)) -> bool {
+        let mut inner = self.inner.lock();
+        change(&mut inner.contents);
+        !std::mem::replace(&mut inner.awake, true)
+    }
+
+    pub(crate) fn wake(&self) {
+        self.waker.wake();
     }
 
     /// Wakes the driver if there is reason to.

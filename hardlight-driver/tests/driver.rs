@@ -661,20 +661,79 @@ fn a_guard_dropped_just_before_the_driver_falls_asleep_wakes_it() {
     joined.to_client.resume();
     joined.settle();
     assert_eq!(*waiting.borrow(), None);
+    // The driver runs once more, to close: the state is locked when it looks, and free before it falls asleep.
+    joined.server_timer.on_poll(move || {
+        drop(unlock);
+        holder.join().unwrap();
+    });
     joined.connection.close(CloseReason::normal());
     joined.settle();
-    // The driver runs once more, to refuse a call: the state is locked when it looks, and free when it writes.
-    let mut holder = Some((unlock, holder));
-    joined.to_client.on_ready(move || {
-        if let Some((unlock, holder)) = holder.take() {
-            drop(unlock);
-            holder.join().unwrap();
-        }
-    });
-    let refused = joined.start(async |client| client.large(1).await);
-    joined.settle();
-    assert_eq!(*refused.borrow(), Some(Err(Error::Call(CallError::GoingAway))));
     assert_eq!(*waiting.borrow(), Some(Ok(3)));
+}
+
+#[test]
+fn while_an_answer_waits_for_the_state_nothing_piles_up_behind_it() {
+    let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(100));
+    joined.to_client.stall();
+    joined.connection.state.lock().name = "x".repeat(1000);
+    joined.settle();
+    joined.connection.state.lock().counter = 5;
+    joined.settle();
+    let (locked, is_locked) = mpsc::channel();
+    let (unlock, may_unlock) = mpsc::channel::<()>();
+    let state = joined.connection.state.clone();
+    let holder = thread::spawn(move || {
+        let _guard = state.lock();
+        locked.send(()).unwrap();
+        let _ = may_unlock.recv();
+    });
+    is_locked.recv().unwrap();
+    let first = joined.start(async |client| client.large(3).await.map(|bytes| bytes.len()));
+    joined.to_client.resume();
+    joined.settle();
+    let others = joined.start(async |client| join_all((0..100).map(|_| client.hang())).await);
+    joined.settle();
+    assert_eq!(joined.seen.most_hanging.load(Ordering::SeqCst), 0);
+    drop(unlock);
+    holder.join().unwrap();
+    joined.settle();
+    assert_eq!(*first.borrow(), Some(Ok(3)));
+    assert_eq!(joined.seen.most_hanging.load(Ordering::SeqCst), 100);
+    drop(others);
+}
+
+#[test]
+fn the_server_goes_on_reading_behind_a_batch_of_any_length() {
+    let mut joined = Joined::new();
+    // 100 calls of `hang` in one message, and nothing else to wake the driver afterwards.
+    let calls = (0..100).flat_map(|id| [3, 0x03, id, 3]);
+    let message: Vec<u8> = [0x00].into_iter().chain(calls).collect();
+    joined.to_server.inject(Incoming::Message(message.into()));
+    joined.settle();
+    assert_eq!(joined.seen.hanging.load(Ordering::SeqCst), 100);
+    let quiet = [&[0x00][..], &[1, 0x20].repeat(10_000)].concat();
+    joined.to_server.inject(Incoming::Message(quiet.into()));
+    joined.settle();
+    joined.to_server.inject(Incoming::Message(Bytes::from_static(&[0x03, 200, 3])));
+    joined.settle();
+    assert_eq!(joined.seen.hanging.load(Ordering::SeqCst), 101);
+}
+
+#[test]
+fn the_server_goes_on_reading_once_a_slow_client_reads_again() {
+    let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(1000));
+    joined.to_client.stall();
+    let first = joined.start(async |client| client.large(100_000).await.map(|bytes| bytes.len()));
+    joined.settle();
+    let held = joined.start(async |client| join_all((0..100).map(|_| client.get())).await);
+    joined.settle();
+    joined.to_client.resume();
+    joined.settle();
+    assert_eq!(*first.borrow(), Some(Ok(100_000)));
+    assert_eq!(*held.borrow(), Some(vec![Ok(0); 100]));
+    let last = joined.start(async |client| client.get().await);
+    joined.settle();
+    assert_eq!(*last.borrow(), Some(Ok(0)));
 }
 
 #[test]

@@ -60,8 +60,9 @@ impl Limits {
     /// Events that may wait for a slow reader, in bytes: on a server for the client, on a client for each of its
     /// streams. Beyond it the oldest are dropped, and the reader is told how many. Default 1 MiB.
     ///
-    /// Memory: on a server the events themselves are shared among all subscribers; a place in the queue takes about 64
-    /// bytes.
+    /// Each counts 64 bytes more than it takes on the wire, for its place in the queue.
+    ///
+    /// Memory: on a server the events themselves are shared among all subscribers.
     #[must_use]
     pub const fn with_max_queued_event_bytes(mut self, bytes: usize) -> Self {
         self.max_queued_event_bytes = bytes;

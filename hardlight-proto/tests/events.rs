@@ -130,6 +130,55 @@ fn the_last_events_of_a_topic_are_not_lost_without_a_word() {
 }
 
 #[test]
+fn an_event_sent_before_the_hello_waits_until_it_is_known_to_fit() {
+    let schema = events(&[("message", "a")]);
+    let mut pair = Pair::with(schema, schema, Limits::new(), Limits::new());
+    pair.server.announce_topic(7, 1, CHAT);
+    let large = Bytes::from(vec![0; 5000]);
+    send(&mut pair, 1, large.clone());
+    pair.server.send_state(HI);
+    pair.drive();
+    let expected = [
+        ClientEvent::Subscribed { topic: CHAT },
+        event(1, large),
+        ClientEvent::State { operations: HI },
+    ];
+    assert_eq!(pair.client_events[1..], expected);
+}
+
+#[test]
+fn a_flood_of_events_does_not_hold_calls_back() {
+    let mut pair = Pair::open();
+    pair.server.announce_topic(7, 1, CHAT);
+    for sequence in 1..=2000 {
+        send(&mut pair, sequence, Bytes::from(vec![0; 1000]));
+    }
+    assert!(!pair.server.is_congested());
+    let id = pair.client.call(0, HI).expect("an id is free");
+    while let Some(transmit) = pair.client.poll_transmit() {
+        support::deliver(transmit, &mut pair.server);
+    }
+    let call = ServerEvent::Call { id, method: 0, payload: HI };
+    assert_eq!(pair.server.poll_event(), Some(call));
+}
+
+#[test]
+fn dropping_events_behind_many_frames_costs_the_same() {
+    // Quadratic work would take minutes here.
+    let mut pair =
+        subscribed(Limits::new().with_max_queued_event_bytes(10_000).with_max_topic_bytes(1 << 30));
+    send(&mut pair, 1, Bytes::from(vec![0; 100_000]));
+    for topic in 1000..100_000 {
+        pair.server.announce_topic(topic, 0, HI);
+    }
+    for sequence in 2..100_000 {
+        send(&mut pair, sequence, HI);
+    }
+    pair.drive();
+    assert!(pair.client_events.contains(&event(99_999, HI)));
+}
+
+#[test]
 fn losses_are_stated_before_a_topic_is_left() {
     let mut pair = subscribed(Limits::new().with_max_queued_event_bytes(0));
     for sequence in 1..=100 {

@@ -64,14 +64,14 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
         for _ in 0..MAX_ROUNDS {
             self.send_calls();
             let read = self.wire.read(cx, &mut self.connection);
-            self.handle_events();
+            let more = self.handle_events();
             // Behind all that may set a deadline.
             let timed_out = self.wire.run_timer(cx, &mut self.connection);
             if self.connection.is_ended() {
                 self.handle_events();
                 return false;
             }
-            if read {
+            if read || more {
                 // Whatever else has arrived goes first: answers free ids, and new calls then share a message.
                 continue;
             }
@@ -108,9 +108,15 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
         }
     }
 
-    fn handle_events(&mut self) {
+    /// Whether there may be more events than were handled now.
+    fn handle_events(&mut self) -> bool {
+        let mut more = false;
         while let Some(event) = self.connection.poll_event() {
             match event {
+                ClientEvent::Busy => {
+                    more = true;
+                    break;
+                }
                 ClientEvent::Open { snapshot } => {
                     self.apply(&snapshot);
                     self.shared.mailbox.with(|calls| calls.opened = true);
@@ -137,6 +143,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             }
         }
         self.hand_over();
+        more
     }
 
     fn apply(&mut self, operations: &[u8]) {

@@ -85,22 +85,20 @@ impl<E: Events> Receivers<E> {
     }
 
     pub(super) fn handle(&self, event: u32, handle: Handle<E>) {
-        if self.begin_handling() {
-            self.handlers.lock().push(Handler { event, handle });
-        }
+        self.begin_handling(|| self.handlers.lock().push(Handler { event, handle }));
     }
 
     pub(super) fn handle_lag(&self, handle: Lagged) {
-        if self.begin_handling() {
-            self.lagged.lock().push(handle);
-        }
+        self.begin_handling(|| self.lagged.lock().push(handle));
     }
 
-    /// Whether there is anything still to come. Who takes events by handlers does not wait for a stream.
-    fn begin_handling(&self) -> bool {
+    /// Adds a handler, if there is anything still to come. Who takes events by handlers does not wait for a stream.
+    fn begin_handling(&self, add: impl FnOnce()) {
         let mut inner = self.inner.lock();
         inner.early = None;
-        !inner.ended
+        if !inner.ended {
+            add();
+        }
     }
 
     /// An event has arrived.

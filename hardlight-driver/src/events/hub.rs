@@ -60,11 +60,14 @@ impl Hub {
         drop(topics);
         // Under the topic's lock, so that no event comes between.
         let (number, next) = (subscribers.topic, subscribers.next);
-        mailbox.post(|commands| {
+        let asleep = mailbox.post_asleep(|commands| {
             commands.push(Command::Announce { topic: number, next, name: topic.to_bytes() });
         });
         let place = subscribers.mailboxes.insert(Arc::clone(mailbox));
         drop(subscribers);
+        if asleep {
+            mailbox.wake();
+        }
         Subscription { entry, place }
     }
 
@@ -72,9 +75,16 @@ impl Hub {
         let mut topics = self.topics.lock();
         let mut subscribers = subscription.entry.lock();
         let mailbox = subscribers.mailboxes.remove(subscription.place);
-        mailbox.post(|commands| commands.push(Command::Leave { topic: subscribers.topic }));
+        let number = subscribers.topic;
+        let asleep =
+            mailbox.post_asleep(|commands| commands.push(Command::Leave { topic: number }));
         if subscribers.mailboxes.is_empty() {
             topics.remove(topic);
+        }
+        drop(subscribers);
+        drop(topics);
+        if asleep {
+            mailbox.wake();
         }
     }
 
@@ -90,11 +100,16 @@ impl Hub {
         let (number, sequence) = (subscribers.topic, subscribers.next);
         subscribers.next += 1;
         let frame = encode_event(number, sequence, event, payload);
+        let mut asleep = Vec::new();
         for (_, mailbox) in &subscribers.mailboxes {
-            mailbox.post(|commands| {
-                commands.push_event(number, sequence, frame.clone());
-            });
+            if mailbox.post_asleep(|commands| commands.push_event(number, sequence, frame.clone()))
+            {
+                asleep.push(Arc::clone(mailbox));
+            }
         }
-        Ok(subscribers.mailboxes.len())
+        let reached = subscribers.mailboxes.len();
+        drop(subscribers);
+        asleep.iter().for_each(|mailbox| mailbox.wake());
+        Ok(reached)
     }
 }

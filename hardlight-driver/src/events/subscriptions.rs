@@ -104,7 +104,8 @@ impl Subscriptions {
 
     /// Whether the connection is subscribed to a topic.
     pub fn contains(&self, topic: impl Into<Topic>) -> bool {
-        self.shared.topics.lock().topics.contains_key(&topic.into())
+        let topic = topic.into();
+        self.shared.topics.lock().topics.contains_key(&topic)
     }
 
     /// The topics that the connection is subscribed to now, in no order.

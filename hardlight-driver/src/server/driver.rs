@@ -92,10 +92,16 @@ where
     /// Moves handlers, messages and timers on until nothing more can be done now: whether it stopped for fairness only.
     fn run(&mut self, cx: &mut Context<'_>) -> bool {
         for _ in 0..MAX_ROUNDS {
-            self.poll_woken();
-            let read = self.wire.read(cx, &mut self.connection);
-            let more = self.handle_events();
-            self.drain_mailbox();
+            let looked = self.connection.wants_message();
+            let mut read = false;
+            let mut more = false;
+            // While an answer waits for the state no other is made: what goes with it could not be kept in order.
+            if self.drain_mailbox() {
+                self.poll_woken();
+                read = self.wire.read(cx, &mut self.connection);
+                more = self.handle_events();
+                self.drain_mailbox();
+            }
             // Behind all that may set a deadline.
             let timed_out = self.wire.run_timer(cx, &mut self.connection);
             if self.connection.is_ended() {
@@ -106,7 +112,9 @@ where
                 continue;
             }
             let write_failed = self.wire.write(cx, &mut self.connection);
-            if !(read || more || timed_out || write_failed) && self.sleeps() {
+            // What was not looked for while something else was in hand may be there by now.
+            let looks = !looked && self.connection.wants_message();
+            if !(read || more || timed_out || write_failed || looks) && self.sleeps() {
                 return false;
             }
         }
@@ -116,15 +124,15 @@ where
 
     fn sleeps(&mut self) -> bool {
         self.handlers.shrink();
-        let congested = self.is_congested();
-        if !self.connection.wants_message() && !congested {
+        let congested = self.connection.is_congested();
+        let blocked = !self.queue.is_empty();
+        if !self.connection.wants_message() && !congested && !blocked {
             // What was held back for a slow client goes on now that some was written.
             return false;
         }
-        let waiting = !self.queue.is_empty();
         self.shared.mailbox.fall_asleep(|commands| {
             commands.congested = congested;
-            commands.lets_driver_sleep(waiting)
+            commands.lets_driver_sleep(blocked)
         })
     }
 
@@ -190,9 +198,13 @@ where
         self.flush_queue();
     }
 
-    fn drain_mailbox(&mut self) {
-        self.collect();
+    /// Whether everything could be handed on: no answer waits for the state.
+    fn drain_mailbox(&mut self) -> bool {
         self.flush_queue();
+        if self.queue.is_empty() {
+            self.collect();
+            self.flush_queue();
+        }
         let (close, dirty) =
             self.shared.mailbox.with(|commands| (commands.close.take(), commands.dirty));
         match close {
@@ -200,9 +212,10 @@ where
             Some(Close::Abort(reason)) => self.connection.abort(reason),
             None => {}
         }
-        if dirty && !self.is_congested() {
+        if self.queue.is_empty() && dirty && !self.connection.is_congested() {
             self.send_changes();
         }
+        self.queue.is_empty()
     }
 
     /// Takes over what handles have put into the mailbox.
@@ -244,6 +257,7 @@ where
             Command::Event { topic, sequence, frame } => {
                 self.connection.send_event(topic, sequence, frame);
             }
+            Command::Empty => {}
         }
     }
 
@@ -266,10 +280,6 @@ where
             Err(error) => self.connection.abort(cannot_encode(error)),
         }
         true
-    }
-
-    fn is_congested(&self) -> bool {
-        self.connection.queued_bytes() > self.limits.max_buffered_bytes()
     }
 
     fn close_timeout(&self) -> Duration {

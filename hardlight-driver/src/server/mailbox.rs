@@ -13,6 +13,9 @@ const MAX_STATE_BYTES: usize = 64 * 1024;
 /// Subscriptions that may begin or end between two runs of the driver.
 const MAX_TOPIC_CHANGES: usize = 100_000;
 
+/// What a place in the queue counts for, besides its event.
+const PLACE_BYTES: usize = 64;
+
 pub(crate) type ServerMailbox = Mailbox<Commands>;
 
 /// What waits for the driver.
@@ -21,6 +24,10 @@ pub(crate) struct Commands {
     pub(crate) queue: VecDeque<Command>,
     /// What the events in the queue take.
     event_bytes: usize,
+    /// There is no event before this place in the queue.
+    first_event: usize,
+    /// Places in the queue whose event was dropped.
+    empty_places: usize,
     max_event_bytes: usize,
     /// The last event of a topic that was dropped from the queue.
     pub(crate) dropped: BTreeMap<u64, u64>,
@@ -54,6 +61,8 @@ pub(crate) enum Command {
     Leave { topic: u64 },
     /// An event, encoded, in memory that all subscribers share.
     Event { topic: u64, sequence: u64, frame: Bytes },
+    /// An event that was dropped.
+    Empty,
 }
 
 /// How the application ends the connection.
@@ -69,6 +78,8 @@ impl Commands {
         Self {
             queue: VecDeque::new(),
             event_bytes: 0,
+            first_event: 0,
+            empty_places: 0,
             max_event_bytes,
             dropped: BTreeMap::new(),
             state_bytes: 0,
@@ -90,7 +101,7 @@ impl Commands {
         match &command {
             Command::State(operations) => self.state_bytes += operations.len(),
             Command::Announce { .. } | Command::Leave { .. } => self.change_topic(),
-            Command::Fail(_) | Command::Event { .. } => {}
+            Command::Fail(_) | Command::Event { .. } | Command::Empty => {}
         }
         self.queue.push_back(command);
     }
@@ -115,15 +126,32 @@ impl Commands {
         if self.ended {
             return;
         }
-        self.event_bytes += frame.len();
+        self.event_bytes += frame.len() + PLACE_BYTES;
         self.queue.push_back(Command::Event { topic, sequence, frame });
-        while self.event_bytes > self.max_event_bytes {
-            let is_event = |command: &Command| matches!(command, Command::Event { .. });
-            let Some(oldest) = self.queue.iter().position(is_event) else { break };
-            if let Some(Command::Event { topic, sequence, frame }) = self.queue.remove(oldest) {
-                self.event_bytes -= frame.len();
+        while self.event_bytes > self.max_event_bytes && self.drop_oldest_event() {}
+    }
+
+    fn drop_oldest_event(&mut self) -> bool {
+        while let Some(place) = self.queue.get_mut(self.first_event) {
+            self.first_event += 1;
+            if let Command::Event { topic, sequence, ref frame } = *place {
+                self.event_bytes -= frame.len() + PLACE_BYTES;
                 self.dropped.insert(topic, sequence);
+                *place = Command::Empty;
+                self.note_empty_place();
+                return true;
             }
+        }
+        false
+    }
+
+    /// Empty places are cleared away once they are the greater part, so that each costs little.
+    fn note_empty_place(&mut self) {
+        self.empty_places += 1;
+        if self.empty_places > self.queue.len() / 2 {
+            self.queue.retain(|command| !matches!(command, Command::Empty));
+            self.empty_places = 0;
+            self.first_event = 0;
         }
     }
 
@@ -131,6 +159,8 @@ impl Commands {
     pub(crate) fn take_queue(&mut self, empty: &mut VecDeque<Command>) {
         std::mem::swap(&mut self.queue, empty);
         self.event_bytes = 0;
+        self.first_event = 0;
+        self.empty_places = 0;
         self.state_bytes = 0;
         self.topic_changes = 0;
     }
@@ -146,12 +176,14 @@ impl Commands {
         self.woken[id.index() / 64] |= 1 << (id.0 % 64);
     }
 
-    /// Whether the driver has nothing to do. `waiting` says that it has answers that wait for the state.
-    pub(crate) fn lets_driver_sleep(&self, waiting: bool) -> bool {
-        let wants_state = waiting || self.dirty && !self.congested;
-        self.queue.is_empty()
-            && self.close.is_none()
-            && self.woken == [0; 4]
-            && (!wants_state || self.awaits_state)
+    /// Whether the driver has nothing to do. While it is `blocked`, an answer waits for the state, and all else with it.
+    pub(crate) fn lets_driver_sleep(&self, blocked: bool) -> bool {
+        if self.close.is_some() {
+            return false;
+        }
+        if blocked || self.dirty && !self.congested {
+            return self.awaits_state;
+        }
+        self.queue.is_empty() && self.woken == [0; 4]
     }
 }

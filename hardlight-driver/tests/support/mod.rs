@@ -29,7 +29,6 @@ struct State {
     log: Vec<Bytes>,
     stalled: bool,
     broken: bool,
-    on_ready: Option<Box<dyn FnMut() + Send>>,
     cut: bool,
     wakers: Vec<Waker>,
 }
@@ -55,11 +54,6 @@ impl Pipe {
     /// Writing fails from here on; what was sent before may still be read.
     pub(crate) fn break_off(&self) {
         self.change(|state| state.broken = true);
-    }
-
-    /// Has something done whenever the sender asks whether it may send.
-    pub(crate) fn on_ready(&self, action: impl FnMut() + Send + 'static) {
-        self.change(|state| state.on_ready = Some(Box::new(action)));
     }
 
     /// The receiver finds that the transport has ended.
@@ -118,11 +112,6 @@ impl Transport for MemoryTransport {
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        let action = self.outgoing.0.lock().unwrap().on_ready.take();
-        if let Some(mut action) = action {
-            action();
-            self.outgoing.0.lock().unwrap().on_ready = Some(action);
-        }
         self.outgoing.poll(cx, |state| {
             if state.broken {
                 return Some(Err(io::ErrorKind::BrokenPipe.into()));
@@ -163,9 +152,15 @@ struct Clock {
     now: Time,
     deadline: Option<Time>,
     waker: Option<Waker>,
+    on_poll: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl ManualTimer {
+    /// Has something done the next time that the driver looks at the timer.
+    pub(crate) fn on_poll(&self, action: impl FnOnce() + Send + 'static) {
+        self.0.lock().unwrap().on_poll = Some(Box::new(action));
+    }
+
     pub(crate) fn advance(&self, duration: Duration) {
         let mut clock = self.0.lock().unwrap();
         clock.now = clock.now + duration;
@@ -187,6 +182,10 @@ impl Timer for ManualTimer {
     }
 
     fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let action = self.0.lock().unwrap().on_poll.take();
+        if let Some(action) = action {
+            action();
+        }
         let mut clock = self.0.lock().unwrap();
         if clock.deadline.is_some_and(|deadline| deadline <= clock.now) {
             return Poll::Ready(());

@@ -7,6 +7,9 @@ use bytes::Bytes;
 use super::packer::Packer;
 use crate::frame::Frame;
 
+/// What a place in the line counts for, besides its frame.
+const PLACE_BYTES: usize = 64;
+
 /// Frames are packed while no more than this waits in messages; the rest waits where events can still be dropped.
 const MAX_PACKED_BYTES: usize = 64 * 1024;
 
@@ -18,11 +21,17 @@ pub(super) struct Outbox {
     backlog_bytes: usize,
     /// Of these, what events take.
     event_bytes: usize,
+    /// There is no event before this place in the backlog.
+    first_event: usize,
+    /// Places in the backlog whose event was dropped.
+    empty_places: usize,
     max_event_bytes: usize,
     /// The topics that were announced, and the sequence number that the peer expects next.
     topics: BTreeMap<u64, u64>,
     /// The last event of a topic that was dropped and that no gap covers yet.
     dropped: BTreeMap<u64, u64>,
+    /// The peer has said what it accepts. Events wait for that: nobody could say before whether one is too large.
+    greeted: bool,
     /// Nothing can be sent any longer.
     shut: bool,
 }
@@ -36,6 +45,8 @@ enum Item {
         sequence: u64,
         frame: Bytes,
     },
+    /// An event that was dropped.
+    Empty,
 }
 
 impl Outbox {
@@ -45,15 +56,20 @@ impl Outbox {
             backlog: VecDeque::new(),
             backlog_bytes: 0,
             event_bytes: 0,
+            first_event: 0,
+            empty_places: 0,
             max_event_bytes,
             topics: BTreeMap::new(),
             dropped: BTreeMap::new(),
+            greeted: false,
             shut: false,
         }
     }
 
     pub(super) fn set_max_message_bytes(&mut self, bytes: usize) {
         self.packer.set_max_message_bytes(bytes);
+        self.greeted = true;
+        self.refill();
     }
 
     /// The longest message the peer accepts, in bytes.
@@ -82,6 +98,8 @@ impl Outbox {
         self.dropped.clear();
         self.backlog_bytes = 0;
         self.event_bytes = 0;
+        self.first_event = 0;
+        self.empty_places = 0;
     }
 
     /// Forgets everything that waits, and all that is still to come.
@@ -111,25 +129,32 @@ impl Outbox {
     /// The next message to send.
     pub(super) fn pop(&mut self) -> Option<Bytes> {
         let message = self.packer.pop();
-        while self.has_room()
+        self.refill();
+        message
+    }
+
+    /// Packs what there is room for.
+    fn refill(&mut self) {
+        while self.backlog.front().is_some_and(|item| self.takes(item))
             && let Some(item) = self.backlog.pop_front()
         {
+            self.first_event = self.first_event.saturating_sub(1);
             self.uncount(&item);
             self.pack(item);
         }
         self.state_losses();
-        message
     }
 
-    fn has_room(&self) -> bool {
-        self.packer.queued_bytes() < MAX_PACKED_BYTES
+    fn takes(&self, item: &Item) -> bool {
+        let has_room = self.packer.queued_bytes() < MAX_PACKED_BYTES;
+        has_room && (self.greeted || !matches!(item, Item::Event { .. }))
     }
 
     fn push_item(&mut self, item: Item) {
         if self.shut {
             return;
         }
-        if self.backlog.is_empty() && self.has_room() {
+        if self.backlog.is_empty() && self.takes(&item) {
             return self.pack(item);
         }
         self.backlog_bytes += item.len();
@@ -138,15 +163,27 @@ impl Outbox {
     }
 
     fn drop_oldest_event(&mut self) -> bool {
-        let is_event = |item: &Item| matches!(item, Item::Event { .. });
-        let Some(oldest) = self.backlog.iter().position(is_event) else { return false };
-        if let Some(item) = self.backlog.remove(oldest) {
-            self.uncount(&item);
-            if let Item::Event { topic, sequence, .. } = item {
+        while let Some(place) = self.backlog.get_mut(self.first_event) {
+            self.first_event += 1;
+            if let Item::Event { topic, sequence, .. } = *place {
+                let item = core::mem::replace(place, Item::Empty);
+                self.uncount(&item);
                 self.dropped.insert(topic, sequence);
+                self.note_empty_place();
+                return true;
             }
         }
-        true
+        false
+    }
+
+    /// Empty places are cleared away once they are the greater part, so that each costs little.
+    fn note_empty_place(&mut self) {
+        self.empty_places += 1;
+        if self.empty_places > self.backlog.len() / 2 {
+            self.backlog.retain(|item| !matches!(item, Item::Empty));
+            self.empty_places = 0;
+            self.first_event = 0;
+        }
     }
 
     /// Once nothing waits any longer, no later event would state what was lost.
@@ -161,6 +198,9 @@ impl Outbox {
     fn uncount(&mut self, item: &Item) {
         self.backlog_bytes -= item.len();
         self.event_bytes -= item.event_len();
+        if matches!(item, Item::Empty) {
+            self.empty_places -= 1;
+        }
     }
 
     fn pack(&mut self, item: Item) {
@@ -179,6 +219,7 @@ impl Outbox {
                 self.pack_frame(&frame);
             }
             Item::Event { topic, sequence, frame } => self.pack_event(topic, sequence, &frame),
+            Item::Empty => {}
         }
     }
 
@@ -218,15 +259,16 @@ impl Outbox {
 impl Item {
     fn len(&self) -> usize {
         match self {
-            Self::Frame(frame) => frame.encoded_len(),
-            Self::Event { frame, .. } => frame.len(),
+            Self::Frame(frame) => PLACE_BYTES + frame.encoded_len(),
+            Self::Event { frame, .. } => PLACE_BYTES + frame.len(),
+            Self::Empty => 0,
         }
     }
 
     fn event_len(&self) -> usize {
         match self {
-            Self::Frame(_) => 0,
-            Self::Event { frame, .. } => frame.len(),
+            Self::Frame(_) | Self::Empty => 0,
+            Self::Event { .. } => self.len(),
         }
     }
 }

@@ -182,7 +182,7 @@ impl Connection<Server> {
             if self.is_ended() {
                 return self.poll_end();
             }
-            let held = self.holds_calls().then_some(frame::CALL);
+            let held = self.is_congested().then_some(frame::CALL);
             let handled = match self.next_frame(held) {
                 Some(Next::Frame(frame)) => self.handle_frame(frame),
                 Some(Next::Ignored) => Ok(None),
@@ -202,9 +202,11 @@ impl Connection<Server> {
         if self.is_ended() { self.take_closed().map(ServerEvent::Closed) } else { None }
     }
 
-    /// Whether calls wait because the client reads too slowly.
-    fn holds_calls(&self) -> bool {
-        self.link.outbox.queued_bytes() > self.link.limits.max_buffered_bytes()
+    /// Whether more than [`Limits::max_buffered_bytes`] wait to be sent, events aside that may still be dropped: calls
+    /// that arrive are held meanwhile.
+    pub fn is_congested(&self) -> bool {
+        self.link.outbox.queued_bytes() - self.link.outbox.event_bytes()
+            > self.link.limits.max_buffered_bytes()
     }
 
     fn is_greeted(&self) -> bool {
