@@ -79,7 +79,7 @@ pub(super) fn methods(service: &Service) -> TokenStream {
     let stubs = service.rejected.iter().map(|function| stub(service, function));
     quote! {
         #[allow(dead_code, deprecated, private_interfaces, clippy::too_many_arguments)]
-        impl<T: #root::__private::ServiceTypes<#module::Method>> #module::Client<T> {
+        impl<__Types: #root::__private::ServiceTypes<#module::Method>> #module::Client<__Types> {
             #(#calls)*
             #(#stubs)*
         }
@@ -133,7 +133,7 @@ fn function(
     let types = method.arguments.iter().map(|argument| &argument.ty);
     let result = result(root, returns);
     let call = quote! {
-        #root::__private::#via::<#input, #root::__private::Returns<#returns>, T::State, T::Events>(
+        #root::__private::#via::<#input, #root::__private::Returns<#returns>, __Types::State, __Types::Events>(
             &self.connection,
             #module::Method::#variant.index(),
             #input { #(#idents),* },
