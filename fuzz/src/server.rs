@@ -14,9 +14,9 @@ use crate::{
 };
 
 /// No script makes the server panic. A call starts at most once and only while its id is free, `Closed` comes once and
-/// last, nothing follows a close on the wire, no message the end of the transport, no gap in the events of a topic goes
-/// untold, and what waits to be sent is bounded by the limits, the answers of running calls and what else the application
-/// asked for.
+/// last, nothing follows a close on the wire or the end of the transport, no gap in the events of a topic goes untold,
+/// and what waits to be sent is bounded by the limits, the answers of running calls and what else the application asked
+/// for.
 pub fn server(input: &[u8]) {
     let snapshot = Bytes::from_static(b"snapshot");
     let mut run = Run {
@@ -62,7 +62,7 @@ struct Run {
     sent_answers: usize,
     state_revision: u64,
     said_close: bool,
-    /// The transport has ended before the connection did: no message is given out to be sent any longer.
+    /// The transport has ended before the connection did: nothing is given out to be sent any longer.
     cut: bool,
     /// What the application's commands other than events, and the Hello, come to at most, since nothing waited to be
     /// sent.
@@ -118,11 +118,16 @@ impl Run {
             Step::Leave { topic } => {
                 // Whoever leaves a topic has announced it.
                 if self.subscribed.remove(&topic.into()) {
-                    self.asked_bytes += 16;
+                    self.asked_bytes += 48;
                     connection.leave_topic(topic.into());
                 }
             }
             Step::Event { topic, skip, len } => self.event(topic.into(), skip.into(), len.into()),
+            Step::Skip { topic, more } => {
+                let last = self.number(topic.into(), more.into());
+                self.asked_bytes += 32;
+                self.connection.skip_events(topic.into(), last);
+            }
             Step::Close => connection.close(CloseReason::normal(), self.now),
             Step::Abort => connection.abort(CloseReason::normal()),
             Step::PollEvent => drop(self.poll_event()),
@@ -144,11 +149,17 @@ impl Run {
 
     /// Topics that are not announced have events as well.
     fn event(&mut self, topic: u64, skip: u64, len: usize) {
-        let next = self.next_events.entry(topic).or_default();
-        let sequence = *next + skip;
-        *next = sequence + 1;
+        let sequence = self.number(topic, skip);
         let event = encode_event(topic, sequence, 1, Bytes::from(vec![7; len]));
         self.connection.send_event(topic, sequence, event);
+    }
+
+    /// The number of the next event but `skip`.
+    fn number(&mut self, topic: u64, skip: u64) -> u64 {
+        let next = self.next_events.entry(topic).or_default();
+        let number = *next + skip;
+        *next = number + 1;
+        number
     }
 
     /// What holds after every step.
@@ -156,22 +167,35 @@ impl Run {
         let connection = &self.connection;
         if connection.queued_bytes() == 0 {
             self.asked_bytes = 0;
+            self.check_nothing_is_untold();
         }
         if self.cut {
             assert_eq!(connection.queued_bytes(), 0);
+            assert!(!connection.has_transmit());
         }
         assert_eq!(connection.running_calls(), self.running.len());
         let limits = wire::limits();
-        // One refusal may take the queue across the limit. An event may be as long as a message, and have a statement
-        // of a gap before it.
+        // One refusal may take the queue across the limit.
         let held = limits.max_buffered_bytes() + 16;
-        let events =
-            limits.max_queued_event_bytes() + PACKED_BYTES + limits.max_message_bytes() + 64;
-        assert!(connection.queued_bytes() <= held.max(events) + self.asked_bytes);
+        // An event may be as long as a message. Each topic may have a statement of what was lost.
+        let events = limits.max_queued_event_bytes() + PACKED_BYTES + limits.max_message_bytes();
+        let losses = 32 * (self.subscribed.len() + 2);
+        let most = held.max(events) + losses + self.asked_bytes;
+        assert!(connection.queued_bytes() <= most);
         assert_eq!(connection.error().is_some(), connection.is_ended());
         if connection.is_ended() {
             assert_eq!(connection.poll_timeout(), None);
             assert!(!connection.is_open() && !connection.wants_message());
+        }
+    }
+
+    /// Nothing waits to be sent: every event was sent, or the client was told that it was not.
+    fn check_nothing_is_untold(&self) {
+        if self.cut || self.connection.is_ended() {
+            return;
+        }
+        for topic in &self.subscribed {
+            assert_eq!(self.sent_topics.get(topic), self.next_events.get(topic));
         }
     }
 
@@ -225,6 +249,7 @@ impl Run {
     fn poll_transmit(&mut self) -> Option<Transmit> {
         let transmit = self.connection.poll_transmit()?;
         assert!(!self.said_close, "{transmit:?} after a close");
+        assert!(!self.cut, "{transmit:?} after the end of the transport");
         match &transmit {
             Transmit::Close(reason) => {
                 assert!(self.connection.is_ended());
@@ -232,7 +257,6 @@ impl Run {
                 self.said_close = true;
             }
             Transmit::Message(message) => {
-                assert!(!self.cut, "{message:?} after the end of the transport");
                 for frame in wire::frames(message) {
                     self.check_sent(&frame);
                     self.sent_frames += 1;
