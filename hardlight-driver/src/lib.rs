@@ -1,4 +1,5 @@
-//! What every HardLight runtime adapter shares: the driver future, the handles of client and server, connection state.
+//! What every HardLight runtime adapter shares: the driver future, the handles of client and server, connection state,
+//! events.
 //!
 //! There is no runtime here. An adapter brings a [`Transport`] and a [`Timer`], and polls (spawns) the futures that
 //! [`client()`] and [`Acceptor::serve`] give it. See the `hardlight` crate for what an application uses.

@@ -16,7 +16,7 @@ pub trait Service: Sized + Send + Sync + 'static {
     /// The events; [`NoEvents`](hardlight_proto::NoEvents) if the service has none.
     type Events: Events;
 
-    /// Methods in trait order, and the fields of the state.
+    /// Methods in trait order, the fields of the state, the types of events.
     fn schema() -> &'static ServiceSchema;
 
     /// Wraps the driver's handle of a connection.
@@ -47,7 +47,7 @@ pub trait ServiceClient: Sized + 'static {
     /// The events; [`NoEvents`](hardlight_proto::NoEvents) if the service has none.
     type Events: Events;
 
-    /// Methods in trait order, and the fields of the state.
+    /// Methods in trait order, the fields of the state, the types of events.
     fn schema() -> &'static ServiceSchema;
 
     /// Wraps the driver's handle of a connection.

@@ -2,8 +2,10 @@
 //!
 //! rkyv's derive is run on a *mirror*, a hidden copy of the type that is never constructed, so that the user's type gets
 //! no attributes and the user's module no names. It makes the archived form, the code that fills it in and the check of
-//! received bytes. Each field says `with = Wire`, which takes the field's form from `Codable`, and `omit_bounds`, without
-//! which a type that contains itself would need a proof of itself.
+//! received bytes. Each field says `with = MemberWire`, which takes the field's form from `Codable`, and `omit_bounds`,
+//! without which a type that contains itself would need a proof of itself.
+//!
+//! Generated code never asks whether a field's type is `Codable`, but for `Member`, which says so of every field.
 
 mod check;
 mod expand;

@@ -1,5 +1,6 @@
 //! The macros of HardLight. Use them through the crate `hardlight` or an adapter, which re-export them.
 
+mod advice;
 mod codable;
 mod errors;
 mod events;

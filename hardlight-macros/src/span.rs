@@ -16,12 +16,21 @@ pub(crate) fn visibility(vis: &Visibility) -> TokenStream {
 }
 
 fn respan(tokens: TokenStream) -> TokenStream {
-    let respan_tree = |mut tree: TokenTree| {
+    map_spans(tokens, &generated)
+}
+
+/// The tokens as they are, in another place of the user's code.
+pub(crate) fn placed(tokens: TokenStream, place: Span) -> TokenStream {
+    map_spans(tokens, &|span| span.located_at(place))
+}
+
+fn map_spans(tokens: TokenStream, map: &impl Fn(Span) -> Span) -> TokenStream {
+    let map_tree = |mut tree: TokenTree| {
         if let TokenTree::Group(group) = &tree {
-            tree = TokenTree::Group(Group::new(group.delimiter(), respan(group.stream())));
+            tree = TokenTree::Group(Group::new(group.delimiter(), map_spans(group.stream(), map)));
         }
-        tree.set_span(generated(tree.span()));
+        tree.set_span(map(tree.span()));
         tree
     };
-    tokens.into_iter().map(respan_tree).collect()
+    tokens.into_iter().map(map_tree).collect()
 }

@@ -11,7 +11,7 @@ use syn::{
     visit::{self, Visit},
 };
 
-use crate::{errors::Errors, root};
+use crate::{advice::advice, errors::Errors, root};
 
 /// Expands `#[derive(ConnectionState)] item`.
 pub(crate) fn expand(item: TokenStream) -> TokenStream {
@@ -171,8 +171,10 @@ impl<'ast> Visit<'ast> for Travels<'_> {
             "Arc" | "Rc" => {
                 "the client has its own copy of the state: use the plain type, or `Box`"
             }
-            "usize" | "isize" => "its size differs by machine: use `u32` or `u64` (`i32`, `i64`)",
-            _ => return visit::visit_type_path(self, ty),
+            _ => match advice(ty) {
+                Some(advice) => advice,
+                None => return visit::visit_type_path(self, ty),
+            },
         };
         self.0.push(&last.ident, what);
     }

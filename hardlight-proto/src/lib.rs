@@ -27,7 +27,9 @@ mod time;
 mod varint;
 
 pub use close::{CloseCode, CloseReason, MAX_CLOSE_REASON_BYTES};
-pub use connection::{Client, ClientEvent, Connection, Role, Server, ServerEvent, Transmit};
+pub use connection::{
+    Client, ClientEvent, Connection, MAX_CALLS_IN_FLIGHT, Role, Server, ServerEvent, Transmit,
+};
 pub use error::{CallError, ConnectionError, Initiator, ProtocolError};
 #[cfg(feature = "payload")]
 pub use event::Events;

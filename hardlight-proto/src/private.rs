@@ -3,7 +3,10 @@
 pub use crate::schema::TypeDescription;
 
 #[cfg(feature = "payload")]
-pub use crate::payload::{Codable, DecodeError, EncodeError, PayloadEncoder, Wire};
+pub use crate::payload::{
+    Codable, DecodeError, EncodeError, PayloadEncoder,
+    member::{ArchivedMember, Beside, CheckedBy, Member, MemberResolver, MemberWire},
+};
 
 #[cfg(feature = "payload")]
 pub use rkyv;

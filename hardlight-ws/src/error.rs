@@ -83,6 +83,19 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// Whether trying again later, unchanged, may well succeed: the network failed or was slow, or the server said that
+    /// it is busy or away for now.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Io { .. } | Self::Timeout { .. } => true,
+            Self::Refused { status, .. } => matches!(status.as_u16(), 408 | 429 | 502..=504),
+            Self::Connection(error) => {
+                matches!(error, ConnectionError::Lost(_) | ConnectionError::HandshakeTimeout)
+            }
+            _ => false,
+        }
+    }
+
     /// What the client's half of the WebSocket handshake ended with.
     pub fn handshake(error: tungstenite::Error) -> Self {
         match error {

@@ -72,7 +72,11 @@ handle.stop().await;
 //! # Events
 //!
 //! An event is a variant of an enum. The server emits it on a topic, a name of the application's own, and it reaches the
-//! clients that a handler has subscribed to that topic. What a handler emits before it returns arrives before its answer.
+//! clients that a handler has subscribed to that topic (`self.subscriptions.add`, and `remove`). What a handler emits
+//! before it returns arrives before its answer. The rest of the application emits through `Server::emitter`.
+//!
+//! Handlers of a client (`on_said` below) run in its driver's task and must not block. They live as long as the
+//! connection: one that holds a clone of the client keeps it open.
 //!
 //! ```
 //! use hardlight::{EventStream, Events, Received, rpc};

@@ -3,13 +3,10 @@
 use std::{collections::VecDeque, task::Waker};
 
 use bytes::Bytes;
-use hardlight_proto::{CallError, CloseReason, ConnectionError};
+use hardlight_proto::{CallError, CloseReason, ConnectionError, MAX_CALLS_IN_FLIGHT};
 use slab::Slab;
 
 use crate::error::Error;
-
-/// Calls that may be in flight on one connection.
-const MAX_IN_FLIGHT: usize = 256;
 
 /// Names a call between its future and the driver.
 pub(super) type CallKey = usize;
@@ -67,7 +64,7 @@ impl Calls {
         if let Some(error) = &self.ended {
             return Err(Error::Connection(error.clone()));
         }
-        if when_full == WhenFull::Fail && self.in_flight + self.waiting() >= MAX_IN_FLIGHT {
+        if when_full == WhenFull::Fail && self.in_flight + self.waiting() >= MAX_CALLS_IN_FLIGHT {
             return Err(Error::Call(CallError::TooManyCallsInFlight));
         }
         let key = self.slots.insert(Slot::InLine { method, payload, waker: None });
@@ -106,7 +103,7 @@ impl Calls {
 
     /// Takes the next calls out of the line, as long as there are ids for them.
     pub(super) fn take_line(&mut self, calls: &mut Vec<(CallKey, u32, Bytes)>) {
-        while self.in_flight < MAX_IN_FLIGHT {
+        while self.in_flight < MAX_CALLS_IN_FLIGHT {
             let Some(key) = self.line.pop_front() else {
                 break;
             };
@@ -191,7 +188,7 @@ impl Calls {
     pub(super) fn wants_driver(&self) -> bool {
         !self.cancelled.is_empty()
             || self.close.is_some()
-            || !self.line.is_empty() && self.in_flight < MAX_IN_FLIGHT
+            || !self.line.is_empty() && self.in_flight < MAX_CALLS_IN_FLIGHT
     }
 }
 

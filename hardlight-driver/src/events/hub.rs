@@ -19,7 +19,7 @@ use crate::server::mailbox::{Command, ServerMailbox};
 
 /// All topics of a server that somebody is subscribed to.
 ///
-/// Locks are taken in this order: the topics, one topic, a connection's mailbox.
+/// Locks are taken in this order: a connection's subscriptions, the topics, one topic, a connection's mailbox.
 pub(crate) struct Hub {
     topics: Mutex<HashMap<Topic, Arc<Mutex<Subscribers>>>>,
     next_topic: AtomicU64,

@@ -42,6 +42,29 @@ pub trait Call<I> {
 #[derive(Debug)]
 pub struct Returns<O>(PhantomData<O>);
 
+/// Says what the state and the events of the service with the methods `M` are. Implemented for [`Types`], once for each
+/// service.
+///
+/// What works with a state asks for `ServiceTypes` rather than for `ConnectionState`, so that a type that is no state is
+/// reported once, where this is implemented, and not for every use. Likewise for events.
+pub trait ServiceTypes<M>: 'static {
+    /// The connection state.
+    type State: ConnectionState;
+
+    /// The events.
+    type Events: Events;
+}
+
+/// Stands for the state and the events in implementations of [`ServiceTypes`]. The types are arguments here, so that they
+/// may be more private than the service.
+#[derive(Debug)]
+pub struct Types<S, E>(PhantomData<fn() -> (S, E)>);
+
+/// Sets the state and the events in a schema.
+pub fn types<M, T: ServiceTypes<M>>(schema: ServiceSchema) -> ServiceSchema {
+    schema.state::<T::State>().events::<T::Events>()
+}
+
 /// Adds a method to a schema.
 pub fn method<I: Codable, R: Call<I>>(schema: ServiceSchema, name: &'static str) -> ServiceSchema {
     schema.method::<I, R::Output>(name)

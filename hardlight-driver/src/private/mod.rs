@@ -17,8 +17,8 @@ pub use std::vec::Vec;
 pub use self::{
     app::App,
     calls::{
-        Call, Returns, call, decode_input, encode_output, flatten, method, method_at, split_method,
-        try_call,
+        Call, Returns, ServiceTypes, Types, call, decode_input, encode_output, flatten, method,
+        method_at, split_method, try_call, types,
     },
     events::on_event,
     state::{Field, FieldOf},

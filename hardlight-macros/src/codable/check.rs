@@ -4,6 +4,8 @@ use syn::{
     Data, DeriveInput, Error, Field, Fields, GenericParam, Type, TypePath, Variant, visit::Visit,
 };
 
+use crate::advice::advice;
+
 /// All that is wrong with a type.
 pub(super) fn check(input: &DeriveInput) -> Vec<Error> {
     let mut checker = Checker { errors: Vec::new() };
@@ -100,9 +102,7 @@ impl<'ast> Visit<'ast> for Checker {
     }
 
     fn visit_type_path(&mut self, ty: &'ast TypePath) {
-        let advice = ty.path.segments.last().and_then(|segment| match segment.ident.to_string().as_str() {
-            "usize" => Some("`usize` differs between machines; use `u32` or `u64`"),
-            "isize" => Some("`isize` differs between machines; use `i32` or `i64`"),
+        let own = ty.path.segments.last().and_then(|segment| match segment.ident.to_string().as_str() {
             "Rc" | "Arc" if !segment.arguments.is_none() => Some("shared pointers cannot travel; use `Box<T>` or `T`"),
             "Cow" if !segment.arguments.is_none() => Some("`Cow` cannot travel; use `String` or `Vec<T>`"),
             "PathBuf" | "OsString" => Some("paths differ between machines; use `String`"),
@@ -110,7 +110,7 @@ impl<'ast> Visit<'ast> for Checker {
             "SystemTime" => Some("a `SystemTime` differs between machines; use a `Duration` since the Unix epoch"),
             _ => None,
         });
-        match advice {
+        match advice(ty).or(own) {
             Some(advice) if ty.qself.is_none() => self.refuse(ty, advice),
             _ => syn::visit::visit_type_path(self, ty),
         }

@@ -1,19 +1,24 @@
 //! The generated code.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{
     Data, DeriveInput, Expr, Fields, GenericParam, Generics, Ident, Member, Path, Type, TypePath,
     Visibility, ext::IdentExt, parse_quote, spanned::Spanned, visit_mut::VisitMut,
 };
+
+use crate::span::placed;
 
 /// The mirror, and the `impl Codable` that uses it.
 pub(crate) fn codable(input: &DeriveInput, root: &Path) -> TokenStream {
     let parts = Parts::new(input, root);
     let mirror = parts.mirror();
     let implementation = parts.implementation();
+    let members = parts.members();
     quote! {
+        #[allow(private_bounds, private_interfaces)]
         const _: () = {
+            #members
             #mirror
             #implementation
         };
@@ -74,6 +79,8 @@ struct Shape<'a> {
 }
 
 struct FieldParts<'a> {
+    /// The field's place among all fields of all variants.
+    index: usize,
     visibility: &'a Visibility,
     name: Option<&'a Ident>,
     member: Member,
@@ -95,7 +102,7 @@ impl<'a> Parts<'a> {
             let name = &input.ident;
             parse_quote!(#name #ty_generics)
         };
-        let shapes = match &input.data {
+        let mut shapes = match &input.data {
             Data::Struct(data) => vec![Shape::new(None, None, &data.fields, &own)],
             Data::Enum(data) => {
                 let shape = |variant: &'a syn::Variant| {
@@ -106,6 +113,10 @@ impl<'a> Parts<'a> {
             }
             Data::Union(_) => Vec::new(),
         };
+        let fields = shapes.iter_mut().flat_map(|shape| &mut shape.members);
+        for (index, field) in fields.enumerate() {
+            field.index = index;
+        }
         Self {
             input,
             private: quote!(#root::__private),
@@ -126,15 +137,76 @@ impl<'a> Parts<'a> {
         self.shapes.iter().flat_map(|shape| &shape.members)
     }
 
+    /// One `impl Member` for each field, which is where a type that cannot travel is reported.
+    fn members(&self) -> TokenStream {
+        let Self { input, private, generics, .. } = self;
+        let name = &input.ident;
+        let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+        self.fields()
+            .map(|FieldParts { index, ty, span, .. }| {
+                quote_spanned! {*span=>
+                    #[automatically_derived]
+                    impl #impl_generics #private::Member<#index, #ty> for #name #ty_generics #where_clause {
+                        type Value = #ty;
+
+                        fn lend(value: &#ty) -> &#ty {
+                            value
+                        }
+
+                        fn give(value: #ty) -> #ty {
+                            value
+                        }
+                    }
+                }
+            })
+            .collect()
+    }
+
+    /// The mirror's generics: those of the type, behind the parameter `__M` that stands for the type itself. With it,
+    /// rkyv's code is checked for any type that has these members, whether or not this one travels.
+    fn mirror_generics(&self) -> Generics {
+        let private = &self.private;
+        let mut generics = self.generics.clone();
+        for parameter in &mut generics.params {
+            match parameter {
+                GenericParam::Type(parameter) => parameter.default = None,
+                GenericParam::Const(parameter) => parameter.default = None,
+                GenericParam::Lifetime(_) => {}
+            }
+        }
+        if self.fields().next().is_some() {
+            let bounds = self
+                .fields()
+                .map(|FieldParts { index, ty, .. }| quote!(#private::Member<#index, #ty>));
+            generics.params.insert(0, parse_quote!(__M: #(#bounds)+*));
+        }
+        generics
+    }
+
+    /// The mirror's arguments, for the type itself.
+    fn mirror_arguments(&self) -> TokenStream {
+        let (_, ty_generics, _) = self.generics.split_for_impl();
+        if self.fields().next().is_none() {
+            return quote!(#ty_generics);
+        }
+        let own = self.input.ident.clone();
+        let arguments = self.generics.params.iter().map(|parameter| match parameter {
+            GenericParam::Type(parameter) => parameter.ident.to_token_stream(),
+            GenericParam::Const(parameter) => parameter.ident.to_token_stream(),
+            GenericParam::Lifetime(parameter) => parameter.lifetime.to_token_stream(),
+        });
+        quote!(<#own #ty_generics, #(#arguments),*>)
+    }
+
     /// The hidden copy of the type, with rkyv's derive and attributes.
     fn mirror(&self) -> TokenStream {
-        let Self { input, private, generics, mirror, archived, resolver, .. } = self;
+        let Self { input, private, mirror, archived, resolver, .. } = self;
         let name = &input.ident;
-        let (_, ty_generics, _) = generics.split_for_impl();
-        let checked = generics.type_params().map(|parameter| {
-            let parameter = &parameter.ident;
-            quote!(<#parameter as #private::Codable>::Archived: #private::rkyv::bytecheck::CheckBytes<__C>,)
-        });
+        let (_, ty_generics, _) = self.generics.split_for_impl();
+        let generics = &self.mirror_generics();
+        let checked = self.fields().map(
+            |FieldParts { index, ty, .. }| quote!(__M: #private::CheckedBy<__C, #index, #ty>,),
+        );
         let attributes = quote! {
             #[derive(#private::rkyv::Archive)]
             #[rkyv(
@@ -178,8 +250,11 @@ impl<'a> Parts<'a> {
         let Self { input, private, generics, mirror, archived, resolver, .. } = self;
         let name = &input.ident;
         let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+        let arguments = self.mirror_arguments();
+        // rkyv wants a proof of its own that the fields travel, for the type as a whole.
+        let archived_type = placed(quote!(#archived #arguments), name.span());
         let flat = self.fields().map(
-            |FieldParts { ty, span, .. }| quote_spanned!(*span=> <#ty as #private::Codable>::FLAT),
+            |FieldParts { index, ty, .. }| quote!(<Self as #private::Member<#index, #ty>>::FLAT),
         );
         let encode = self.matching(name, resolver, &quote!(encode_parts), &quote!(, encoder));
         let decode = self.matching(archived, name, &quote!(decode_from), &TokenStream::new());
@@ -187,8 +262,8 @@ impl<'a> Parts<'a> {
         quote! {
             #[automatically_derived]
             impl #impl_generics #private::Codable for #name #ty_generics #where_clause {
-                type Archived = #archived #ty_generics;
-                type Resolver = #resolver #ty_generics;
+                type Archived = #archived_type;
+                type Resolver = #resolver #arguments;
 
                 const FLAT: bool = true #(&& #flat)*;
 
@@ -201,7 +276,7 @@ impl<'a> Parts<'a> {
                 }
 
                 fn resolve(value: &Self, resolver: Self::Resolver, out: #private::rkyv::Place<Self::Archived>) {
-                    <#mirror #ty_generics as #private::rkyv::with::ArchiveWith<Self>>::resolve_with(value, resolver, out)
+                    <#mirror #arguments as #private::rkyv::with::ArchiveWith<Self>>::resolve_with(value, resolver, out)
                 }
 
                 fn decode_from(value: &Self::Archived) -> ::core::result::Result<Self, #private::DecodeError> {
@@ -228,13 +303,8 @@ impl<'a> Parts<'a> {
             let members = shape.members.iter().map(|field| &field.member);
             let bindings = shape.members.iter().map(|field| &field.binding);
             let fields = shape.members.iter().map(
-                |FieldParts {
-                     member,
-                     ty,
-                     binding,
-                     ..
-                 }| {
-                    quote!(#member: <#ty as #private::Codable>::#function(#binding #more)?)
+                |FieldParts { index, member, ty, binding, .. }| {
+                    quote!(#member: <Self as #private::Member<#index, #ty>>::#function(#binding #more)?)
                 },
             );
             quote!(#from #variant { #(#members: #bindings,)* } => #to #variant { #(#fields,)* },)
@@ -278,6 +348,7 @@ impl<'a> Shape<'a> {
             SpellOutSelf(own).visit_type_mut(&mut ty);
             let span = Span::call_site().located_at(field.ty.span());
             FieldParts {
+                index,
                 span,
                 visibility: &field.vis,
                 name: field.ident.as_ref(),
@@ -292,10 +363,14 @@ impl<'a> Shape<'a> {
     /// The variant's name, and the fields with rkyv's attributes.
     fn mirror(&self, private: &TokenStream) -> TokenStream {
         let variant = self.variant;
-        let fields = self.members.iter().map(|FieldParts { visibility, name, ty, .. }| {
-            let colon = name.map(|_| quote!(:));
-            quote!(#[rkyv(with = #private::Wire, omit_bounds)] #visibility #name #colon #ty)
-        });
+        let fields =
+            self.members.iter().map(|FieldParts { index, visibility, name, ty, .. }| {
+                let colon = name.map(|_| quote!(:));
+                quote! {
+                    #[rkyv(with = #private::MemberWire<__M, #index>, omit_bounds)]
+                    #visibility #name #colon <__M as #private::Beside<#ty>>::Type
+                }
+            });
         let body = match self.fields {
             Fields::Named(_) => quote!({ #(#fields,)* }),
             Fields::Unnamed(_) => quote!((#(#fields,)*)),
@@ -322,15 +397,15 @@ impl<'a> Shape<'a> {
             Fields::Named(_) | Fields::Unit => ("{", "}"),
         };
         text.push(open);
-        for (index, FieldParts { name, ty, span, .. }) in self.members.iter().enumerate() {
-            if index > 0 {
+        for (place, FieldParts { index, name, ty, .. }) in self.members.iter().enumerate() {
+            if place > 0 {
                 text.push(",");
             }
             if let Some(name) = name {
                 text.push(&name.unraw().to_string());
                 text.push(":");
             }
-            text.call(quote_spanned!(*span=> <#ty as #private::Codable>::describe(description);));
+            text.call(quote!(<Self as #private::Member<#index, #ty>>::describe(description);));
         }
         text.push(close);
         if let Some(value) = self.discriminant {

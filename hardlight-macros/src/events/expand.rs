@@ -5,7 +5,10 @@ use quote::{format_ident, quote};
 use syn::{Attribute, DeriveInput, Fields, Ident, ext::IdentExt, parse_quote};
 
 use super::{Event, Events};
-use crate::{codable::implementation, span::visibility};
+use crate::{
+    codable::implementation,
+    span::{generated, visibility},
+};
 
 /// The code for an enum without errors.
 pub(super) fn events(events: &Events<'_>) -> TokenStream {
@@ -169,7 +172,7 @@ fn extension(
 impl Event<'_> {
     /// The struct that travels. It only has to be called otherwise than the types of the fields.
     fn payload(&self) -> Ident {
-        format_ident!("__HardlightEvent{}", self.ident.unraw(), span = Span::call_site())
+        format_ident!("__HardlightEvent{}", self.ident.unraw(), span = generated(self.ident.span()))
     }
 
     fn payload_definition(&self, events: &Events<'_>) -> TokenStream {

@@ -10,7 +10,7 @@ use syn::{
 };
 
 use super::service::Method;
-use crate::errors::Errors;
+use crate::{advice::advice, errors::Errors};
 
 /// The most arguments a method may have, `&self` not counted.
 const MAX_ARGUMENTS: usize = 12;
@@ -216,13 +216,11 @@ impl<'ast> Visit<'ast> for Travels<'_> {
     }
 
     fn visit_type_path(&mut self, ty: &'ast TypePath) {
-        if let Some(name) = ty.path.get_ident() {
-            match name.to_string().as_str() {
-                "usize" => self.0.push(name, "`usize` differs by machine: write `u32` or `u64`"),
-                "isize" => self.0.push(name, "`isize` differs by machine: write `i32` or `i64`"),
-                "str" => self.0.push(name, "`str` has no size: write `String`"),
-                _ => {}
-            }
+        if let Some(advice) = advice(ty) {
+            self.0.push(ty, advice);
+        }
+        if let Some(name) = ty.path.get_ident().filter(|name| *name == "str") {
+            self.0.push(name, "`str` has no size: write `String`");
         }
         if ty.path.segments.first().is_some_and(|first| first.ident == "Self") {
             let what = "the client does not know the handler's type: name a type instead of `Self`";

@@ -26,38 +26,38 @@ pub(super) fn definition(service: &Service, vis: &TokenStream) -> TokenStream {
     quote! {
         #[doc = #doc]
         #vis struct Client<#parameters> {
-            pub(super) connection: #root::__private::ClientConnection<S, E>,
+            pub(super) connection: #root::__private::ClientConnection<T::State, T::Events>,
         }
 
-        impl<#bounds> ::core::clone::Clone for Client<S, E> {
+        impl<#bounds> ::core::clone::Clone for Client<T> {
             fn clone(&self) -> Self {
                 Self { connection: ::core::clone::Clone::clone(&self.connection) }
             }
         }
 
-        impl<#bounds> ::core::fmt::Debug for Client<S, E> {
+        impl<#bounds> ::core::fmt::Debug for Client<T> {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.debug_struct("Client").finish_non_exhaustive()
             }
         }
 
-        impl<#bounds> ::core::ops::Deref for Client<S, E> {
-            type Target = #root::__private::ClientConnection<S, E>;
+        impl<#bounds> ::core::ops::Deref for Client<T> {
+            type Target = #root::__private::ClientConnection<T::State, T::Events>;
 
             fn deref(&self) -> &Self::Target {
                 &self.connection
             }
         }
 
-        impl #root::__private::ServiceClient for Client {
-            type State = State;
-            type Events = Events;
+        impl<#bounds> #root::__private::ServiceClient for Client<T> {
+            type State = T::State;
+            type Events = T::Events;
 
             fn schema() -> &'static #root::__private::ServiceSchema {
                 schema()
             }
 
-            fn new(connection: #root::__private::ClientConnection<State, Events>) -> Self {
+            fn new(connection: #root::__private::ClientConnection<T::State, T::Events>) -> Self {
                 Self { connection }
             }
         }
@@ -67,6 +67,7 @@ pub(super) fn definition(service: &Service, vis: &TokenStream) -> TokenStream {
 /// The methods, beside the trait.
 pub(super) fn methods(service: &Service) -> TokenStream {
     let module = &service.names.module;
+    let root = &service.root.beside;
     let calls = service.methods.iter().map(|method| {
         let attempt =
             format_ident!("try_{}", plain(&method.ident), span = generated(method.ident.span()));
@@ -78,7 +79,7 @@ pub(super) fn methods(service: &Service) -> TokenStream {
     let stubs = service.rejected.iter().map(|function| stub(service, function));
     quote! {
         #[allow(dead_code, deprecated, private_interfaces, clippy::too_many_arguments)]
-        impl #module::Client {
+        impl<T: #root::__private::ServiceTypes<#module::Method>> #module::Client<T> {
             #(#calls)*
             #(#stubs)*
         }
@@ -132,7 +133,7 @@ fn function(
     let types = method.arguments.iter().map(|argument| &argument.ty);
     let result = result(root, returns);
     let call = quote! {
-        #root::__private::#via::<#input, #root::__private::Returns<#returns>, _, _>(
+        #root::__private::#via::<#input, #root::__private::Returns<#returns>, T::State, T::Events>(
             &self.connection,
             #module::Method::#variant.index(),
             #input { #(#idents),* },

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{
-    Block, FnArg, ItemTrait, Pat, ReturnType, Stmt, TraitItem, TraitItemFn, parse_quote,
+    Block, FnArg, ItemTrait, Pat, ReturnType, Stmt, TraitItem, TraitItemFn, Type, parse_quote,
     parse_quote_spanned, spanned::Spanned,
 };
 
@@ -31,8 +31,13 @@ fn rewrite(function: &mut TraitItemFn) {
     if function.sig.inputs.len() >= CLIPPY_TOO_MANY {
         function.attrs.push(parse_quote!(#[allow(clippy::too_many_arguments)]));
     }
-    let Some(asyncness) = function.sig.asyncness.take() else {
-        return;
+    // Without `async` there was an error, and implementations that have it are right.
+    let asyncness = match function.sig.asyncness.take() {
+        Some(asyncness) => asyncness,
+        None if function.sig.constness.is_none() && !returns_future(function) => {
+            parse_quote_spanned!(generated(function.sig.fn_token.span)=> async)
+        }
+        None => return,
     };
     let span = match &function.sig.output {
         ReturnType::Type(_, ty) => generated(ty.span()),
@@ -54,6 +59,11 @@ fn rewrite(function: &mut TraitItemFn) {
         let clause = function.sig.generics.make_where_clause();
         clause.predicates.push(parse_quote_spanned!(span=> Self: ::core::marker::Sync));
     }
+}
+
+/// Whether a function says itself that it is asynchronous.
+fn returns_future(function: &TraitItemFn) -> bool {
+    matches!(&function.sig.output, ReturnType::Type(_, ty) if matches!(**ty, Type::ImplTrait(_)))
 }
 
 /// A function without a body may have no patterns; one error about them is enough.

@@ -105,7 +105,7 @@ pub(super) fn schema(service: &Service) -> TokenStream {
             SCHEMA.get_or_init(|| {
                 let schema = #root::__private::ServiceSchema::new(#name);
                 #(#methods)*
-                schema.state::<State>().events::<Events>()
+                #root::__private::types::<Method, #root::__private::Types<State, Events>>(schema)
             })
         }
     }

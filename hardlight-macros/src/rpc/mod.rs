@@ -72,6 +72,7 @@ fn module(service: &Service) -> TokenStream {
         "What `#[rpc]` makes of [`{trait_name}`](super::{trait_name}): its client, handler, methods."
     );
     let exports = payloads::exports(service, vis);
+    let types = payloads::types(service);
     let method = method::expand(service, vis);
     let schema = method::schema(service);
     let client = client::definition(service, vis);
@@ -89,6 +90,7 @@ fn module(service: &Service) -> TokenStream {
         )]
         #outside mod #name {
             #exports
+            #types
 
             /// The connection state, locked. Dropping it sends what was changed.
             #vis type StateGuard<'a> = #root::__private::StateGuard<'a, State>;

@@ -60,7 +60,7 @@ fn method(function: &TraitItemFn, earlier: &[Method], errors: &mut Errors) -> Op
     check::collision(ident, &variant, &cfgs, earlier, errors);
     Some(Method {
         ident: ident.clone(),
-        input: format_ident!("{variant}Input"),
+        input: format_ident!("{variant}Input", span = variant.span()),
         output: format_ident!("{variant}Output"),
         variant,
         cfgs,

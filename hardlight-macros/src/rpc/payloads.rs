@@ -10,6 +10,7 @@ use super::{
     parse::plain,
     service::{Method, Service},
 };
+use crate::span::placed;
 
 /// The definitions beside the trait.
 pub(super) fn definitions(service: &Service) -> TokenStream {
@@ -140,22 +141,30 @@ pub(super) fn exports(service: &Service, vis: &TokenStream) -> TokenStream {
     }
 }
 
-/// The parameters of a type of the module: the state and the events. They are parameters so that they may be more private
-/// than the service. The defaults are placed where the user wrote the types.
+/// The parameter of a type of the module: what knows the state and the events. It is a parameter so that they may be
+/// more private than the service.
 pub(super) fn parameters(service: &Service) -> TokenStream {
     let root = &service.root.inside;
-    let state = generated(service.state.span());
-    let state = quote_spanned!(state=> State);
-    let events = service.events.as_ref().map_or_else(Span::call_site, Spanned::span);
-    let events = quote_spanned!(generated(events)=> Events);
-    quote! {
-        S: #root::__private::ConnectionState = #state,
-        E: #root::__private::Events = #events,
-    }
+    quote!(T: #root::__private::ServiceTypes<Method> = #root::__private::Types<State, Events>)
 }
 
-/// The parameters of an implementation for all states and events.
+/// The parameter of an implementation for all states and events.
 pub(super) fn bounds(service: &Service) -> TokenStream {
     let root = &service.root.inside;
-    quote!(S: #root::__private::ConnectionState, E: #root::__private::Events)
+    quote!(T: #root::__private::ServiceTypes<Method>)
+}
+
+/// The `impl ServiceTypes`, inside the module: where a type that is no state, or no events, is reported. It is placed
+/// where the user wrote the type.
+pub(super) fn types(service: &Service) -> TokenStream {
+    let root = &service.root.inside;
+    let state = placed(quote!(State), service.state.span());
+    let events = service.events.as_ref().map_or_else(Span::call_site, Spanned::span);
+    let events = placed(quote!(Events), events);
+    quote! {
+        impl #root::__private::ServiceTypes<Method> for #root::__private::Types<State, Events> {
+            type State = #state;
+            type Events = #events;
+        }
+    }
 }

@@ -22,18 +22,25 @@ pub(super) fn connection(service: &Service, vis: &TokenStream) -> TokenStream {
     quote! {
         #[doc = #doc]
         #vis struct Connection<#parameters> {
+            // What stands last shows that the type is `Sized`: it must not depend on the state.
+            connection: #root::__private::ServerConnection<T::State, T::Events>,
             #fields
-            connection: #root::__private::ServerConnection<S, E>,
         }
 
         impl Connection {
             /// A connection that belongs to no socket, for tests and for transports of your own.
             pub fn detached() -> Self {
+                Self::bare()
+            }
+        }
+
+        impl<#bounds> Connection<T> {
+            fn bare() -> Self {
                 #root::__private::Service::new(#root::__private::ServerConnection::detached())
             }
         }
 
-        impl<#bounds> ::core::clone::Clone for Connection<S, E> {
+        impl<#bounds> ::core::clone::Clone for Connection<T> {
             fn clone(&self) -> Self {
                 Self {
                     state: ::core::clone::Clone::clone(&self.state),
@@ -44,29 +51,29 @@ pub(super) fn connection(service: &Service, vis: &TokenStream) -> TokenStream {
             }
         }
 
-        impl<#bounds> ::core::fmt::Debug for Connection<S, E> {
+        impl<#bounds> ::core::fmt::Debug for Connection<T> {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.debug_struct("Connection").finish_non_exhaustive()
             }
         }
 
-        impl<#bounds> ::core::ops::Deref for Connection<S, E> {
-            type Target = #root::__private::ServerConnection<S, E>;
+        impl<#bounds> ::core::ops::Deref for Connection<T> {
+            type Target = #root::__private::ServerConnection<T::State, T::Events>;
 
             fn deref(&self) -> &Self::Target {
                 &self.connection
             }
         }
 
-        impl #root::__private::Service for Connection {
-            type State = State;
-            type Events = Events;
+        impl<#bounds> #root::__private::Service for Connection<T> {
+            type State = T::State;
+            type Events = T::Events;
 
             fn schema() -> &'static #root::__private::ServiceSchema {
                 schema()
             }
 
-            fn new(connection: #root::__private::ServerConnection<State, Events>) -> Self {
+            fn new(connection: #root::__private::ServerConnection<T::State, T::Events>) -> Self {
                 Self {
                     state: ::core::clone::Clone::clone(connection.state()),
                     events: ::core::clone::Clone::clone(connection.events()),
@@ -82,9 +89,9 @@ pub(super) fn connection(service: &Service, vis: &TokenStream) -> TokenStream {
 fn fields(root: &TokenStream) -> TokenStream {
     quote! {
         /// The connection state. What is changed under its lock reaches the client by itself.
-        pub state: #root::__private::StateCell<S>,
+        pub state: #root::__private::StateCell<T::State>,
         /// Sends events to every client that is subscribed to a topic.
-        pub events: #root::__private::EventEmitter<E>,
+        pub events: #root::__private::EventEmitter<T::Events>,
         /// The topics that this client is subscribed to.
         pub subscriptions: #root::__private::Subscriptions,
     }
@@ -102,13 +109,13 @@ pub(super) fn handler(service: &Service, vis: &TokenStream) -> TokenStream {
          Each connection has one. A crate other than the one of [`{trait_name}`](super::{trait_name}) implements the \
          trait for a type of its own instead, which keeps a [`Connection`]."
     );
-    let methods = handler_methods(root);
+    let methods = handler_methods();
     let by_bytes = service.dispatchable.then(|| inherent_dispatch(service));
     quote! {
         #[doc = #doc]
         #vis struct Handler<#parameters> {
             #fields
-            connection: Connection<S, E>,
+            connection: Connection<T>,
             app: #root::__private::App,
         }
 
@@ -116,9 +123,36 @@ pub(super) fn handler(service: &Service, vis: &TokenStream) -> TokenStream {
             #methods
         }
 
+        impl<#bounds> Handler<T> {
+            async fn accepted<E>(connection: Connection<T>) -> ::core::result::Result<Self, E> {
+                ::core::result::Result::Ok(Self::without_app(connection))
+            }
+
+            fn without_app(connection: Connection<T>) -> Self {
+                Self::build(connection, #root::__private::App::none())
+            }
+
+            fn with_data<D: ::core::marker::Send + ::core::marker::Sync + 'static>(
+                connection: Connection<T>,
+                app: ::std::sync::Arc<D>,
+            ) -> Self {
+                Self::build(connection, #root::__private::App::new(app))
+            }
+
+            fn build(connection: Connection<T>, app: #root::__private::App) -> Self {
+                Self {
+                    state: ::core::clone::Clone::clone(&connection.state),
+                    events: ::core::clone::Clone::clone(&connection.events),
+                    subscriptions: ::core::clone::Clone::clone(&connection.subscriptions),
+                    connection,
+                    app,
+                }
+            }
+        }
+
         #by_bytes
 
-        impl<#bounds> ::core::fmt::Debug for Handler<S, E> {
+        impl<#bounds> ::core::fmt::Debug for Handler<T> {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.debug_struct("Handler").finish_non_exhaustive()
             }
@@ -126,29 +160,19 @@ pub(super) fn handler(service: &Service, vis: &TokenStream) -> TokenStream {
     }
 }
 
-fn handler_methods(root: &TokenStream) -> TokenStream {
+fn handler_methods() -> TokenStream {
     quote! {
         /// The handler of a connection, without application data.
         pub fn new(connection: Connection) -> Self {
-            Self::build(connection, #root::__private::App::none())
+            Self::without_app(connection)
         }
 
         /// The handler of a connection, with data that [`app`](Self::app) finds again: a database, settings.
-        pub fn with_app<T: ::core::marker::Send + ::core::marker::Sync + 'static>(
+        pub fn with_app<D: ::core::marker::Send + ::core::marker::Sync + 'static>(
             connection: Connection,
-            app: ::std::sync::Arc<T>,
+            app: ::std::sync::Arc<D>,
         ) -> Self {
-            Self::build(connection, #root::__private::App::new(app))
-        }
-
-        fn build(connection: Connection, app: #root::__private::App) -> Self {
-            Self {
-                state: ::core::clone::Clone::clone(&connection.state),
-                events: ::core::clone::Clone::clone(&connection.events),
-                subscriptions: ::core::clone::Clone::clone(&connection.subscriptions),
-                connection,
-                app,
-            }
+            Self::with_data(connection, app)
         }
 
         /// Accepts every connection: hand it to a server as it is.
@@ -156,11 +180,12 @@ fn handler_methods(root: &TokenStream) -> TokenStream {
         /// # Errors
         ///
         /// None.
-        pub async fn accept<R, E>(
+        #[allow(clippy::manual_async_fn)]
+        pub fn accept<R, E>(
             connection: Connection,
             _request: R,
-        ) -> ::core::result::Result<Self, E> {
-            ::core::result::Result::Ok(Self::new(connection))
+        ) -> impl ::core::future::Future<Output = ::core::result::Result<Self, E>> {
+            Self::accepted(connection)
         }
 
         /// The connection.
@@ -187,7 +212,7 @@ fn inherent_dispatch(service: &Service) -> TokenStream {
     let service = &service.names.service;
     let docs = handle_rpc_call_docs();
     quote! {
-        impl<#bounds> Handler<S, E>
+        impl<#bounds> Handler<T>
         where
             Self: super::#service,
         {
@@ -210,9 +235,10 @@ pub(super) fn dispatch(service: &Service, vis: &TokenStream) -> TokenStream {
     let dispatcher = dispatcher(service);
     let extension = extension(service, vis);
     let root = &service.root.inside;
+    let bounds = payloads::bounds(service);
     let service = &service.names.service;
     quote! {
-        impl<H> #root::__private::Dispatch<H> for Connection
+        impl<#bounds, H> #root::__private::Dispatch<H> for Connection<T>
         where
             H: super::#service + ::core::marker::Send + ::core::marker::Sync + 'static,
         {

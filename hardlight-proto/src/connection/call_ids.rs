@@ -2,6 +2,9 @@
 
 use crate::frame::CallId;
 
+/// Calls that may be in flight on one connection: as many as there are ids.
+pub const MAX_CALLS_IN_FLIGHT: usize = 256;
+
 /// Which of the 256 call ids are in use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct CallIds {

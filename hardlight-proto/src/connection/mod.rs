@@ -11,6 +11,7 @@ use core::fmt;
 
 use bytes::Bytes;
 
+pub use call_ids::MAX_CALLS_IN_FLIGHT;
 pub use client::{Client, ClientEvent};
 pub use server::{Server, ServerEvent};
 

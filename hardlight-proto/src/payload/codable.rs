@@ -93,14 +93,8 @@ pub trait Codable: Sized + Send + Sync + 'static {
     }
 }
 
-/// What `#[codable]` puts on every field of a mirrored type, so that rkyv's derive takes the field's form from
-/// [`Codable`] instead of from rkyv's own traits.
-///
-/// It is found by the field's type, not by its spelling: an alias of a map, or a map in a tuple in a list, is handled as
-/// the map it is.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Wire;
+/// Has rkyv's containers take the form of what they hold from [`Codable`] instead of from rkyv's own traits.
+pub(super) struct Wire;
 
 impl<T: Codable> ArchiveWith<T> for Wire {
     type Archived = T::Archived;

@@ -16,7 +16,8 @@ use rkyv::{
 };
 
 use super::{
-    Codable, DecodeError, EncodeError, PayloadEncoder, Wire,
+    Codable, DecodeError, EncodeError, PayloadEncoder,
+    codable::Wire,
     encoder::{Lent, nested},
 };
 use crate::schema::TypeDescription;

@@ -29,6 +29,7 @@ mod encoder;
 mod error;
 mod lists;
 mod maps;
+pub(crate) mod member;
 mod scalars;
 
 use core::num::NonZeroUsize;
@@ -45,7 +46,7 @@ use rkyv::{
 
 use self::encoder::{Lent, MAX_DEPTH};
 pub use self::{
-    codable::{Codable, PayloadValidator, Wire},
+    codable::{Codable, PayloadValidator},
     encoder::{PayloadEncoder, PayloadWriter},
     error::{DecodeError, EncodeError},
 };

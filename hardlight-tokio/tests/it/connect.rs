@@ -193,3 +193,32 @@ async fn the_caller_may_drive_the_connection() {
     let (doubled, _ended) = tokio::join!(calls, driver);
     assert_eq!(doubled, 42);
 }
+
+/// What the system trusts is read once per process, from where its environment says: so this runs in one of its own.
+#[tokio::test]
+async fn a_client_trusts_what_the_system_trusts() {
+    let server = Running::secure(Identity::development(["localhost"]).unwrap()).await;
+    let roots = std::env::temp_dir().join(format!("hardlight-roots-{}.pem", server.addr.port()));
+    fs::write(&roots, server.certificate.as_ref().unwrap().pem()).unwrap();
+    let connects = |roots: std::path::PathBuf| {
+        let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
+        child.env("HARDLIGHT_TEST_URL", &server.url).env("SSL_CERT_FILE", roots);
+        child.args(["--exact", "connect::connect_with_system_roots", "--ignored"]);
+        async move { child.output().await.unwrap() }
+    };
+    let output = connects(roots.clone()).await;
+    assert!(output.status.success(), "{output:?}");
+    fs::write(&roots, Identity::development(["localhost"]).unwrap().certificate_pem()).unwrap();
+    let output = connects(roots.clone()).await;
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("InvalidCertificate"), "{said}");
+    fs::remove_file(roots).unwrap();
+}
+
+#[tokio::test]
+#[ignore = "a part of a_client_trusts_what_the_system_trusts, which runs it"]
+async fn connect_with_system_roots() {
+    let url = std::env::var("HARDLIGHT_TEST_URL").unwrap();
+    let client: Client = hardlight_tokio::connect(&url).await.unwrap();
+    assert_eq!(client.double(21).await.unwrap(), 42);
+}

@@ -5,7 +5,7 @@ pub trait Counter {
 }
 
 impl Counter for counter::Handler {
-    fn get(&self) -> u32 {
+    async fn get(&self) -> u32 {
         1
     }
 
