@@ -40,6 +40,8 @@ pub enum Step {
     Leave { topic: u8 },
     /// An event on a topic, behind so many that others got (server).
     Event { topic: u8, skip: u8, len: u16 },
+    /// So many events on a topic, and one more, did not come as far as here (server).
+    Skip { topic: u8, more: u8 },
     /// A close that waits for calls.
     Close,
     /// A close that does not.
@@ -55,7 +57,7 @@ pub enum Step {
 
 impl<'a> Arbitrary<'a> for Step {
     fn arbitrary(input: &mut Unstructured<'a>) -> Result<Self> {
-        Ok(match input.arbitrary::<u8>()? % 20 {
+        Ok(match input.arbitrary::<u8>()? % 21 {
             0 => Self::Handshake,
             1 => {
                 let len = usize::from(input.arbitrary::<u16>()?);
@@ -93,10 +95,14 @@ impl<'a> Arbitrary<'a> for Step {
             18 => Self::Leave {
                 topic: input.arbitrary()?,
             },
-            _ => Self::Event {
+            19 => Self::Event {
                 topic: input.arbitrary()?,
                 skip: input.arbitrary()?,
                 len: len(input)?,
+            },
+            _ => Self::Skip {
+                topic: input.arbitrary()?,
+                more: input.arbitrary()?,
             },
         })
     }
@@ -147,6 +153,7 @@ pub fn write(steps: &[Step]) -> Vec<u8> {
             Step::Announce { topic, len } => put(&mut out, &[17, *topic], *len),
             Step::Leave { topic } => out.extend_from_slice(&[18, *topic]),
             Step::Event { topic, skip, len } => put(&mut out, &[19, *topic, *skip], *len),
+            Step::Skip { topic, more } => out.extend_from_slice(&[20, *topic, *more]),
         }
     }
     out

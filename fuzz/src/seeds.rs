@@ -267,6 +267,8 @@ fn server_scripts() -> Vec<(&'static str, Vec<Step>)> {
                 Step::Leave { topic: 1 },
                 Step::Announce { topic: 1, len: 4 },
                 event(0, 9),
+                Step::Skip { topic: 1, more: 1 },
+                event(0, 4000),
                 Step::Drain,
             ],
         ),

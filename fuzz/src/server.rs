@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use hardlight_proto::{
-    CallError, CallId, CloseCode, CloseReason, Connection, Frame, Server, ServerEvent, Time,
-    Transmit, encode_event,
+    CallError, CallId, CloseCode, CloseReason, Connection, Frame, Limits, Server, ServerEvent,
+    Time, Transmit, encode_event,
 };
 
 use crate::{
@@ -14,13 +14,13 @@ use crate::{
 };
 
 /// No script makes the server panic. A call starts at most once and only while its id is free, `Closed` comes once and
-/// last, nothing follows a close on the wire, no message the end of the transport, no gap in the events of a topic goes
-/// untold, and what waits to be sent is bounded by the limits, the answers of running calls and what else the application
-/// asked for.
+/// last, nothing follows a close on the wire or the end of the transport, no gap in the events of a topic goes untold,
+/// and what waits to be sent is bounded by the limits, the answers of running calls and what else the application asked
+/// for.
 pub fn server(input: &[u8]) {
     let snapshot = Bytes::from_static(b"snapshot");
     let mut run = Run {
-        connection: Connection::server(wire::schema(), wire::limits(), snapshot, Time::ZERO),
+        connection: Connection::server(wire::schema(), limits(), snapshot, Time::ZERO),
         now: Time::ZERO,
         running: BTreeSet::new(),
         opened: false,
@@ -33,6 +33,7 @@ pub fn server(input: &[u8]) {
         asked_bytes: GREETING_BYTES,
         heard_bytes: 0,
         subscribed: BTreeSet::new(),
+        left_late: BTreeSet::new(),
         next_events: BTreeMap::new(),
         sent_topics: BTreeMap::new(),
     };
@@ -49,6 +50,11 @@ const GREETING_BYTES: usize = 256;
 /// What is packed into messages cannot be dropped any longer: events wait there up to this, and one more item.
 const PACKED_BYTES: usize = 64 * 1024;
 
+/// Topics may be announced while as many events wait as can be.
+fn limits() -> Limits {
+    wire::limits().with_max_topic_bytes(PACKED_BYTES)
+}
+
 struct Run {
     connection: Connection<Server>,
     now: Time,
@@ -62,7 +68,7 @@ struct Run {
     sent_answers: usize,
     state_revision: u64,
     said_close: bool,
-    /// The transport has ended before the connection did: no message is given out to be sent any longer.
+    /// The transport has ended before the connection did: nothing is given out to be sent any longer.
     cut: bool,
     /// What the application's commands other than events, and the Hello, come to at most, since nothing waited to be
     /// sent.
@@ -70,6 +76,9 @@ struct Run {
     heard_bytes: usize,
     /// The topics that the application has announced and not left.
     subscribed: BTreeSet<u64>,
+    /// Topics that were left while something waited. If they are announced anew before the wire has left them, what is
+    /// lost from then on may be told of the time before.
+    left_late: BTreeSet<u64>,
     /// The sequence number of the next event of each topic.
     next_events: BTreeMap<u64, u64>,
     /// The topics that the wire has announced and not left, and the sequence number of the next event.
@@ -118,11 +127,19 @@ impl Run {
             Step::Leave { topic } => {
                 // Whoever leaves a topic has announced it.
                 if self.subscribed.remove(&topic.into()) {
-                    self.asked_bytes += 16;
+                    self.asked_bytes += 48;
+                    if connection.queued_bytes() > 0 {
+                        self.left_late.insert(topic.into());
+                    }
                     connection.leave_topic(topic.into());
                 }
             }
             Step::Event { topic, skip, len } => self.event(topic.into(), skip.into(), len.into()),
+            Step::Skip { topic, more } => {
+                let last = self.number(topic.into(), more.into());
+                self.asked_bytes += 32;
+                self.connection.skip_events(topic.into(), last);
+            }
             Step::Close => connection.close(CloseReason::normal(), self.now),
             Step::Abort => connection.abort(CloseReason::normal()),
             Step::PollEvent => drop(self.poll_event()),
@@ -144,11 +161,17 @@ impl Run {
 
     /// Topics that are not announced have events as well.
     fn event(&mut self, topic: u64, skip: u64, len: usize) {
-        let next = self.next_events.entry(topic).or_default();
-        let sequence = *next + skip;
-        *next = sequence + 1;
+        let sequence = self.number(topic, skip);
         let event = encode_event(topic, sequence, 1, Bytes::from(vec![7; len]));
         self.connection.send_event(topic, sequence, event);
+    }
+
+    /// The number of the next event but `skip`.
+    fn number(&mut self, topic: u64, skip: u64) -> u64 {
+        let next = self.next_events.entry(topic).or_default();
+        let number = *next + skip;
+        *next = number + 1;
+        number
     }
 
     /// What holds after every step.
@@ -156,22 +179,35 @@ impl Run {
         let connection = &self.connection;
         if connection.queued_bytes() == 0 {
             self.asked_bytes = 0;
+            self.check_nothing_is_untold();
         }
         if self.cut {
             assert_eq!(connection.queued_bytes(), 0);
+            assert!(!connection.has_transmit());
         }
         assert_eq!(connection.running_calls(), self.running.len());
-        let limits = wire::limits();
-        // One refusal may take the queue across the limit. An event may be as long as a message, and have a statement
-        // of a gap before it.
+        let limits = limits();
+        // One refusal may take the queue across the limit.
         let held = limits.max_buffered_bytes() + 16;
-        let events =
-            limits.max_queued_event_bytes() + PACKED_BYTES + limits.max_message_bytes() + 64;
-        assert!(connection.queued_bytes() <= held.max(events) + self.asked_bytes);
+        // An event may be as long as a message. Each topic may have a statement of what was lost.
+        let events = limits.max_queued_event_bytes() + PACKED_BYTES + limits.max_message_bytes();
+        let losses = 32 * (self.subscribed.len() + 2);
+        let most = held.max(events) + losses + self.asked_bytes;
+        assert!(connection.queued_bytes() <= most);
         assert_eq!(connection.error().is_some(), connection.is_ended());
         if connection.is_ended() {
             assert_eq!(connection.poll_timeout(), None);
             assert!(!connection.is_open() && !connection.wants_message());
+        }
+    }
+
+    /// Nothing waits to be sent: every event was sent, or the client was told that it was not.
+    fn check_nothing_is_untold(&self) {
+        if self.cut || self.connection.is_ended() {
+            return;
+        }
+        for topic in self.subscribed.difference(&self.left_late) {
+            assert_eq!(self.sent_topics.get(topic), self.next_events.get(topic));
         }
     }
 
@@ -225,6 +261,7 @@ impl Run {
     fn poll_transmit(&mut self) -> Option<Transmit> {
         let transmit = self.connection.poll_transmit()?;
         assert!(!self.said_close, "{transmit:?} after a close");
+        assert!(!self.cut, "{transmit:?} after the end of the transport");
         match &transmit {
             Transmit::Close(reason) => {
                 assert!(self.connection.is_ended());
@@ -232,7 +269,6 @@ impl Run {
                 self.said_close = true;
             }
             Transmit::Message(message) => {
-                assert!(!self.cut, "{message:?} after the end of the transport");
                 for frame in wire::frames(message) {
                     self.check_sent(&frame);
                     self.sent_frames += 1;
