@@ -237,7 +237,8 @@ impl Run {
         self.step(Step::Lost);
         self.drain();
         assert!(self.closed);
-        assert_eq!(self.connection.queued_bytes(), 0);
+        // Events wait for the client's Hello, which may never have come.
+        assert!(!self.opened || self.connection.queued_bytes() == 0);
     }
 
     fn poll_event(&mut self) -> Option<ServerEvent> {
