@@ -37,6 +37,9 @@ pub fn client(input: &[u8]) {
     run.finish();
 }
 
+/// A frame that waits takes no more than this and its payload.
+const FRAME_BYTES: usize = 96;
+
 struct Run {
     connection: Connection<Client>,
     now: Time,
@@ -94,7 +97,7 @@ impl Run {
             }
             Step::Call { method, len } => self.call(u32::from(method % 3), len.into()),
             Step::Cancel(id) => {
-                self.asked_bytes += 4;
+                self.asked_bytes += FRAME_BYTES;
                 connection.cancel(CallId(id));
             }
             Step::RejectState => connection.reject_state(),
@@ -118,7 +121,7 @@ impl Run {
         };
         assert!((method as usize) < wire::schema().methods.len());
         assert!(self.open.insert(id), "{id:?} was given out twice");
-        self.asked_bytes += len + 8;
+        self.asked_bytes += len + FRAME_BYTES;
     }
 
     /// What holds after every step.
