@@ -1,0 +1,225 @@
+//! The connection state, from the guard that is dropped to the client's copy: step by step, without a runtime.
+
+mod support;
+
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use futures_executor::LocalPool;
+use futures_util::future::join_all;
+use hardlight_driver::{
+    Acceptor, Error, EventHub, client,
+    proto::{CallError, CloseReason, Limits},
+};
+use support::{
+    ManualTimer,
+    joined::{App, Holder, Joined, Seen, counter, note_end},
+    transport,
+};
+
+#[test]
+fn the_state_holds_a_change_before_the_answer_of_the_call_that_made_it() {
+    let mut joined = Joined::new();
+    let seen = joined.start(async |client| {
+        let answer = client.increment(5).await;
+        (answer, client.state().counter)
+    });
+    joined.settle();
+    assert_eq!(*seen.borrow(), Some((Ok(5), 5)));
+}
+
+#[test]
+fn what_the_factory_wrote_is_in_the_snapshot() {
+    let (client_side, server_side, ..) = transport();
+    let mut pool = LocalPool::new();
+    let acceptor = Acceptor::<counter::Connection>::new(Limits::new(), &EventHub::new());
+    let connection = acceptor.connection();
+    connection.state.lock().name = "factory".into();
+    let app = App { connection, seen: Seen::default() };
+    let _server = note_end(&pool, acceptor.serve(app, server_side, ManualTimer::default()));
+    let (connecting, driver) =
+        client::<counter::Client, _, _>(client_side, ManualTimer::default(), Limits::new());
+    let _client = note_end(&pool, driver);
+    let client = pool.run_until(connecting).expect("the server answers");
+    assert_eq!(client.state().name, "factory");
+}
+
+#[test]
+fn a_guard_that_was_only_read_or_changed_nothing_sends_nothing() {
+    let mut joined = Joined::new();
+    let sent = joined.to_client.sent().len();
+    assert_eq!(joined.connection.state.lock().counter, 0);
+    joined.connection.state.lock().counter = 0;
+    joined.settle();
+    assert_eq!(joined.to_client.sent().len(), sent);
+}
+
+#[test]
+fn a_change_sends_the_changed_fields_only() {
+    let mut joined = Joined::new();
+    joined.connection.state.lock().name = "a name that is quite long".into();
+    joined.settle();
+    joined.connection.state.lock().counter = 0x0403_0201;
+    joined.settle();
+    let sent = joined.to_client.sent();
+    // STATE, revision 2; SET field 0, 4 bytes.
+    assert_eq!(sent.last().expect("a message"), &[0x08, 2, 0, 4, 1, 2, 3, 4][..]);
+    let state = joined.client().state();
+    assert_eq!((state.counter, &*state.name), (0x0403_0201, "a name that is quite long"));
+}
+
+#[test]
+fn a_watch_sees_changes_that_the_application_makes_without_a_call() {
+    let mut joined = Joined::new();
+    let mut watch = joined.client().watch();
+    let seen = joined.start(async move |_client| watch.changed().await.map(|state| state.counter));
+    joined.settle();
+    assert_eq!(*seen.borrow(), None);
+    joined.connection.state.lock().counter = 7;
+    joined.settle();
+    assert_eq!(*seen.borrow(), Some(Ok(7)));
+}
+
+#[test]
+fn a_snapshot_that_a_reader_holds_does_not_change() {
+    let mut joined = Joined::new();
+    let before = joined.client().state();
+    joined.connection.state.lock().counter = 7;
+    joined.settle();
+    assert_eq!((before.counter, joined.client().state().counter), (0, 7));
+}
+
+#[test]
+fn a_panic_while_the_state_is_locked_leaves_and_sends_it_as_it_was_left() {
+    let mut joined = Joined::new();
+    let seen = joined.start(async |client| {
+        let answer = client.panic_locked(42).await;
+        (answer, client.state().counter)
+    });
+    joined.settle();
+    assert_eq!(*seen.borrow(), Some((Err(Error::Call(CallError::HandlerPanicked)), 42)));
+    let next = joined.start(async |client| client.increment(1).await);
+    joined.settle();
+    assert_eq!(*next.borrow(), Some(Ok(43)));
+}
+
+#[test]
+fn state_changes_for_a_slow_client_are_sent_together_once_it_reads() {
+    let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(1000));
+    joined.to_client.stall();
+    for round in 0..10_000 {
+        joined.connection.state.lock().name = format!("{round:0100}");
+        if round % 10 == 0 {
+            joined.settle();
+        }
+    }
+    let call =
+        joined.start(async |client| (client.increment(1).await, client.state().name.clone()));
+    joined.settle();
+    joined.to_client.resume();
+    joined.settle();
+    assert_eq!(*call.borrow(), Some((Ok(1), format!("{:0100}", 9999))));
+    let bytes: usize = joined.to_client.sent().iter().map(Bytes::len).sum();
+    assert!(bytes < 10_000, "{bytes}");
+}
+
+#[test]
+fn state_changes_that_the_driver_cannot_take_in_time_are_sent_together() {
+    let mut joined = Joined::new();
+    let call =
+        joined.start(async |client| (client.churn(10_000).await, client.state().name.clone()));
+    joined.settle();
+    assert_eq!(*call.borrow(), Some((Ok(10_000), format!("{:01000}", 9999))));
+    let bytes: usize = joined.to_client.sent().iter().map(Bytes::len).sum();
+    // 10,000 of them would be 10 MB.
+    assert!(bytes < 100_000, "{bytes}");
+}
+
+#[test]
+fn a_state_change_held_back_for_a_slow_client_goes_out_once_it_reads() {
+    let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(100));
+    joined.to_client.stall();
+    joined.connection.state.lock().name = "x".repeat(1000);
+    joined.settle();
+    joined.connection.state.lock().counter = 5;
+    joined.settle();
+    joined.to_client.resume();
+    joined.settle();
+    assert_eq!(joined.client().state().counter, 5);
+}
+
+#[test]
+fn a_guard_dropped_just_before_the_driver_falls_asleep_wakes_it() {
+    let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(100));
+    joined.to_client.stall();
+    joined.connection.state.lock().name = "x".repeat(1000);
+    joined.settle();
+    joined.connection.state.lock().counter = 5;
+    joined.settle();
+    let waiting = joined.start(async |client| client.large(3).await.map(|bytes| bytes.len()));
+    let holder = Holder::lock(&joined.connection);
+    joined.to_client.resume();
+    joined.settle();
+    assert_eq!(*waiting.borrow(), None);
+    // The driver runs once more, to close: the state is locked when it looks, and free before it falls asleep.
+    joined.server_timer.on_poll(move || holder.unlock());
+    joined.connection.close(CloseReason::normal());
+    joined.settle();
+    assert_eq!(*waiting.borrow(), Some(Ok(3)));
+}
+
+#[test]
+fn while_an_answer_waits_for_the_state_nothing_piles_up_behind_it() {
+    let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(100));
+    joined.to_client.stall();
+    joined.connection.state.lock().name = "x".repeat(1000);
+    joined.settle();
+    joined.connection.state.lock().counter = 5;
+    joined.settle();
+    let holder = Holder::lock(&joined.connection);
+    let first = joined.start(async |client| client.large(3).await.map(|bytes| bytes.len()));
+    joined.to_client.resume();
+    joined.settle();
+    let others = joined.start(async |client| join_all((0..100).map(|_| client.hang())).await);
+    joined.settle();
+    assert_eq!(joined.seen.most_hanging.load(Ordering::SeqCst), 0);
+    holder.unlock();
+    joined.settle();
+    assert_eq!(*first.borrow(), Some(Ok(3)));
+    assert_eq!(joined.seen.most_hanging.load(Ordering::SeqCst), 100);
+    drop(others);
+}
+
+#[test]
+fn an_answer_waits_for_state_that_another_thread_holds() {
+    let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(100));
+    joined.to_client.stall();
+    joined.connection.state.lock().name = "x".repeat(1000);
+    joined.settle();
+    joined.connection.state.lock().counter = 5;
+    // The driver has much to send, so this change is not encoded yet.
+    joined.settle();
+    let call = joined.start(async |client| {
+        let answer = client.large(3).await.map(|bytes| bytes.len());
+        (answer, client.state().counter)
+    });
+    let holder = Holder::lock(&joined.connection);
+    joined.to_client.resume();
+    joined.settle();
+    assert_eq!(*call.borrow(), None);
+    holder.unlock();
+    joined.settle();
+    assert_eq!(*call.borrow(), Some((Ok(3), 5)));
+}
+
+#[test]
+fn state_outlives_its_connection_without_collecting_anything() {
+    let mut joined = Joined::new();
+    joined.to_client.cut();
+    joined.to_server.cut();
+    joined.settle();
+    for value in 0..1000 {
+        joined.connection.state.lock().counter = value;
+    }
+    assert_eq!(joined.connection.state.lock().counter, 999);
+}
