@@ -207,7 +207,7 @@ impl<R: Role> Connection<R> {
     /// Whether [`poll_transmit`](Self::poll_transmit) has something to send.
     pub fn has_transmit(&self) -> bool {
         let closes = self.is_ended() && !self.link.transport_gone && self.link.close.is_some();
-        closes || !self.link.outbox.is_empty()
+        closes || self.link.outbox.is_ready()
     }
 
     /// What to send next; a [`Transmit::Close`] is the last.
@@ -278,13 +278,16 @@ impl<R: Role> Connection<R> {
     }
 
     fn end_of_transport(&mut self, error: ConnectionError) {
-        if self.is_ended() || self.link.transport_end.is_some() {
+        if self.link.transport_gone {
             return;
         }
-        self.link.transport_end = Some(error);
         self.link.transport_gone = true;
         // Nothing can be sent any longer, and nothing is to pile up.
         self.link.outbox.shut();
+        if self.is_ended() {
+            return;
+        }
+        self.link.transport_end = Some(error);
         if !R::HANDLES_LATE_INPUT {
             self.link.inbox.clear();
         }
@@ -316,6 +319,7 @@ impl<R: Role> Connection<R> {
 impl Link {
     fn end(&mut self, error: ConnectionError) {
         self.phase = Phase::Ended;
+        self.outbox.release();
         self.inbox.clear();
         self.error = Some(error);
     }

@@ -26,10 +26,14 @@ pub(super) struct Outbox {
     /// Places in the backlog whose event was dropped.
     empty_places: usize,
     max_event_bytes: usize,
-    /// The topics that were announced, and the sequence number that the peer expects next.
-    topics: BTreeMap<u64, u64>,
-    /// The last event of a topic that was dropped and that no gap covers yet.
-    dropped: BTreeMap<u64, u64>,
+    /// Counts the subscriptions: a topic may be left and announced again while all of it waits.
+    subscriptions: u64,
+    /// The subscription of each topic as far as it was queued.
+    queued_topics: BTreeMap<u64, u64>,
+    /// The subscription of each topic as far as it was packed.
+    packed_topics: BTreeMap<u64, Subscription>,
+    /// Topic and last event of each subscription that has events dropped which no gap covers yet.
+    dropped: BTreeMap<u64, (u64, u64)>,
     /// The peer has said what it accepts. Events wait for that: nobody could say before whether one is too large.
     greeted: bool,
     /// Nothing can be sent any longer.
@@ -37,10 +41,23 @@ pub(super) struct Outbox {
 }
 
 #[derive(Debug)]
+struct Subscription {
+    number: u64,
+    /// The sequence number that the peer expects next.
+    next: u64,
+}
+
+#[derive(Debug)]
 enum Item {
     Frame(Frame),
+    /// The announcement of a topic.
+    Topic {
+        subscription: u64,
+        frame: Frame,
+    },
     /// An event, encoded, in memory that all subscribers share.
     Event {
+        subscription: u64,
         topic: u64,
         sequence: u64,
         frame: Bytes,
@@ -59,7 +76,9 @@ impl Outbox {
             first_event: 0,
             empty_places: 0,
             max_event_bytes,
-            topics: BTreeMap::new(),
+            subscriptions: 0,
+            queued_topics: BTreeMap::new(),
+            packed_topics: BTreeMap::new(),
             dropped: BTreeMap::new(),
             greeted: false,
             shut: false,
@@ -87,8 +106,20 @@ impl Outbox {
         self.event_bytes
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.packer.is_empty() && self.backlog.is_empty()
+    /// What waits behind what is packed, events aside.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.backlog_bytes - self.event_bytes
+    }
+
+    /// Whether there is a message to send now.
+    pub(super) fn is_ready(&self) -> bool {
+        !self.packer.is_empty() || self.backlog.front().is_some_and(|item| self.takes(item))
+    }
+
+    /// Nobody is waited for any longer: what is left goes out as it can.
+    pub(super) fn release(&mut self) {
+        self.greeted = true;
+        self.refill();
     }
 
     /// Forgets everything that waits.
@@ -109,25 +140,44 @@ impl Outbox {
     }
 
     pub(super) fn push(&mut self, frame: Frame) {
-        self.push_item(Item::Frame(frame));
+        let item = match frame {
+            Frame::Topic { topic, .. } => {
+                self.subscriptions += 1;
+                self.queued_topics.insert(topic, self.subscriptions);
+                Item::Topic { subscription: self.subscriptions, frame }
+            }
+            frame => {
+                if let Frame::Leave { topic } = &frame {
+                    self.queued_topics.remove(topic);
+                }
+                Item::Frame(frame)
+            }
+        };
+        self.push_item(item);
     }
 
     /// Queues an event that is encoded already. If too many wait, the oldest are dropped.
     pub(super) fn push_event(&mut self, topic: u64, sequence: u64, frame: Bytes) {
-        self.push_item(Item::Event { topic, sequence, frame });
+        let Some(&subscription) = self.queued_topics.get(&topic) else { return };
+        self.push_item(Item::Event { subscription, topic, sequence, frame });
         while self.event_bytes > self.max_event_bytes && self.drop_oldest_event() {}
     }
 
     /// The events of a topic up to this one are dropped, as far as they were not sent.
     pub(super) fn skip_events(&mut self, topic: u64, last: u64) {
-        if !self.shut {
-            self.dropped.insert(topic, last);
+        if let Some(&subscription) = self.queued_topics.get(&topic)
+            && !self.shut
+        {
+            self.note_dropped(subscription, topic, last);
             self.state_losses();
         }
     }
 
     /// The next message to send.
     pub(super) fn pop(&mut self) -> Option<Bytes> {
+        if self.packer.is_empty() {
+            self.refill();
+        }
         let message = self.packer.pop();
         self.refill();
         message
@@ -146,8 +196,11 @@ impl Outbox {
     }
 
     fn takes(&self, item: &Item) -> bool {
-        let has_room = self.packer.queued_bytes() < MAX_PACKED_BYTES;
-        has_room && (self.greeted || !matches!(item, Item::Event { .. }))
+        self.has_room() && (self.greeted || !matches!(item, Item::Event { .. }))
+    }
+
+    fn has_room(&self) -> bool {
+        self.packer.queued_bytes() < MAX_PACKED_BYTES
     }
 
     fn push_item(&mut self, item: Item) {
@@ -165,10 +218,10 @@ impl Outbox {
     fn drop_oldest_event(&mut self) -> bool {
         while let Some(place) = self.backlog.get_mut(self.first_event) {
             self.first_event += 1;
-            if let Item::Event { topic, sequence, .. } = *place {
+            if let Item::Event { subscription, topic, sequence, .. } = *place {
                 let item = core::mem::replace(place, Item::Empty);
                 self.uncount(&item);
-                self.dropped.insert(topic, sequence);
+                self.note_dropped(subscription, topic, sequence);
                 self.note_empty_place();
                 return true;
             }
@@ -188,11 +241,17 @@ impl Outbox {
 
     /// Once nothing waits any longer, no later event would state what was lost.
     fn state_losses(&mut self) {
-        if self.backlog.is_empty() {
-            while let Some((topic, last)) = self.dropped.pop_first() {
-                self.pack_gap(topic, last);
-            }
+        while self.backlog.is_empty()
+            && self.has_room()
+            && let Some((subscription, (topic, last))) = self.dropped.pop_first()
+        {
+            self.pack_gap(subscription, topic, last);
         }
+    }
+
+    fn note_dropped(&mut self, subscription: u64, topic: u64, last: u64) {
+        let (_, highest) = self.dropped.entry(subscription).or_insert((topic, last));
+        *highest = last.max(*highest);
     }
 
     fn uncount(&mut self, item: &Item) {
@@ -206,19 +265,20 @@ impl Outbox {
     fn pack(&mut self, item: Item) {
         match item {
             Item::Frame(frame) => {
-                match &frame {
-                    Frame::Topic { topic, next, .. } => drop(self.topics.insert(*topic, *next)),
-                    Frame::Leave { topic } => {
-                        if let Some(last) = self.dropped.remove(topic) {
-                            self.pack_gap(*topic, last);
-                        }
-                        self.topics.remove(topic);
-                    }
-                    _ => {}
+                if let Frame::Leave { topic } = &frame {
+                    self.pack_end(*topic);
                 }
                 self.pack_frame(&frame);
             }
-            Item::Event { topic, sequence, frame } => self.pack_event(topic, sequence, &frame),
+            Item::Topic { subscription: number, frame } => {
+                if let Frame::Topic { topic, next, .. } = &frame {
+                    self.packed_topics.insert(*topic, Subscription { number, next: *next });
+                }
+                self.pack_frame(&frame);
+            }
+            Item::Event { subscription, topic, sequence, frame } => {
+                self.pack_event(subscription, topic, sequence, &frame);
+            }
             Item::Empty => {}
         }
     }
@@ -227,30 +287,42 @@ impl Outbox {
         self.packer.push(frame.encoded_len(), |out| frame.encode(out));
     }
 
-    /// Packs an event, behind a statement of those before it that were dropped. One that does not fit into a message is
-    /// dropped itself.
-    fn pack_event(&mut self, topic: u64, sequence: u64, frame: &Bytes) {
-        let fits = frame.len() <= self.max_message_bytes();
-        match self.topics.get(&topic) {
-            Some(&next) if next <= sequence => {}
-            _ => return,
+    /// A subscription ends: what was dropped of it is stated before.
+    fn pack_end(&mut self, topic: u64) {
+        let Some(Subscription { number, .. }) = self.packed_topics.get(&topic) else { return };
+        let number = *number;
+        if let Some((topic, last)) = self.dropped.remove(&number) {
+            self.pack_gap(number, topic, last);
         }
-        if !fits {
-            return self.pack_gap(topic, sequence);
-        }
-        if let Some(before) = sequence.checked_sub(1) {
-            self.pack_gap(topic, before);
-        }
-        self.packer.push(frame.len(), |out| out.extend_from_slice(frame));
-        self.topics.insert(topic, sequence + 1);
+        self.packed_topics.remove(&topic);
     }
 
-    /// States that the events of a topic up to `last` are missing, as far as that was not stated or they were not sent.
-    fn pack_gap(&mut self, topic: u64, last: u64) {
-        let Some(next) = self.topics.get_mut(&topic) else { return };
-        let first = *next;
-        if first <= last {
-            *next = last + 1;
+    /// Packs an event, behind a statement of those before it that were dropped. One that does not fit into a message is
+    /// dropped itself.
+    fn pack_event(&mut self, subscription: u64, topic: u64, sequence: u64, frame: &Bytes) {
+        if frame.len() > self.max_message_bytes() {
+            return self.pack_gap(subscription, topic, sequence);
+        }
+        if let Some(before) = sequence.checked_sub(1) {
+            self.pack_gap(subscription, topic, before);
+        }
+        let expected = self.packed_topics.get_mut(&topic).filter(|packed| packed.next == sequence);
+        if let Some(packed) = expected
+            && let Some(next) = sequence.checked_add(1)
+        {
+            packed.next = next;
+            self.packer.push(frame.len(), |out| out.extend_from_slice(frame));
+        }
+    }
+
+    /// States that the events of a subscription up to `last` are missing, as far as that was not stated and they were not
+    /// sent.
+    fn pack_gap(&mut self, subscription: u64, topic: u64, last: u64) {
+        let packed = self.packed_topics.get_mut(&topic);
+        let Some(packed) = packed.filter(|packed| packed.number == subscription) else { return };
+        let first = packed.next;
+        if let Some(next) = last.checked_add(1).filter(|_| first <= last) {
+            packed.next = next;
             self.pack_frame(&Frame::Gap { topic, first, last });
         }
     }
@@ -259,7 +331,7 @@ impl Outbox {
 impl Item {
     fn len(&self) -> usize {
         match self {
-            Self::Frame(frame) => PLACE_BYTES + frame.encoded_len(),
+            Self::Frame(frame) | Self::Topic { frame, .. } => PLACE_BYTES + frame.encoded_len(),
             Self::Event { frame, .. } => PLACE_BYTES + frame.len(),
             Self::Empty => 0,
         }
@@ -267,7 +339,7 @@ impl Item {
 
     fn event_len(&self) -> usize {
         match self {
-            Self::Frame(_) | Self::Empty => 0,
+            Self::Frame(_) | Self::Topic { .. } | Self::Empty => 0,
             Self::Event { .. } => self.len(),
         }
     }

@@ -169,7 +169,7 @@ impl Connection<Server> {
         self.link.outbox.push(frame);
         // An application that subscribes a client here and there, while it does not read.
         let allowed = self.link.limits.max_buffered_bytes() + self.link.limits.max_topic_bytes();
-        if self.link.outbox.queued_bytes() - self.link.outbox.event_bytes() > 2 * allowed {
+        if self.link.outbox.waiting_bytes() > 2 * allowed {
             let limit = "max_buffered_bytes";
             self.fail(ConnectionError::LimitExceeded { limit, allowed });
         }
