@@ -84,11 +84,11 @@ impl Run {
             Step::Message(message) => connection.handle_message(message),
             Step::Text => connection.handle_text(),
             Step::PeerCloses(code) => {
-                self.cut |= !connection.is_ended();
+                self.cut = true;
                 connection.handle_close(Some(CloseReason::new(CloseCode(code), "because")));
             }
             Step::Lost => {
-                self.cut |= !connection.is_ended();
+                self.cut = true;
                 connection.handle_lost("cut");
             }
             Step::Pass(millis) => {

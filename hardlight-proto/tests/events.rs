@@ -225,6 +225,18 @@ fn what_waits_for_the_hello_is_not_ready_to_be_sent() {
 }
 
 #[test]
+fn a_loss_is_ready_to_be_stated_at_once() {
+    let schema = events(&[("message", "a")]);
+    let limits = Limits::new().with_max_queued_event_bytes(0);
+    let mut pair = Pair::with(schema, schema, limits.clone(), limits);
+    pair.server.announce_topic(7, 1, CHAT);
+    while pair.server.poll_transmit().is_some() {}
+    // Before the client's Hello events wait, and none may wait here.
+    send(&mut pair, 1, HI);
+    assert!(pair.server.has_transmit());
+}
+
+#[test]
 fn the_highest_sequence_number_there_is_ends_nothing() {
     let mut pair = subscribed(Limits::new());
     send(&mut pair, u64::MAX, HI);

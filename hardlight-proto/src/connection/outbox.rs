@@ -161,6 +161,7 @@ impl Outbox {
         let Some(&subscription) = self.queued_topics.get(&topic) else { return };
         self.push_item(Item::Event { subscription, topic, sequence, frame });
         while self.event_bytes > self.max_event_bytes && self.drop_oldest_event() {}
+        self.refill();
     }
 
     /// The events of a topic up to this one are dropped, as far as they were not sent.
