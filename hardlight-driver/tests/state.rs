@@ -138,11 +138,7 @@ fn state_changes_that_the_driver_cannot_take_in_time_are_sent_together() {
 #[test]
 fn a_state_change_held_back_for_a_slow_client_goes_out_once_it_reads() {
     let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(100));
-    joined.to_client.stall();
-    joined.connection.state.lock().name = "x".repeat(1000);
-    joined.settle();
-    joined.connection.state.lock().counter = 5;
-    joined.settle();
+    joined.hold_back_a_change();
     joined.to_client.resume();
     joined.settle();
     assert_eq!(joined.client().state().counter, 5);
@@ -151,11 +147,7 @@ fn a_state_change_held_back_for_a_slow_client_goes_out_once_it_reads() {
 #[test]
 fn a_guard_dropped_just_before_the_driver_falls_asleep_wakes_it() {
     let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(100));
-    joined.to_client.stall();
-    joined.connection.state.lock().name = "x".repeat(1000);
-    joined.settle();
-    joined.connection.state.lock().counter = 5;
-    joined.settle();
+    joined.hold_back_a_change();
     let waiting = joined.start(async |client| client.large(3).await.map(|bytes| bytes.len()));
     let holder = Holder::lock(&joined.connection);
     joined.to_client.resume();
@@ -171,11 +163,7 @@ fn a_guard_dropped_just_before_the_driver_falls_asleep_wakes_it() {
 #[test]
 fn while_an_answer_waits_for_the_state_nothing_piles_up_behind_it() {
     let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(100));
-    joined.to_client.stall();
-    joined.connection.state.lock().name = "x".repeat(1000);
-    joined.settle();
-    joined.connection.state.lock().counter = 5;
-    joined.settle();
+    joined.hold_back_a_change();
     let holder = Holder::lock(&joined.connection);
     let first = joined.start(async |client| client.large(3).await.map(|bytes| bytes.len()));
     joined.to_client.resume();
@@ -193,12 +181,7 @@ fn while_an_answer_waits_for_the_state_nothing_piles_up_behind_it() {
 #[test]
 fn an_answer_waits_for_state_that_another_thread_holds() {
     let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(100));
-    joined.to_client.stall();
-    joined.connection.state.lock().name = "x".repeat(1000);
-    joined.settle();
-    joined.connection.state.lock().counter = 5;
-    // The driver has much to send, so this change is not encoded yet.
-    joined.settle();
+    joined.hold_back_a_change();
     let call = joined.start(async |client| {
         let answer = client.large(3).await.map(|bytes| bytes.len());
         (answer, client.state().counter)

@@ -197,6 +197,16 @@ impl Joined {
         note_end(&self.pool, call(self.client()))
     }
 
+    /// Sets the counter to 5 while the client does not read and the driver has much to send, so that the change is not
+    /// encoded yet.
+    pub(crate) fn hold_back_a_change(&mut self) {
+        self.to_client.stall();
+        self.connection.state.lock().name = "x".repeat(1000);
+        self.settle();
+        self.connection.state.lock().counter = 5;
+        self.settle();
+    }
+
     pub(crate) fn settle(&mut self) {
         self.pool.run_until_stalled();
     }
