@@ -509,7 +509,7 @@ impl Outbox {
     }
 
     /// Packs an event, behind a statement of those before it that were dropped. One that is longer than the peer accepts
-    /// is withheld.
+    /// is not sent.
     fn pack_event(&mut self, subscription: u64, topic: u64, sequence: u64, frame: Bytes) {
         if let Some(last) = sequence.checked_sub(1) {
             let noted = self.dropped.get(&subscription).copied();
@@ -520,7 +520,7 @@ impl Outbox {
             self.pack_gap(subscription, Loss { topic, last, reason });
         }
         if frame.len() > self.max_frame_bytes() {
-            let reason = GapReason::Withheld;
+            let reason = GapReason::TooLong;
             return self.pack_gap(subscription, Loss { topic, last: sequence, reason });
         }
         let expected = self

@@ -128,6 +128,11 @@ impl Connection<Server> {
         self.role.inputs.total()
     }
 
+    /// Whether a call that was held may start now: [`poll_event`](Self::poll_event) gives it out.
+    pub fn has_ready_call(&self) -> bool {
+        !self.role.held.is_empty() && !self.is_congested()
+    }
+
     /// The features of the connection.
     pub const fn features(&self) -> &FeatureSet {
         &self.role.features
@@ -292,7 +297,11 @@ impl Connection<Server> {
             if self.is_ended() {
                 return self.poll_end();
             }
-            if !self.is_congested()
+            if self.link.transport_gone {
+                // Nobody waits for their answers.
+                self.role.held.clear();
+            }
+            if self.has_ready_call()
                 && let Some(call) = self.role.held.pop_front()
             {
                 return Some(self.start(call));

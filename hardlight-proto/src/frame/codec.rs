@@ -371,6 +371,7 @@ impl GapReason {
             Self::Conflated => 2,
             Self::Withheld => 3,
             Self::Expired => 4,
+            Self::TooLong => 5,
             Self::Unknown(code) => code,
         }
     }
@@ -381,6 +382,7 @@ impl GapReason {
             2 => Self::Conflated,
             3 => Self::Withheld,
             4 => Self::Expired,
+            5 => Self::TooLong,
             code => Self::Unknown(code),
         }
     }

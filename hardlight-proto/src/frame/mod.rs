@@ -242,6 +242,8 @@ pub enum GapReason {
     Withheld,
     /// The client asked for them after a reconnect, and they are no longer kept.
     Expired,
+    /// They are longer than the client accepts.
+    TooLong,
     /// A reason that this revision does not know.
     Unknown(u32),
 }
