@@ -270,6 +270,9 @@ impl Connection<Server> {
     /// [`CallError::GoingAway`]. What is not done after
     /// [`Limits::close_timeout`](crate::Limits::close_timeout) is given up.
     pub fn close(&mut self, reason: CloseReason, now: Time) {
+        if self.is_ended() {
+            return;
+        }
         if self.link.phase == Phase::Open {
             self.link.outbox.control.go_away(self.link.limits.close_timeout());
         }
