@@ -379,17 +379,10 @@ impl<R: Role> Connection<R> {
     }
 
     /// What is common to both Hellos.
-    fn accept_hello(&mut self, hello: &Hello, epoch: Option<u64>) -> Result<(), ConnectionError> {
-        if hello.revision != REVISION {
-            let ours = REVISION;
-            let theirs = hello.revision;
-            let why = alloc::format!("it speaks revision {theirs}, this side speaks {ours}");
-            return Err(ConnectionError::Incompatible(why.into()));
-        }
+    fn accept_hello(&mut self, hello: &Hello, epoch: Option<u64>) {
         self.link.greeted = true;
         self.link.deflates = self.link.offers_deflate && hello.deflate;
         self.link.outbox.greeted(hello.max_frame_bytes, hello.resume.as_ref(), epoch);
-        Ok(())
     }
 
     /// Gives out the `Closed` event, once.
@@ -494,6 +487,16 @@ impl Link {
         self.incoming.clear();
         self.error = Some(error);
     }
+}
+
+/// Nothing else is to be looked at in the Hello of another revision.
+fn check_revision(hello: &Hello) -> Result<(), ConnectionError> {
+    let (ours, theirs) = (REVISION, hello.revision);
+    if theirs == ours {
+        return Ok(());
+    }
+    let why = alloc::format!("it speaks revision {theirs}, this side speaks {ours}");
+    Err(ConnectionError::Incompatible(why.into()))
 }
 
 /// What a peer is told of why this side ends the connection.

@@ -5,8 +5,8 @@ use alloc::{collections::VecDeque, vec::Vec};
 use bytes::Bytes;
 
 use super::{
-    Connection, MAX_QUIET_FRAMES, Phase, Role, call_ids::CallIds, config::ServerConfig,
-    heartbeat::Heartbeat, inbox::Next, inputs::Inputs, sealed, skip::touches,
+    Connection, MAX_QUIET_FRAMES, Phase, Role, call_ids::CallIds, check_revision,
+    config::ServerConfig, heartbeat::Heartbeat, inbox::Next, inputs::Inputs, sealed, skip::touches,
 };
 use crate::{
     close::CloseReason,
@@ -383,6 +383,7 @@ impl Connection<Server> {
     }
 
     fn handle_hello(&mut self, hello: &Hello) -> Result<Option<ServerEvent>, ConnectionError> {
+        check_revision(hello)?;
         if hello.is_servers() || hello.deflate && !self.link.offers_deflate {
             return Err(ProtocolError::InvalidHello.into());
         }
@@ -395,7 +396,7 @@ impl Connection<Server> {
         if !refused.is_empty() {
             self.link.outbox.control.refuse_methods(refused);
         }
-        self.accept_hello(hello, self.role.epoch)?;
+        self.accept_hello(hello, self.role.epoch);
         if matches!(self.link.phase, Phase::Handshake { .. }) {
             self.link.phase = Phase::Open;
         }
