@@ -31,7 +31,8 @@ pub struct Server {
     held: VecDeque<HeldCall>,
     inputs: Inputs,
     state_revision: u64,
-    snapshot_bytes: usize,
+    /// The longest frame of the state that was made before it was known what the client accepts.
+    early_state_bytes: usize,
     epoch: Option<u64>,
     features: FeatureSet,
     methods: MethodTable,
@@ -108,7 +109,7 @@ impl Connection<Server> {
             held: VecDeque::new(),
             inputs: Inputs::default(),
             state_revision: 0,
-            snapshot_bytes: 0,
+            early_state_bytes: 0,
             epoch,
             features,
             methods: MethodTable::Same(0),
@@ -195,8 +196,12 @@ impl Connection<Server> {
             self.link.limits.max_frame_bytes()
         };
         let plain = Frame::State { revision, operations: Content::Plain(operations.clone()) };
-        if plain.encoded_len() > max_bytes {
+        let len = plain.encoded_len();
+        if len > max_bytes {
             return self.fail_to_send("a change of the state");
+        }
+        if !self.link.greeted {
+            self.role.early_state_bytes = self.role.early_state_bytes.max(len);
         }
         let secret = self.link.deflates && self.touches_secrets(&operations);
         let operations = self.link.shrink(operations, secret);
@@ -362,8 +367,8 @@ impl Connection<Server> {
             return;
         }
         let frame = Frame::Snapshot { revision: 0, operations: Content::Plain(snapshot) };
-        self.role.snapshot_bytes = frame.encoded_len();
-        if self.role.snapshot_bytes > self.link.limits.max_frame_bytes() {
+        self.role.early_state_bytes = frame.encoded_len();
+        if self.role.early_state_bytes > self.link.limits.max_frame_bytes() {
             return self.fail_to_send("the snapshot of the state");
         }
         self.link.outbox.greet(frame);
@@ -387,8 +392,8 @@ impl Connection<Server> {
         if hello.is_servers() || hello.deflate && !self.link.offers_deflate {
             return Err(ProtocolError::InvalidHello.into());
         }
-        if self.role.snapshot_bytes > hello.max_frame_bytes {
-            self.fail_to_send("the snapshot of the state");
+        if self.role.early_state_bytes > hello.max_frame_bytes {
+            self.fail_to_send("the state");
             return Ok(None);
         }
         self.role.methods = MethodTable::new(self.link.schema, &hello.methods);
