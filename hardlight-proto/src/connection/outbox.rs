@@ -206,6 +206,10 @@ impl Outbox {
         self.outgoing.clear();
         let short = self.line.iter().position(Item::is_long).unwrap_or(self.line.len());
         self.truncate_line(if keeps_line { short } else { 0 });
+        if !keeps_line {
+            // What was dropped stood behind what was cut off.
+            self.dropped.clear();
+        }
         self.refill();
     }
 
