@@ -174,6 +174,7 @@ impl Role for Client {}
 impl sealed::Role for Client {
     const HANDLES_LATE_INPUT: bool = true;
     const SENDS_PINGS: bool = false;
+    const WITHHOLDS_CREDIT: bool = false;
 
     fn has_open_calls(&self) -> bool {
         !self.open.is_empty()
