@@ -162,7 +162,7 @@ impl Outbox {
 
     /// Bytes that wait to be sent.
     pub(super) fn queued_bytes(&self) -> usize {
-        self.packer.queued_bytes() + self.line_bytes + self.outgoing.unordered_bytes()
+        self.packer.queued_bytes() + self.line_bytes + self.outgoing.bytes()
     }
 
     /// Of these, what has its place in the line or behind it, events aside that may still be dropped.
