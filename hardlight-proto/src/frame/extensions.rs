@@ -189,6 +189,11 @@ impl Extensions {
         Ok(Self { block: block.freeze() })
     }
 
+    /// The same in memory of their own.
+    pub(crate) fn detached(&self) -> Self {
+        Self { block: Bytes::copy_from_slice(&self.block) }
+    }
+
     /// Bytes that they take in a frame.
     pub(crate) fn encoded_len(&self) -> usize {
         sink::count(|count| self.put(count))
