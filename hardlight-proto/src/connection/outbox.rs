@@ -157,7 +157,11 @@ impl Outbox {
     /// Where the peer left off on a topic in this epoch, if it asked to go on from there and nobody has yet.
     pub(super) fn resume_hint(&self, name: &[u8]) -> Option<u64> {
         let peer = self.peer.as_ref().filter(|peer| peer.same_epoch)?;
-        peer.resume.get(name).copied()
+        let asked = peer.resume.get(name).copied()?;
+        // An announcement that waits will go on from there.
+        let announced =
+            |item: &Item| matches!(item, Item::Topic { name: announced, .. } if announced == name);
+        (!self.line.iter().any(announced)).then_some(asked)
     }
 
     /// Bytes that wait to be sent.
