@@ -259,10 +259,10 @@ impl Pair {
         } else {
             assert!(self.client.is_open() && self.server.is_open());
             assert_eq!(self.seen_states, self.sent_states);
+            assert_eq!(self.server.input_bytes(), 0);
             self.check_events();
         }
         assert_eq!(self.open, 0);
-        assert_eq!(self.server.input_bytes(), 0);
         check_empty(&self.client);
         check_empty(&self.server);
     }
