@@ -480,8 +480,12 @@ fn what_arrived_before_the_end_of_the_transport_is_not_replied_to() {
 fn what_is_said_behind_the_end_of_the_transport_is_not_sent() {
     let mut pair = Pair::open();
     pair.call(0);
+    pair.server.announce_topic(7, 0, OUTPUT);
+    pair.drive();
     pair.server.handle_lost("cable cut");
     pair.server.close(CloseReason::normal(), pair.now);
+    pair.server.send_event(7, 0, encode_event(7, 0, 0, OUTPUT));
+    assert_eq!(pair.server.queued_bytes(), 0);
     assert!(!pair.server.has_transmit());
     assert_eq!(pair.server.poll_transmit(), None);
 }

@@ -334,9 +334,6 @@ impl Outbox {
 
     /// The next message to send.
     pub(super) fn pop(&mut self) -> Option<Bytes> {
-        if self.shut {
-            return None;
-        }
         if self.packer.is_empty() {
             self.refill();
         }
@@ -347,6 +344,9 @@ impl Outbox {
 
     /// Packs what there is room for: what waits for nothing first, then the line and the pieces by turns.
     fn refill(&mut self) {
+        if self.shut {
+            return;
+        }
         while self.has_room()
             && let Some(frame) = self.control.pop()
         {
