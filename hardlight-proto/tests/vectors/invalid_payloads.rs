@@ -138,7 +138,7 @@ fn offset(value: i32) -> [u8; 4] {
 
 pub(crate) fn file() -> File {
     let about = "Payloads that every reader refuses, each for one reason.";
-    let mut file = Invalid(File::new("payloads/invalid.json", "invalid_payloads", about));
+    let mut file = Invalid(File::new("payloads/invalid.json", "invalid-payloads", about));
     lengths(&mut file);
     scalars(&mut file);
     strings(&mut file);

@@ -36,6 +36,27 @@ impl Payloads {
         self.push(name, &TypeDescription::of::<T>(), None, value);
     }
 
+    /// Adds a value whose payload is written `otherwise` than a writer would.
+    #[track_caller]
+    fn add_otherwise<T: Codable + ToJson>(
+        &mut self,
+        name: &str,
+        value: T,
+        otherwise: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let written = encode_to_bytes(&value).expect("the value encodes");
+        let mut payload = written.to_vec();
+        otherwise(&mut payload);
+        assert_ne!(payload, written, "{name}");
+        let decoded = decode::<T>(&payload).expect("the payload is accepted").to_json();
+        assert_eq!(decoded, value.to_json(), "{name}");
+        let case = Case::new(name, &[self.section])
+            .with("type", TypeDescription::of::<T>().as_str())
+            .with("value", decoded)
+            .with("hex", hex(&payload));
+        self.file.add(case.with("written", hex(&written)));
+    }
+
     /// Adds the input and the output of a call.
     #[track_caller]
     fn add_call<I: Codable + ToJson, O: Codable + ToJson>(
@@ -418,7 +439,42 @@ fn calls_and_events() -> File {
     file.file
 }
 
-fn files() -> [File; 10] {
+/// What no writer makes and every reader accepts.
+fn lenient() -> File {
+    let about =
+        "Payloads that no writer makes and every reader accepts; `written` is what a writer makes.";
+    let mut file = Payloads::new("lenient", "21.1", about);
+    let mixed = Mixed { a: 1, b: 2, c: 3, d: 4, e: true };
+    file.add_otherwise("padding between fields", mixed, |payload| payload[1] = 0xee);
+    let long = || "nine long".to_owned();
+    file.add_otherwise("padding before the root", long(), |payload| payload[11] = 0xee);
+    file.add_otherwise("padding of none", None::<u32>, |payload| payload[4..].fill(0xee));
+    file.add_otherwise("padding of a variant", Shape::Unit, |payload| payload[1..].fill(0xee));
+    file.add_otherwise("padding of an inline text", "ab".to_owned(), |payload| {
+        payload[3..].fill(0);
+    });
+    file.section = "21.10";
+    file.add_otherwise("bytes before the first object", vec![7_u32], |payload| {
+        payload.splice(..0, [0xee; 4]);
+    });
+    file.add_otherwise("bytes before the root", vec![7_u32], |payload| {
+        payload.splice(4..4, [0xee; 4]);
+        payload[8] = 0xf8;
+    });
+    file.add_otherwise("bytes between objects", (vec![7_u32], vec![8_u32]), |payload| {
+        payload.splice(4..4, [0xee; 4]);
+        payload[12] = 0xf4;
+    });
+    file.add_otherwise("empty list: in padding", (vec![7_u8], vec![0_u8; 0]), |payload| {
+        payload[12] = 0xf6;
+    });
+    file.add_otherwise("empty list: at its owner", (vec![7_u8], vec![0_u16; 0]), |payload| {
+        payload[12] = 0xf8;
+    });
+    file.file
+}
+
+fn files() -> [File; 11] {
     [
         numbers(),
         strings(),
@@ -430,6 +486,7 @@ fn files() -> [File; 10] {
         times_and_addresses(),
         maps(),
         calls_and_events(),
+        lenient(),
     ]
 }
 

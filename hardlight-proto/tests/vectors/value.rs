@@ -202,7 +202,11 @@ macro_rules! show_enum {
                             $(.or(Some(json!([$($place.to_json()),*]))))?
                             $(.or(Some(json!({ $(stringify!($field): $field.to_json()),* }))))?;
                         let name = stringify!($variant);
-                        fields.map_or(json!(name), |fields| json!({ name: fields }))
+                        // However a variant without fields is declared, it is its name.
+                        match fields.filter(|fields| *fields != json!([]) && *fields != json!({})) {
+                            Some(fields) => json!({ name: fields }),
+                            None => json!(name),
+                        }
                     })*
                 }
             }
