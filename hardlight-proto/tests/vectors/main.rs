@@ -5,8 +5,6 @@
 //!
 //! `UPDATE_VECTORS=1 cargo test -p hardlight-proto --all-features --test vectors` writes the files anew.
 
-#![cfg(all(feature = "payload", feature = "std", feature = "uuid"))]
-
 mod fingerprints;
 mod invalid_payloads;
 mod payloads;
