@@ -24,7 +24,8 @@ pub type PayloadValidator<'a> = LowValidator<'a, Failure>;
 /// - integers of a fixed size, `f32`, `f64`, `bool`, `char`, `()`, [`String`](alloc::string::String), `Box<str>`
 /// - `Vec<T>`, `VecDeque<T>`, `Box<T>`, `Option<T>`, `Result<T, E>`, `[T; N]`, tuples of up to 12, `bytes::Bytes`
 /// - `BTreeMap`, `BTreeSet`, and with the feature `std` `HashMap` and `HashSet`, with keys that are `Ord`: they travel
-///   sorted by key, so that a value has one encoding
+///   sorted by key, so that a value has one encoding. A type of your own that is a key derives `Ord`: peers in other
+///   languages sort fields and variants as the derive does
 /// - `Duration`, `IpAddr`, `Ipv4Addr`, `Ipv6Addr`, `SocketAddr`, and with the feature `uuid` `uuid::Uuid`
 ///
 /// `usize` and `isize` are not among them, since their size differs between machines, nor is anything shared or

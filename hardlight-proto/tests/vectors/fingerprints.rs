@@ -87,7 +87,8 @@ fn file() -> File {
         Point, Meters, Marker, Hollow, Person, Tagged<u8>, Tagged<Tagged<u8>>, Café,
         Switch, Numbered, Level, Alone, Shape,
         List, Tree, Json, Expression, Binding,
-        (Point, Vec<Point>, Tagged<Point>, Point),
+        (Point, Vec<Point>, Tagged<Point>, Point), (Tagged<u8>, Tagged<u16>, Tagged<u8>),
+        (Point, namesake::Point, Point), (Marker, namesake::Marker),
     }
     file.add(method::<NoArguments, ()>("reset", "method: no arguments, no result"));
     file.add(method::<Increment, u32>("increment", "method: one argument"));

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
@@ -80,6 +80,7 @@ impl Reason {
         }
     }
 
+    /// Whether this is what `error` stands for, which tells fewer reasons apart.
     fn is(self, error: DecodeError) -> bool {
         match error {
             DecodeError::WrongLength { .. } => self == Self::WrongLength,
@@ -116,7 +117,7 @@ impl Invalid {
         self.add::<T>(reason, name, &payload);
     }
 
-    /// Adds a type that the compiler refuses, for which there is nothing to run.
+    /// Adds a case without running it: `decode` does not compile for some types that are refused.
     fn push<T: Codable>(&mut self, reason: Reason, name: &str, payload: &[u8]) {
         let text = TypeDescription::of::<T>();
         let case = Case::new(name, &[reason.section()])
@@ -232,7 +233,7 @@ fn tags(file: &mut Invalid) {
     file.spoil(reason, "enum with fields: 255", Shape::Unit, |payload| payload[0] = 255);
     file.spoil(reason, "enum in a list", vec![Switch::On, Switch::Off], |payload| payload[1] = 9);
     file.spoil(reason, "ip: 2", IpAddr::V6(Ipv6Addr::LOCALHOST), |payload| payload[0] = 2);
-    let socket = std::net::SocketAddr::from(([1, 2, 3, 4], 5));
+    let socket = SocketAddr::from(([1, 2, 3, 4], 5));
     file.spoil(reason, "socket: 6", socket, |payload| payload[0] = 6);
 }
 
@@ -387,7 +388,7 @@ fn kids(levels: usize) -> Vec<u8> {
     bytes
 }
 
-/// 62 boxes around what `bytes` hold at their end, 8 bytes before it.
+/// 62 boxes around the object that `bytes` end with, of this size.
 fn boxes(mut bytes: Vec<u8>, size: i32) -> Vec<u8> {
     bytes.extend(offset(-size));
     for _ in 1..62 {
@@ -416,14 +417,14 @@ fn depth(file: &mut Invalid) {
     file.add::<Deepest<Vec<u8>>>(reason, "empty list in 62 boxes", &boxes(vec![0; 8], 8));
 }
 
+/// Adds the payload of a list as that of a map or set.
+#[track_caller]
+fn unsorted<T: Codable, L: Codable>(file: &mut Invalid, name: &str, list: L) {
+    let payload = encode_to_bytes(&list).expect("the value encodes");
+    file.add::<T>(Reason::Keys, name, &payload);
+}
+
 fn keys(file: &mut Invalid) {
-    let reason = Reason::Keys;
-    /// Adds the payload of a list as that of a map or set.
-    #[track_caller]
-    fn unsorted<T: Codable, L: Codable>(file: &mut Invalid, name: &str, list: L) {
-        let payload = encode_to_bytes(&list).expect("the value encodes");
-        file.add::<T>(Reason::Keys, name, &payload);
-    }
     unsorted::<BTreeMap<u32, u32>, _>(file, "map: descending", vec![(2_u32, 0_u32), (1, 0)]);
     unsorted::<BTreeMap<u32, u32>, _>(file, "map: a key twice", vec![(1_u32, 0_u32), (1, 1)]);
     unsorted::<BTreeMap<u32, u32>, _>(file, "map: last", vec![(1_u32, 0_u32), (3, 0), (2, 0)]);
@@ -449,7 +450,7 @@ fn keys(file: &mut Invalid) {
     let twice = vec!["a".to_owned(), "b".to_owned()];
     let mut payload = encode_to_bytes(&twice).expect("the value encodes").to_vec();
     put(&mut payload, 8, b"a\xff\0\0");
-    file.add::<BTreeSet<String>>(reason, "set: an element twice, filled otherwise", &payload);
+    file.add::<BTreeSet<String>>(Reason::Keys, "set: an element twice, filled otherwise", &payload);
 }
 
 fn zero_sized(file: &mut Invalid) {

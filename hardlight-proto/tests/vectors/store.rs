@@ -56,6 +56,25 @@ impl File {
         )
     }
 
+    /// The cases that do not have the fields that the schema asks for, and no others.
+    fn schema_differences(&self) -> Vec<String> {
+        let path = root().join(format!("schema/{}.schema.json", self.schema));
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        let schema: Value = serde_json::from_str(&text).expect("a schema is JSON");
+        let case = &schema["properties"]["cases"]["items"];
+        let (known, required) = (&case["properties"], &case["required"]);
+        let required: Vec<_> =
+            required.as_array().into_iter().flatten().flat_map(Value::as_str).collect();
+        let fits = |case: &&Case| {
+            case.0.iter().all(|(key, _)| known.get(key).is_some())
+                && required.iter().all(|key| case.field(key).is_some())
+        };
+        let misfits = self.cases.iter().filter(|case| !fits(case));
+        misfits
+            .map(|case| format!("{}: case '{}': not as its schema says", self.path, case.name()))
+            .collect()
+    }
+
     /// What differs between the file and what is committed; empty if nothing does.
     fn differences(&self) -> Vec<String> {
         let Ok(text) = fs::read_to_string(root().join(&self.path)) else {
@@ -165,6 +184,7 @@ pub(crate) fn check(files: &[File], folder: Option<&str>) {
         }
     }
     let mut found: Vec<_> = files.iter().flat_map(File::differences).collect();
+    found.extend(files.iter().flat_map(File::schema_differences));
     found.extend(folder.into_iter().flat_map(|folder| strangers(files, folder)));
     assert!(
         found.is_empty(),
@@ -251,6 +271,19 @@ fn difference_names_the_case_and_the_field() {
         ]
     );
     assert_eq!(file.differences(), ["no/such.json: the file is missing"]);
+}
+
+#[test]
+fn case_has_the_fields_of_its_schema() {
+    let mut file = File::new("no/such.json", "payloads", "");
+    let whole = || Case::new("whole", &["1"]).with("type", "u8").with("value", 0).with("hex", "00");
+    file.add(whole());
+    assert!(file.schema_differences().is_empty());
+    file.add(Case::new("part", &["1"]).with("hex", "00"));
+    let mut more = File::new("no/such.json", "payloads", "");
+    more.add(whole().with("colour", "red"));
+    assert_eq!(file.schema_differences(), ["no/such.json: case 'part': not as its schema says"]);
+    assert_eq!(more.schema_differences(), ["no/such.json: case 'whole': not as its schema says"]);
 }
 
 #[test]

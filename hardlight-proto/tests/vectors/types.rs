@@ -30,6 +30,19 @@ pub(crate) struct Hollow {
 }
 show_struct!(Hollow { nothing, marker, none });
 
+/// Types that are called like others, and are others.
+pub(crate) mod namesake {
+    use super::codable;
+
+    #[codable]
+    pub(crate) struct Marker;
+
+    #[codable]
+    pub(crate) struct Point {
+        pub(crate) x: i8,
+    }
+}
+
 /// Padding between fields and behind them.
 #[codable]
 pub(crate) struct Mixed {
