@@ -7,16 +7,18 @@
 //! # What a received payload may do
 //!
 //! Nothing but fail. Before a byte is read as a value, all of them are validated: bounds, alignment, UTF-8, variants,
-//! and at most 63 levels of nesting, so that neither the check nor the decoding nor the drop of the value can overflow
-//! the stack. rkyv's own entry points have no such limit, which is why `clippy.toml` forbids them everywhere else. Types
-//! with shared pointers are no part of the wire profile.
+//! and at most 63 levels of nesting, so that neither the check nor the decoding nor the drop of the value overflows the
+//! stack, unless the type is too large for it (see below). rkyv's own entry points have no such limit, which is why
+//! `clippy.toml` forbids them everywhere else. Types with shared pointers are no part of the wire profile.
 //!
 //! What decoding allocates is in proportion to the payload, at its peak and with the copy that aligns it: at most 5 times
 //! the payload's length for types without maps and sets, at most 80 times for any. (An ordered map keeps room for eleven
 //! entries where there is one; an empty hash map takes 8 bytes in a payload and 48 in memory.) What breaks the format is
-//! refused before anything else is allocated. On the stack a type that contains itself takes up to 63 times what one of
-//! its values takes by itself, and some copies: 4 KiB by itself are well on a stack of 2 MiB without optimization, 8 KiB
-//! are not. Put what is large into a list or a box of its own.
+//! refused before anything else is allocated.
+//!
+//! On the stack, a type that contains itself takes up to 63 times what one of its values takes by itself, and some copies.
+//! With 4 KiB by itself it fits on a stack of 2 MiB even without optimization, with 8 KiB it does not even with it: put
+//! what is large into a list or a box of its own.
 //!
 //! A type that is *flat*, which means that it has no strings, boxes, lists or maps in it, takes the same number of bytes
 //! whatever its value, and a payload of any other length is refused.
