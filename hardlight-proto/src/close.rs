@@ -19,7 +19,7 @@ impl CloseCode {
     pub const NO_STATUS: Self = Self(1005);
     /// The peer broke the rules of this protocol: a malformed or unexpected frame.
     pub const PROTOCOL_ERROR: Self = Self(4000);
-    /// The peers speak different revisions, or share no state schema.
+    /// The peers speak different revisions.
     pub const INCOMPATIBLE: Self = Self(4001);
     /// The peer exceeded a limit; the reason names it.
     pub const LIMIT_EXCEEDED: Self = Self(4002);
@@ -29,6 +29,8 @@ impl CloseCode {
     pub const INTERNAL_ERROR: Self = Self(4004);
     /// The peer did not finish closing in time.
     pub const CLOSE_TIMEOUT: Self = Self(4005);
+    /// Nothing was heard of the peer for three heartbeat intervals.
+    pub const HEARTBEAT_TIMEOUT: Self = Self(4006);
 
     /// The constant's name, where the code has one here.
     pub const fn name(self) -> Option<&'static str> {
@@ -42,6 +44,7 @@ impl CloseCode {
             Self::HANDSHAKE_TIMEOUT => "handshake timeout",
             Self::INTERNAL_ERROR => "internal error",
             Self::CLOSE_TIMEOUT => "close timeout",
+            Self::HEARTBEAT_TIMEOUT => "heartbeat timeout",
             _ => return None,
         })
     }

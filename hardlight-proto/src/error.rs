@@ -48,6 +48,15 @@ pub enum CallError {
     /// The connection is closing. The handler did not run: the call is safe to retry elsewhere.
     #[error("the connection is closing; the call did not run")]
     GoingAway,
+    /// The connection lacks a feature that the method needs. The handler did not run.
+    #[error("the connection lacks a feature that the method needs")]
+    MissingFeature,
+    /// The server has too much to do. The handler did not run: the call is safe to retry, a little later.
+    #[error("the server is busy; the call did not run")]
+    Busy,
+    /// The call's deadline has passed.
+    #[error("the deadline of the call has passed")]
+    DeadlineExceeded,
     /// An error code that this revision does not know.
     #[error("the peer answered with an error that is not known here: code {0}")]
     Unknown(u32),
@@ -64,25 +73,29 @@ impl CallError {
             | Self::IncompatibleMethod
             | Self::InvalidInput
             | Self::InputTooLarge { .. }
-            | Self::GoingAway => true,
+            | Self::GoingAway
+            | Self::MissingFeature
+            | Self::Busy => true,
             Self::Cancelled
             | Self::HandlerPanicked
             | Self::InvalidOutput
             | Self::OutputTooLarge
             | Self::EncodeFailed
+            | Self::DeadlineExceeded
             | Self::Unknown(_) => false,
         }
     }
 
     /// Whether the same call may be made again: it [did not run](Self::did_not_run), and may well succeed the next time.
     ///
-    /// That is so for [`TooManyCallsInFlight`](Self::TooManyCallsInFlight), once another call has ended, and for
-    /// [`GoingAway`](Self::GoingAway), on another connection. The other errors that did not run would be the same again.
+    /// That is so for [`TooManyCallsInFlight`](Self::TooManyCallsInFlight), once another call has ended, for
+    /// [`Busy`](Self::Busy), a little later, and for [`GoingAway`](Self::GoingAway), on another connection. The other
+    /// errors that did not run would be the same again.
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::TooManyCallsInFlight | Self::GoingAway)
+        matches!(self, Self::TooManyCallsInFlight | Self::Busy | Self::GoingAway)
     }
 
-    /// The code that stands for this error in an ERROR frame.
+    /// The code that stands for this error in an ERROR frame (SPEC.md, section 18.1).
     pub(crate) const fn code(&self) -> u32 {
         match self {
             Self::Cancelled => 1,
@@ -93,10 +106,11 @@ impl CallError {
             Self::OutputTooLarge => 6,
             Self::EncodeFailed => 7,
             Self::GoingAway => 8,
-            // Errors that a caller finds by itself and never receives.
-            Self::TooManyCallsInFlight => 9,
-            Self::InvalidOutput => 10,
-            Self::InputTooLarge { .. } => 11,
+            Self::MissingFeature => 9,
+            // What a caller finds by itself and never receives: to a handler that passes it on, it was busy or failed.
+            Self::Busy | Self::TooManyCallsInFlight | Self::InputTooLarge { .. } => 10,
+            Self::DeadlineExceeded => 11,
+            Self::InvalidOutput => 7,
             Self::Unknown(code) => *code,
         }
     }
@@ -111,6 +125,9 @@ impl CallError {
             6 => Self::OutputTooLarge,
             7 => Self::EncodeFailed,
             8 => Self::GoingAway,
+            9 => Self::MissingFeature,
+            10 => Self::Busy,
+            11 => Self::DeadlineExceeded,
             code => Self::Unknown(code),
         }
     }
@@ -157,16 +174,19 @@ pub enum ConnectionError {
     /// The peer did not finish the handshake in time.
     #[error("the peer did not finish the handshake in time")]
     HandshakeTimeout,
+    /// Nothing was heard of the peer for three heartbeat intervals.
+    #[error("nothing was heard of the peer for three heartbeat intervals")]
+    HeartbeatTimeout,
     /// A failure on this side that is not the peer's fault.
     #[error("internal error: {0}")]
     Internal(Cow<'static, str>),
 }
 
-/// What a peer did that this protocol forbids.
+/// What a peer did that this protocol forbids (SPEC.md, section 18.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
-    /// A frame or message ends before it should.
+    /// A field goes beyond the end of what surrounds it.
     #[error("a frame is cut short")]
     Truncated,
     /// Bytes are left behind the end of a frame.
@@ -193,9 +213,21 @@ pub enum ProtocolError {
     /// A frame that this side may not receive, or not now.
     #[error("an unexpected {0} frame")]
     UnexpectedFrame(&'static str),
-    /// The sections of a Hello are not in ascending order.
-    #[error("the sections of a Hello are not in ascending order, or one is missing")]
+    /// A Hello whose sections are out of order, or say what they may not.
+    #[error("a Hello whose sections are out of order, or say what they may not")]
     InvalidHello,
+    /// A METHODS frame that is empty, out of order, or about methods outside the table.
+    #[error("a list of refused methods that is empty, out of order or beyond the table")]
+    InvalidMethods,
+    /// A block of extensions that is empty, too long or out of order, or an extension of the wrong form.
+    #[error("extensions that are empty, too long, out of order or malformed")]
+    InvalidExtensions,
+    /// Compression that was not agreed, or a stream that is not what it says.
+    #[error("a compressed payload that was not agreed on, or is malformed")]
+    InvalidCompression,
+    /// A transfer that breaks the rules of pieces, numbers and credit.
+    #[error("a transfer that breaks the rules of pieces, numbers and credit")]
+    InvalidTransfer,
     /// A call with an id that is in use.
     #[error("call id {0} is in use")]
     CallIdInUse(u8),
@@ -208,21 +240,56 @@ pub enum ProtocolError {
     /// A state revision out of sequence.
     #[error("state revision out of sequence")]
     StateRevision,
+    /// State operations that do not apply.
+    #[error("state operations that do not apply")]
+    InvalidState,
     /// An event whose type is outside the server's own table.
     #[error("event index {0} is not in the server's table")]
     NoSuchEvent(u32),
-    /// A topic that is announced twice, whose name is too long, or that was not announced.
-    #[error("a topic that is announced twice, was not announced, or has too long a name")]
+    /// A topic that is announced twice, was not announced, has too long a name, or goes on from where it was not asked to.
+    #[error("a topic that is announced twice or wrongly, or was not announced")]
     InvalidTopic,
     /// An event or a gap out of sequence.
     #[error("an event out of sequence")]
     EventSequence,
-    /// State operations that do not apply.
-    #[error("state operations that do not apply")]
-    InvalidState,
+    /// A list of features that is out of order or too long, or a name that is empty or too long.
+    #[error("a list of features that is out of order or too long, or has a name that is")]
+    InvalidFeatures,
     /// A text message; this protocol is binary.
     #[error("a text message; this protocol is binary")]
     TextMessage,
+}
+
+impl ProtocolError {
+    /// The error's name in SPEC.md, section 18.2, and in the vectors.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Truncated => "truncated",
+            Self::TrailingBytes => "trailing-bytes",
+            Self::InvalidVarint => "invalid-varint",
+            Self::InvalidUtf8 => "invalid-utf8",
+            Self::Empty => "empty",
+            Self::InvalidBatch => "invalid-batch",
+            Self::UnknownFrame(_) => "unknown-frame",
+            Self::InvalidFlags(_) => "invalid-flags",
+            Self::UnexpectedFrame(_) => "unexpected-frame",
+            Self::InvalidHello => "invalid-hello",
+            Self::InvalidMethods => "invalid-methods",
+            Self::InvalidExtensions => "invalid-extensions",
+            Self::InvalidCompression => "invalid-compression",
+            Self::InvalidTransfer => "invalid-transfer",
+            Self::CallIdInUse(_) => "call-id-in-use",
+            Self::NoSuchCall(_) => "no-such-call",
+            Self::NoSuchMethod(_) => "no-such-method",
+            Self::StateRevision => "state-revision",
+            Self::InvalidState => "invalid-state",
+            Self::NoSuchEvent(_) => "no-such-event",
+            Self::InvalidTopic => "invalid-topic",
+            Self::EventSequence => "event-sequence",
+            Self::InvalidFeatures => "invalid-features",
+            Self::TextMessage => "text-message",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -231,7 +298,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: [CallError; 12] = [
+    const ALL: [CallError; 15] = [
         CallError::TooManyCallsInFlight,
         CallError::Cancelled,
         CallError::HandlerPanicked,
@@ -243,13 +310,17 @@ mod tests {
         CallError::OutputTooLarge,
         CallError::EncodeFailed,
         CallError::GoingAway,
+        CallError::MissingFeature,
+        CallError::Busy,
+        CallError::DeadlineExceeded,
         CallError::Unknown(77),
     ];
 
     #[test]
     fn what_may_be_retried_did_not_run() {
         let retryable: Vec<_> = ALL.into_iter().filter(CallError::is_retryable).collect();
-        assert_eq!(retryable, [CallError::TooManyCallsInFlight, CallError::GoingAway]);
+        let expected = [CallError::TooManyCallsInFlight, CallError::GoingAway, CallError::Busy];
+        assert_eq!(retryable, expected);
         assert!(retryable.iter().all(CallError::did_not_run));
     }
 
@@ -262,6 +333,7 @@ mod tests {
             CallError::InvalidOutput,
             CallError::OutputTooLarge,
             CallError::EncodeFailed,
+            CallError::DeadlineExceeded,
             CallError::Unknown(77),
         ];
         assert_eq!(ran, expected);

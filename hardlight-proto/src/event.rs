@@ -5,7 +5,10 @@ use alloc::vec::Vec;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::frame::Frame;
+use crate::{
+    deflate,
+    frame::{Content, Extensions, Frame},
+};
 #[cfg(feature = "payload")]
 use crate::{
     payload::{DecodeError, EncodeError},
@@ -58,11 +61,21 @@ impl Events for NoEvents {
     }
 }
 
-/// Encodes an event once, for any number of subscribers; see [`Connection::send_event`](crate::Connection::send_event).
+/// An event that is encoded for any number of subscribers; see [`Connection::send_event`](crate::Connection::send_event).
 ///
 /// `event` is the index of the event's type in the server's schema.
 pub fn encode_event(topic: u64, sequence: u64, event: u32, payload: Bytes) -> Bytes {
-    let frame = Frame::Event { topic, sequence, event, payload };
+    encode(topic, sequence, event, Content::Plain(payload))
+}
+
+/// The same event with its payload compressed, for connections that [agreed](crate::Connection::deflates) on that; plain
+/// if that is not longer. It is not for events that are marked secret.
+pub fn encode_event_deflated(topic: u64, sequence: u64, event: u32, payload: Bytes) -> Bytes {
+    encode(topic, sequence, event, deflate::deflate(payload))
+}
+
+fn encode(topic: u64, sequence: u64, event: u32, payload: Content) -> Bytes {
+    let frame = Frame::Event { topic, sequence, event, extensions: Extensions::new(), payload };
     let mut out = BytesMut::with_capacity(frame.encoded_len());
     frame.encode(&mut out);
     out.freeze()

@@ -14,13 +14,16 @@ extern crate self as hardlight_proto;
 pub mod __private;
 mod close;
 mod connection;
+mod deflate;
 mod error;
 mod event;
+mod features;
 mod frame;
 mod limits;
 #[cfg(feature = "payload")]
 pub mod payload;
 pub mod schema;
+mod sink;
 #[cfg(feature = "payload")]
 mod state;
 mod time;
@@ -28,14 +31,20 @@ mod varint;
 
 pub use close::{CloseCode, CloseReason, MAX_CLOSE_REASON_BYTES};
 pub use connection::{
-    Client, ClientEvent, Connection, MAX_CALLS_IN_FLIGHT, Role, Server, ServerEvent, Transmit,
+    Client, ClientConfig, ClientEvent, Connection, MAX_CALLS_IN_FLIGHT, Role, SchemaMismatch,
+    SchemaPart, Server, ServerConfig, ServerEvent, Transmit,
 };
 pub use error::{CallError, ConnectionError, Initiator, ProtocolError};
 #[cfg(feature = "payload")]
 pub use event::Events;
-pub use event::{NoEvents, encode_event};
-pub use frame::{CallId, Frame, Hello, HelloEntry, HelloField, REVISION};
-pub use limits::{Limits, MAX_TOPIC_NAME_BYTES, TOPIC_OVERHEAD_BYTES};
+pub use event::{NoEvents, encode_event, encode_event_deflated};
+pub use features::{FeatureError, FeatureSet, MAX_FEATURE_NAME_BYTES, MAX_FEATURES};
+pub use frame::{
+    APPLICATION_EXTENSIONS, CallId, Content, ExtensionError, Extensions, Frame, Frames, GapReason,
+    Hello, HelloEntry, HelloField, MAX_EXTENSION_BYTES, Mismatch, REVISION, RefusedMethod, Resume,
+    ResumeTopic, TopicStart,
+};
+pub use limits::{Limits, MAX_MESSAGE_BYTES, MAX_TOPIC_NAME_BYTES, TOPIC_OVERHEAD_BYTES};
 #[cfg(feature = "payload")]
 pub use payload::{Codable, DecodeError, EncodeError};
 pub use schema::{

@@ -1,54 +1,84 @@
-//! What one side lets the other make it hold.
+//! What one side lets the other make it hold (SPEC.md, section 17).
 
 use core::time::Duration;
 
+/// The longest message, in bytes: 65 KiB. What is longer travels in pieces.
+pub const MAX_MESSAGE_BYTES: usize = 66_560;
+
+/// The longest name of a topic, in bytes.
+pub const MAX_TOPIC_NAME_BYTES: usize = 512;
+
+/// What a topic counts for against [`Limits::max_topic_bytes`], besides its name.
+pub const TOPIC_OVERHEAD_BYTES: usize = 64;
+
 /// Limits of one side of a connection. All have defaults that suit the open internet.
 ///
-/// A peer that exceeds one is disconnected with [`CloseCode::LIMIT_EXCEEDED`](crate::CloseCode::LIMIT_EXCEEDED) and the
-/// limit's name as the reason.
+/// Memory that a peer can make one side hold, with the defaults: about 20 MiB on a server (8 MiB of what arrives in pieces
+/// and 1 MiB of what waits for its turn, 8 MiB of inputs, 1 MiB of output and 1 MiB of events that wait), besides the
+/// outputs of calls that its own handlers made; about 10 MiB on a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    max_message_bytes: usize,
+    max_frame_bytes: usize,
+    max_transfer_bytes: usize,
+    max_input_bytes: usize,
     max_buffered_bytes: usize,
     max_queued_event_bytes: usize,
     max_topic_bytes: usize,
     hello_timeout: Duration,
     close_timeout: Duration,
+    heartbeat_interval: Option<Duration>,
 }
-
-/// The smallest `max_message_bytes` that a side may announce: a Hello of usual size fits.
-pub(crate) const MIN_MESSAGE_BYTES: usize = 1024;
-
-/// What a topic counts for against [`Limits::max_topic_bytes`], besides its name.
-pub const TOPIC_OVERHEAD_BYTES: usize = 64;
-
-/// The longest name of a topic, in bytes: its announcement fits into the shortest message that a side may insist on.
-pub const MAX_TOPIC_NAME_BYTES: usize = 512;
 
 impl Limits {
     /// The defaults.
     pub const fn new() -> Self {
         Self {
-            max_message_bytes: 1 << 20,
+            max_frame_bytes: 4 << 20,
+            max_transfer_bytes: 8 << 20,
+            max_input_bytes: 8 << 20,
             max_buffered_bytes: 1 << 20,
             max_queued_event_bytes: 1 << 20,
             max_topic_bytes: 1 << 20,
             hello_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(10),
+            heartbeat_interval: Some(Duration::from_secs(20)),
         }
     }
 
-    /// The longest message to accept, in bytes; the peer is told. Default 1 MiB; values below 1,024 are raised to it.
+    /// The longest frame to accept and to send, in bytes: a call, an answer, an event or a change of the state, with a few
+    /// bytes before its payload. The peer is told; one that sends a longer one is disconnected. Default 4 MiB; values
+    /// below [`MAX_MESSAGE_BYTES`] are raised to it.
     ///
-    /// Memory: a message is held whole until its frames are handled, so this much a connection, besides what the
-    /// transport buffers while the message arrives.
+    /// Memory: see [`with_max_transfer_bytes`](Self::with_max_transfer_bytes).
     #[must_use]
-    pub const fn with_max_message_bytes(mut self, bytes: usize) -> Self {
-        self.max_message_bytes = if bytes < MIN_MESSAGE_BYTES { MIN_MESSAGE_BYTES } else { bytes };
+    pub const fn with_max_frame_bytes(mut self, bytes: usize) -> Self {
+        self.max_frame_bytes = if bytes < MAX_MESSAGE_BYTES { MAX_MESSAGE_BYTES } else { bytes };
         self
     }
 
-    /// Output that may wait for a slow peer before a server stops starting handlers, in bytes. Default 1 MiB.
+    /// How much of what arrives in pieces is taken in at a time, in bytes of whole frames; other frames wait at their
+    /// sender until there is room, at most 15 of them with 64 KiB here each. Default 8 MiB; one frame of the longest
+    /// length is always taken in.
+    ///
+    /// Memory: this much a connection, and 1 MiB.
+    #[must_use]
+    pub const fn with_max_transfer_bytes(mut self, bytes: usize) -> Self {
+        self.max_transfer_bytes = bytes;
+        self
+    }
+
+    /// The inputs of calls that a server has received and not answered, in bytes. A call beyond it is refused with
+    /// [`CallError::Busy`](crate::CallError::Busy). Default 8 MiB.
+    ///
+    /// Memory: this much a connection. What a handler makes of its input is not counted.
+    #[must_use]
+    pub const fn with_max_input_bytes(mut self, bytes: usize) -> Self {
+        self.max_input_bytes = bytes;
+        self
+    }
+
+    /// Output that may wait for a slow peer before a server stops starting handlers, in bytes. Default 1 MiB. Long answers
+    /// aside, which go out in pieces: of these two of the longest may wait.
     ///
     /// Memory: this much a connection, and the answers of the calls that already run (at most 256).
     #[must_use]
@@ -71,7 +101,7 @@ impl Limits {
 
     /// The topics that one connection may be subscribed to at a time, in bytes of their names and
     /// [`TOPIC_OVERHEAD_BYTES`] each. Default 1 MiB. On a server it bounds what the application subscribes a connection
-    /// to; on a client, what the server may announce.
+    /// to; on a client, what the server may announce: one that announces more is disconnected.
     #[must_use]
     pub const fn with_max_topic_bytes(mut self, bytes: usize) -> Self {
         self.max_topic_bytes = bytes;
@@ -92,9 +122,33 @@ impl Limits {
         self
     }
 
-    /// See [`with_max_message_bytes`](Self::with_max_message_bytes).
-    pub const fn max_message_bytes(&self) -> usize {
-        self.max_message_bytes
+    /// How often something is to be heard of either side, on a server: if the connection is idle it asks the client for a
+    /// sign of life. After three intervals without one either side gives the other up. `None`: never. Default 20 s; at
+    /// least 1 us.
+    ///
+    /// A client takes what its server says.
+    #[must_use]
+    pub const fn with_heartbeat_interval(mut self, interval: Option<Duration>) -> Self {
+        self.heartbeat_interval = match interval {
+            Some(interval) if interval.as_micros() == 0 => Some(Duration::from_micros(1)),
+            interval => interval,
+        };
+        self
+    }
+
+    /// See [`with_max_frame_bytes`](Self::with_max_frame_bytes).
+    pub const fn max_frame_bytes(&self) -> usize {
+        self.max_frame_bytes
+    }
+
+    /// See [`with_max_transfer_bytes`](Self::with_max_transfer_bytes).
+    pub const fn max_transfer_bytes(&self) -> usize {
+        self.max_transfer_bytes
+    }
+
+    /// See [`with_max_input_bytes`](Self::with_max_input_bytes).
+    pub const fn max_input_bytes(&self) -> usize {
+        self.max_input_bytes
     }
 
     /// See [`with_max_buffered_bytes`](Self::with_max_buffered_bytes).
@@ -120,6 +174,11 @@ impl Limits {
     /// See [`with_close_timeout`](Self::with_close_timeout).
     pub const fn close_timeout(&self) -> Duration {
         self.close_timeout
+    }
+
+    /// See [`with_heartbeat_interval`](Self::with_heartbeat_interval).
+    pub const fn heartbeat_interval(&self) -> Option<Duration> {
+        self.heartbeat_interval
     }
 }
 

@@ -206,6 +206,10 @@ pub struct MethodSchema {
     pub name_hash: u64,
     /// The fingerprint of the method's input and output.
     pub fingerprint: Fingerprint,
+    /// The feature that a connection needs to call it.
+    pub feature: Option<&'static str>,
+    /// Whether its input and output are never compressed.
+    pub secret: bool,
 }
 
 impl MethodSchema {
@@ -217,7 +221,22 @@ impl MethodSchema {
 
     /// A method whose input and output have this fingerprint.
     pub const fn with_fingerprint(name: &'static str, fingerprint: Fingerprint) -> Self {
-        Self { name, name_hash: fnv1a(name.as_bytes()), fingerprint }
+        let name_hash = fnv1a(name.as_bytes());
+        Self { name, name_hash, fingerprint, feature: None, secret: false }
+    }
+
+    /// Which feature a connection needs to call it. Default: none.
+    #[must_use]
+    pub const fn with_feature(mut self, feature: &'static str) -> Self {
+        self.feature = Some(feature);
+        self
+    }
+
+    /// Its input and output are never compressed (SPEC.md, section 22).
+    #[must_use]
+    pub const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
     }
 }
 
@@ -231,6 +250,10 @@ pub struct FieldSchema {
     pub name: &'static str,
     /// The fingerprint of the field's type.
     pub fingerprint: Fingerprint,
+    /// The feature that a connection needs to get it.
+    pub feature: Option<&'static str>,
+    /// Whether changes of it are never compressed.
+    pub secret: bool,
 }
 
 impl FieldSchema {
@@ -246,7 +269,21 @@ impl FieldSchema {
         name: &'static str,
         fingerprint: Fingerprint,
     ) -> Self {
-        Self { index, name, fingerprint }
+        Self { index, name, fingerprint, feature: None, secret: false }
+    }
+
+    /// Which feature a connection needs to get it. Default: none.
+    #[must_use]
+    pub const fn with_feature(mut self, feature: &'static str) -> Self {
+        self.feature = Some(feature);
+        self
+    }
+
+    /// Changes of it are never compressed (SPEC.md, section 22).
+    #[must_use]
+    pub const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
     }
 }
 

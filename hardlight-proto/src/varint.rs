@@ -1,8 +1,10 @@
 //! LEB128 varints in their shortest form, so that one number has one encoding.
 
-use bytes::{Buf, BufMut, Bytes};
+use core::time::Duration;
 
-use crate::error::ProtocolError;
+use bytes::{Buf, Bytes};
+
+use crate::{error::ProtocolError, sink::Sink};
 
 /// Bytes that `value` takes as a varint: 1 to 10.
 pub(crate) const fn len(value: u64) -> usize {
@@ -11,12 +13,23 @@ pub(crate) const fn len(value: u64) -> usize {
 }
 
 /// Appends `value`.
-pub(crate) fn put(out: &mut impl BufMut, mut value: u64) {
+pub(crate) fn put(out: &mut (impl Sink + ?Sized), mut value: u64) {
     while value >= 0x80 {
-        out.put_u8(value as u8 | 0x80);
+        out.put(&[value as u8 | 0x80]);
         value >>= 7;
     }
-    out.put_u8(value as u8);
+    out.put(&[value as u8]);
+}
+
+/// Appends a length and that many bytes.
+pub(crate) fn put_section(out: &mut (impl Sink + ?Sized), section: &[u8]) {
+    put(out, section.len() as u64);
+    out.put(section);
+}
+
+/// A duration as it travels: in whole microseconds, at most 2^64-1 of them.
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Reads a varint from the front of `input`: the value, and how many bytes it took.
@@ -51,6 +64,16 @@ pub(crate) fn take(input: &mut Bytes) -> Result<u64, ProtocolError> {
 /// Takes a varint that must fit 32 bits off the front of `input`.
 pub(crate) fn take_u32(input: &mut Bytes) -> Result<u32, ProtocolError> {
     u32::try_from(take(input)?).map_err(|_| ProtocolError::InvalidVarint)
+}
+
+/// Takes a byte off the front of `input`.
+pub(crate) fn take_u8(input: &mut Bytes) -> Result<u8, ProtocolError> {
+    input.try_get_u8().map_err(|_| ProtocolError::Truncated)
+}
+
+/// Takes eight bytes, the lowest first, off the front of `input`.
+pub(crate) fn take_u64(input: &mut Bytes) -> Result<u64, ProtocolError> {
+    input.try_get_u64_le().map_err(|_| ProtocolError::Truncated)
 }
 
 /// Takes a length and that many bytes off the front of `input`.

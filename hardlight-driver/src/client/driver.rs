@@ -9,8 +9,8 @@ use std::{
 
 use bytes::Bytes;
 use hardlight_proto::{
-    CallId, Client, ClientEvent, Connection, ConnectionError, ConnectionState, Events, Limits,
-    ServiceSchema,
+    CallId, Client, ClientConfig, ClientEvent, Connection, ConnectionError, ConnectionState,
+    Events, GapReason, Limits, Mismatch, SchemaMismatch, SchemaPart, ServiceSchema, TopicStart,
 };
 
 use super::{Shared, calls::CallKey};
@@ -28,6 +28,8 @@ pub struct ClientDriver<S: ConnectionState, E: Events, T, M> {
     wire: Wire<T, M>,
     shared: Arc<Shared<S, E>>,
     close_timeout: std::time::Duration,
+    /// The service's name.
+    service: &'static str,
     /// The call behind each id in use.
     keys: [CallKey; 256],
     /// Calls that just left the line; kept for its memory.
@@ -47,11 +49,13 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
     ) -> Self {
         let wire = Wire::new(transport, timer);
         let close_timeout = limits.close_timeout();
+        let config = ClientConfig::new(schema).with_limits(limits);
         Self {
-            connection: Connection::client(schema, limits, wire.now()),
+            connection: Connection::client(config, wire.now()),
             wire,
             shared,
             close_timeout,
+            service: schema.name,
             keys: [NO_CALL; 256],
             calls: Vec::new(),
             done: Vec::new(),
@@ -126,10 +130,17 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
                 ClientEvent::Event { topic, event, payload, .. } => {
                     self.shared.events.receive(&topic.into(), event, &payload);
                 }
-                ClientEvent::Lagged { topic, missed } => {
-                    self.shared.events.lag(&topic.into(), missed);
+                ClientEvent::Gap { topic, first, last, reason } => {
+                    let missed = (last - first).saturating_add(1);
+                    if is_loss(reason) {
+                        self.shared.events.lag(&topic.into(), missed);
+                    }
                 }
-                ClientEvent::Answer { id, result } => {
+                ClientEvent::Subscribed { topic, start: TopicStart::Restarted } => {
+                    tracing::warn!(?topic, "the server numbers the topic's events anew");
+                }
+                ClientEvent::Mismatch(mismatch) => self.report_mismatch(&mismatch),
+                ClientEvent::Answer { id, result, .. } => {
                     let key = std::mem::replace(&mut self.keys[id.index()], NO_CALL);
                     self.done.push((key, result.map_err(Error::Call)));
                 }
@@ -144,6 +155,21 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
         }
         self.hand_over();
         more
+    }
+
+    fn report_mismatch(&self, mismatch: &SchemaMismatch) {
+        let what = match mismatch.part {
+            SchemaPart::Method => "method",
+            SchemaPart::Event => "event",
+            SchemaPart::StateField => "state field",
+        };
+        let (service, name) = (self.service, mismatch.name);
+        match mismatch.why {
+            Mismatch::Unknown => tracing::warn!(service, what, name, "the server does not have it"),
+            Mismatch::Incompatible => {
+                tracing::warn!(service, what, name, "the server has it with other types");
+            }
+        }
     }
 
     fn apply(&mut self, operations: &[u8]) {
@@ -165,6 +191,11 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
         });
         self.wakers.drain(..).for_each(Waker::wake);
     }
+}
+
+/// Whether the application was to see the events of a gap: not those that were replaced, or are for others.
+const fn is_loss(reason: GapReason) -> bool {
+    !matches!(reason, GapReason::Conflated | GapReason::Withheld)
 }
 
 impl<S: ConnectionState, E: Events, T: Transport, M: Timer> Future for ClientDriver<S, E, T, M> {

@@ -1,33 +1,65 @@
 //! The client's side: makes calls, holds a copy of the state.
 
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    vec::Vec,
+};
+use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Connection, MAX_QUIET_FRAMES, Phase, Role, call_ids::CallIds, sealed, topics::Topics};
+use super::{
+    Connection, MAX_QUIET_FRAMES, Phase, Role, call_ids::CallIds, config::ClientConfig,
+    heartbeat::Heartbeat, inbox::Next, sealed, skip::skip_fields, topics::Topics,
+};
 use crate::{
+    close::CloseReason,
     error::{CallError, ConnectionError, ProtocolError},
-    frame::{CallId, Frame, Hello, HelloEntry, HelloField, Next, REVISION},
-    limits::Limits,
-    schema::{EventSchema, ServiceSchema},
+    features::FeatureSet,
+    frame::{
+        ANSWER, CallId, Content, EVENT, Extensions, Frame, GapReason, Hello, HelloEntry,
+        HelloField, Mismatch, RefusedMethod, Resume, SNAPSHOT, STATE, TopicStart,
+    },
+    limits::MAX_MESSAGE_BYTES,
+    schema::ServiceSchema,
     time::Time,
+    varint,
 };
 
 /// The client's side of a [`Connection`].
 #[derive(Debug)]
 pub struct Client {
     open: CallIds,
-    greeted: bool,
     /// The revision of the state; `None` before the snapshot.
     state_revision: Option<u64>,
     /// Calls made before the connection was open, in order.
-    early: VecDeque<(CallId, u32, Bytes)>,
-    /// Early calls that turned out too large.
-    refused: VecDeque<(CallId, CallError)>,
+    early: VecDeque<EarlyCall>,
+    /// Calls that ended on this side.
+    ended: VecDeque<(CallId, CallError)>,
+    /// What does not fit and was not reported yet.
+    mismatches: VecDeque<SchemaMismatch>,
+    /// Methods that the server does not have as they are here; `None` before it said so.
+    refused_methods: Option<BTreeMap<u32, Mismatch>>,
+    /// State fields that the server has with another type.
+    skipped_fields: BTreeSet<u32>,
+    features: FeatureSet,
+    /// The server is stopping.
+    going_away: bool,
+    /// The server's epoch.
+    epoch: Option<u64>,
+    resume: Option<Resume>,
     topics: Topics,
     /// What the server's event numbers mean here.
     events: Vec<Option<u32>>,
     skipped_events: u64,
+}
+
+#[derive(Debug)]
+struct EarlyCall {
+    id: CallId,
+    method: u32,
+    extensions: Extensions,
+    payload: Bytes,
 }
 
 /// What happened on a client's connection.
@@ -39,6 +71,9 @@ pub enum ClientEvent {
         /// State operations that set every field.
         snapshot: Bytes,
     },
+    /// Something in this side's schema does not fit the server's. It alone does not work: calls of such a method fail,
+    /// events of such a type are skipped, such a field keeps its default.
+    Mismatch(SchemaMismatch),
     /// The state changed. Apply this before looking at the next event; if it does not apply, say so with
     /// [`Connection::reject_state`].
     State {
@@ -49,6 +84,8 @@ pub enum ClientEvent {
     Subscribed {
         /// The topic's name.
         topic: Bytes,
+        /// How it goes on from an earlier connection.
+        start: TopicStart,
     },
     /// A subscription has ended.
     Unsubscribed {
@@ -63,15 +100,28 @@ pub enum ClientEvent {
         sequence: u64,
         /// Index of its type in the client's own schema.
         event: u32,
+        /// What the event says besides.
+        extensions: Extensions,
         /// The archive of its fields, not checked yet.
         payload: Bytes,
     },
-    /// Events of a topic did not reach this client, since it reads too slowly.
-    Lagged {
+    /// Events of a topic do not reach this client.
+    Gap {
         /// The topic's name.
         topic: Bytes,
-        /// How many.
-        missed: u64,
+        /// Sequence number of the first.
+        first: u64,
+        /// Sequence number of the last; not less than `first`.
+        last: u64,
+        /// Why.
+        reason: GapReason,
+    },
+    /// The features of the connection have changed: see [`Connection::features`].
+    Features,
+    /// The server is stopping: new calls fail with [`CallError::GoingAway`], open ones go on.
+    GoingAway {
+        /// How long it waits for them.
+        grace: Duration,
     },
     /// A call has ended. Its id is free again.
     Answer {
@@ -79,6 +129,8 @@ pub enum ClientEvent {
         id: CallId,
         /// The archive of the method's output, or why there is none.
         result: Result<Bytes, CallError>,
+        /// What the answer says besides.
+        extensions: Extensions,
     },
     /// The connection ended before this call was answered; [`Connection::error`] says why.
     Unanswered {
@@ -92,30 +144,66 @@ pub enum ClientEvent {
     Closed(ConnectionError),
 }
 
+/// Something in the client's schema that does not fit the server's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SchemaMismatch {
+    /// What it is.
+    pub part: SchemaPart,
+    /// Its place among the methods, events or state fields of this side's schema.
+    pub index: u32,
+    /// Its name here.
+    pub name: &'static str,
+    /// How it does not fit.
+    pub why: Mismatch,
+}
+
+/// A part of a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SchemaPart {
+    /// A method.
+    Method,
+    /// A type of event.
+    Event,
+    /// A field of the state.
+    StateField,
+}
+
 impl Role for Client {}
 
 impl sealed::Role for Client {
     const HANDLES_LATE_INPUT: bool = true;
+    const SENDS_PINGS: bool = false;
 
     fn has_open_calls(&self) -> bool {
         !self.open.is_empty()
+    }
+
+    fn takes_in_pieces(kind: u8) -> bool {
+        matches!(kind, ANSWER | SNAPSHOT | STATE | EVENT)
     }
 }
 
 impl Connection<Client> {
     /// A client's side that waits for the server's Hello.
-    pub fn client(schema: &'static ServiceSchema, limits: Limits, now: Time) -> Self {
+    pub fn client(config: ClientConfig, now: Time) -> Self {
+        let ClientConfig { schema, limits, compression, resume } = config;
         let role = Client {
             open: CallIds::default(),
-            greeted: false,
             state_revision: None,
             early: VecDeque::new(),
-            refused: VecDeque::new(),
+            ended: VecDeque::new(),
+            mismatches: VecDeque::new(),
+            refused_methods: None,
+            skipped_fields: BTreeSet::new(),
+            features: FeatureSet::new(),
+            going_away: false,
+            epoch: None,
+            resume: resume.filter(|resume| !resume.topics.is_empty()),
             topics: Topics::new(limits.max_topic_bytes()),
             events: Vec::new(),
             skipped_events: 0,
         };
-        Self::new(schema, limits, role, now)
+        Self::new(schema, limits, compression, role, now)
     }
 
     /// Calls in flight.
@@ -128,29 +216,58 @@ impl Connection<Client> {
         self.role.skipped_events
     }
 
+    /// The features of the connection, as the server has said so far.
+    pub fn features(&self) -> &FeatureSet {
+        &self.role.features
+    }
+
+    /// How far this connection came on its topics, for [`ClientConfig::with_resume`] of the next one; also after the
+    /// connection has ended. `None` if there is nothing to resume.
+    pub fn resume_point(&self) -> Option<Resume> {
+        let epoch = self.role.epoch?;
+        let topics = self.role.topics.resume_topics();
+        (!topics.is_empty()).then_some(Resume { epoch, topics })
+    }
+
     /// Calls a method by its index in the schema. `payload` is the archive of its input.
     ///
-    /// Before the connection is open the call waits for that.
+    /// Before the connection is open the call waits for that. What is longer than [`MAX_MESSAGE_BYTES`] travels in
+    /// pieces.
     ///
     /// # Errors
     ///
-    /// [`CallError::TooManyCallsInFlight`] while 256 calls are open, [`CallError::InputTooLarge`] if the call does not
-    /// fit into a message that the server accepts, [`CallError::GoingAway`] if the connection is closing or closed,
-    /// [`CallError::UnknownMethod`] if the schema has no such method.
+    /// [`CallError::TooManyCallsInFlight`] while 256 calls are open, [`CallError::InputTooLarge`] if the call is longer
+    /// than either side allows, [`CallError::GoingAway`] if the connection is closing or closed or the server is
+    /// stopping, [`CallError::UnknownMethod`] and [`CallError::IncompatibleMethod`] if the schema or the server has no
+    /// such method.
     pub fn call(&mut self, method: u32, payload: Bytes) -> Result<CallId, CallError> {
+        self.call_with(method, payload, Extensions::new())
+    }
+
+    /// [`call`](Self::call), and says more than that.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn call_with(
+        &mut self,
+        method: u32,
+        payload: Bytes,
+        extensions: Extensions,
+    ) -> Result<CallId, CallError> {
         if method as usize >= self.link.schema.methods.len() {
             return Err(CallError::UnknownMethod);
         }
         match self.link.phase {
             Phase::Handshake { .. } => {
                 let id = self.next_id()?;
-                self.role.early.push_back((id, method, payload));
+                self.role.early.push_back(EarlyCall { id, method, extensions, payload });
                 Ok(id)
             }
             Phase::Open => {
-                self.check_size(method, &payload)?;
+                self.check_call(method, &payload, &extensions)?;
                 let id = self.next_id()?;
-                self.link.outbox.push(Frame::Call { id, method, payload });
+                self.send_call(EarlyCall { id, method, extensions, payload });
                 Ok(id)
             }
             Phase::Draining { .. } | Phase::Ended => Err(CallError::GoingAway),
@@ -159,9 +276,18 @@ impl Connection<Client> {
 
     /// Asks the server to give a call up. It still ends with one [`ClientEvent::Answer`]: the result, if that came
     /// first, or [`CallError::Cancelled`]. Does nothing for a call that is not open.
+    ///
+    /// A call that has not gone out as a whole is given up at once, and does not run.
     pub fn cancel(&mut self, id: CallId) {
-        let sent = self.role.state_revision.is_some() && !self.is_ended();
-        if sent && self.role.open.contains(id) {
+        if self.is_ended() || !self.role.open.contains(id) {
+            return;
+        }
+        if let Some(place) = self.role.early.iter().position(|call| call.id == id) {
+            self.role.early.remove(place);
+            self.role.ended.push_back((id, CallError::Cancelled));
+        } else if self.link.outbox.withdraw_call(id) {
+            self.role.ended.push_back((id, CallError::Cancelled));
+        } else if !self.role.ended.iter().any(|(ended, _)| *ended == id) {
             self.link.outbox.push(Frame::Cancel { id });
         }
     }
@@ -171,6 +297,13 @@ impl Connection<Client> {
         self.fail(ProtocolError::InvalidState.into());
     }
 
+    /// Closes once the open calls have ended; new ones are refused. Calls still open after
+    /// [`Limits::close_timeout`](crate::Limits::close_timeout) are given up.
+    pub fn close(&mut self, reason: CloseReason, now: Time) {
+        self.drain(reason, now);
+        self.finish_draining();
+    }
+
     /// What happened next.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<ClientEvent> {
@@ -178,12 +311,15 @@ impl Connection<Client> {
             if self.is_ended() {
                 return self.poll_end();
             }
-            if let Some((id, error)) = self.role.refused.pop_front() {
-                return Some(self.end_call(id, Err(error)));
+            if let Some(mismatch) = self.role.mismatches.pop_front() {
+                return Some(ClientEvent::Mismatch(mismatch));
             }
-            let handled = match self.next_frame(None) {
+            if let Some((id, error)) = self.role.ended.pop_front() {
+                return Some(self.end_call(id, Err(error), Extensions::new()));
+            }
+            let handled = match self.next_frame() {
                 Some(Next::Frame(frame)) => self.handle_frame(frame),
-                Some(Next::Ignored) => Ok(None),
+                Some(Next::Handled) => Ok(None),
                 None => return self.poll_end(),
             };
             match handled {
@@ -210,89 +346,191 @@ impl Connection<Client> {
         self.role.open.insert_lowest_free().ok_or(CallError::TooManyCallsInFlight)
     }
 
-    fn check_size(&self, method: u32, payload: &Bytes) -> Result<(), CallError> {
-        let header = 2 + crate::varint::len(u64::from(method));
-        let limit = self.link.outbox.max_message_bytes() - header;
+    /// Whether a call may go out.
+    fn check_call(
+        &self,
+        method: u32,
+        payload: &Bytes,
+        extensions: &Extensions,
+    ) -> Result<(), CallError> {
+        if self.role.going_away {
+            return Err(CallError::GoingAway);
+        }
+        let refused = self.role.refused_methods.as_ref().and_then(|methods| methods.get(&method));
+        if let Some(why) = refused {
+            return Err(why.to_call_error());
+        }
+        let header = 2 + varint::len(u64::from(method)) + extensions.encoded_len();
+        let limit = self.link.max_sent_bytes() - header;
         let bytes = payload.len();
         if bytes > limit { Err(CallError::InputTooLarge { bytes, limit }) } else { Ok(()) }
+    }
+
+    fn send_call(&mut self, call: EarlyCall) {
+        let EarlyCall { id, method, extensions, payload } = call;
+        let secret = self.link.schema.methods[method as usize].secret;
+        let payload = self.link.shrink(payload, secret);
+        self.link.outbox.push(Frame::Call { id, method, extensions, payload });
     }
 
     fn handle_frame(&mut self, frame: Frame) -> Result<Option<ClientEvent>, ConnectionError> {
         let name = frame.name();
         match frame {
-            Frame::Hello(hello) if !self.role.greeted => self.handle_hello(&hello).map(|()| None),
-            Frame::Snapshot { revision, operations }
-                if self.role.greeted && self.role.state_revision.is_none() =>
-            {
-                self.role.state_revision = Some(revision);
-                self.open();
-                Ok(Some(ClientEvent::Open { snapshot: operations }))
+            Frame::Hello(hello) => self.handle_hello(*hello).map(|()| None),
+            Frame::Methods(methods) if self.role.refused_methods.is_none() => {
+                self.handle_methods(&methods)?;
+                Ok(None)
             }
-            Frame::State { revision, operations } if self.role.state_revision.is_some() => {
-                let expected = self.role.state_revision.and_then(|last| last.checked_add(1));
-                if Some(revision) != expected {
-                    return Err(ProtocolError::StateRevision.into());
-                }
-                self.role.state_revision = expected;
-                Ok(Some(ClientEvent::State { operations }))
+            Frame::Ping { token } => {
+                self.link.outbox.control.pong(token);
+                Ok(None)
             }
-            Frame::Topic { .. } | Frame::Leave { .. } | Frame::Event { .. } | Frame::Gap { .. }
-                if self.role.state_revision.is_some() =>
-            {
-                self.handle_event_frame(frame)
+            Frame::GoingAway { grace } if !self.role.going_away => {
+                self.role.going_away = true;
+                Ok(Some(ClientEvent::GoingAway { grace }))
             }
-            Frame::Answer { id, payload } => self.handle_answer(id, Ok(payload)).map(Some),
-            Frame::Error { id, error } => self.handle_answer(id, Err(error)).map(Some),
+            Frame::Snapshot { revision, operations } if self.role.state_revision.is_none() => {
+                self.handle_snapshot(revision, operations).map(Some)
+            }
+            frame if self.role.state_revision.is_some() => self.handle_open_frame(frame),
             _ => Err(ProtocolError::UnexpectedFrame(name).into()),
         }
     }
 
-    fn handle_event_frame(&mut self, frame: Frame) -> Result<Option<ClientEvent>, ConnectionError> {
+    /// Handles a frame that may arrive once the snapshot is there.
+    fn handle_open_frame(&mut self, frame: Frame) -> Result<Option<ClientEvent>, ConnectionError> {
         let topics = &mut self.role.topics;
         Ok(Some(match frame {
-            Frame::Topic { topic, next, name } => {
-                ClientEvent::Subscribed { topic: topics.announce(topic, next, &name)? }
+            Frame::Answer { id, extensions, payload } => {
+                return self.handle_answer(id, Ok(payload), extensions).map(Some);
             }
-            Frame::Leave { topic } => ClientEvent::Unsubscribed { topic: topics.leave(topic)? },
-            Frame::Gap { topic, first, last } => {
-                let topic = topics.advance(topic, first, last)?;
-                ClientEvent::Lagged { topic, missed: (last - first).saturating_add(1) }
+            Frame::Error { id, error, extensions } => {
+                return self.handle_answer(id, Err(error), extensions).map(Some);
             }
-            Frame::Event { topic, sequence, event, payload } => {
+            Frame::State { revision, operations } => {
+                return self.handle_state(revision, operations).map(Some);
+            }
+            Frame::Event { topic, sequence, event, extensions, payload } => {
                 let topic = topics.advance(topic, sequence, sequence)?;
                 let known = self.role.events.get(event as usize);
-                let Some(event) = *known.ok_or(ProtocolError::NoSuchEvent(event))? else {
+                let known = *known.ok_or(ProtocolError::NoSuchEvent(event))?;
+                self.link.check_content(&payload)?;
+                let Some(event) = known else {
                     self.role.skipped_events += 1;
                     return Ok(None);
                 };
-                ClientEvent::Event { topic, sequence, event, payload }
+                let payload = self.link.expand(payload)?;
+                ClientEvent::Event { topic, sequence, event, extensions, payload }
             }
-            _ => return Ok(None),
+            Frame::Topic { topic, next, start, name } => {
+                let topic = topics.announce(topic, next, start, &name)?;
+                ClientEvent::Subscribed { topic, start }
+            }
+            Frame::Leave { topic } => ClientEvent::Unsubscribed { topic: topics.leave(topic)? },
+            Frame::Gap { topic, first, last, reason } => {
+                let topic = topics.advance(topic, first, last)?;
+                ClientEvent::Gap { topic, first, last, reason }
+            }
+            Frame::Features(names) => {
+                self.role.features = FeatureSet::of_names(names);
+                ClientEvent::Features
+            }
+            frame => return Err(ProtocolError::UnexpectedFrame(frame.name()).into()),
         }))
     }
 
-    fn handle_hello(&mut self, hello: &Hello) -> Result<(), ConnectionError> {
-        self.accept_hello(hello)?;
-        check_state_schema(self.link.schema, &hello.state)?;
-        self.role.greeted = true;
-        self.role.events = map_events(self.link.schema, &hello.events);
-        let methods = &self.link.schema.methods;
-        let methods: Vec<_> = methods
-            .iter()
-            .map(|method| HelloEntry {
-                name_hash: method.name_hash,
-                fingerprint: method.fingerprint,
-            })
-            .collect();
-        let ours = Hello {
-            revision: REVISION,
-            max_message_bytes: self.link.limits.max_message_bytes(),
-            state: Vec::new(),
-            methods,
-            events: Vec::new(),
+    fn handle_hello(&mut self, hello: Hello) -> Result<(), ConnectionError> {
+        if hello.is_clients() {
+            return Err(ProtocolError::InvalidHello.into());
+        }
+        self.accept_hello(&hello, None)?;
+        self.compare_schema(&hello);
+        self.link.heartbeat = hello.heartbeat_interval.map(Heartbeat::new);
+        self.role.epoch = hello.epoch;
+        self.role.features = FeatureSet::of_names(hello.features);
+        let methods = self.link.schema.methods.iter().map(|method| HelloEntry {
+            name_hash: method.name_hash,
+            fingerprint: method.fingerprint,
+        });
+        let mut ours = Hello {
+            max_frame_bytes: self.link.limits.max_frame_bytes(),
+            deflate: self.link.deflates,
+            methods: methods.collect(),
+            ..Hello::new()
         };
-        self.link.outbox.push(Frame::Hello(ours.into()));
+        if let Some(mut resume) = self.role.resume.take() {
+            resume.shorten(MAX_MESSAGE_BYTES.saturating_sub(ours.encoded_len()));
+            self.role.topics.ask(&resume, hello.epoch);
+            ours.resume = Some(resume).filter(|resume| !resume.topics.is_empty());
+        }
+        self.greet(ours);
         Ok(())
+    }
+
+    /// Finds out what of the server's events and state fields fits.
+    fn compare_schema(&mut self, hello: &Hello) {
+        let ours = self.link.schema;
+        self.role.events = map_events(ours, &hello.events);
+        for (event, index) in ours.events.iter().zip(0..) {
+            let known = self.role.events.contains(&Some(index));
+            let named = hello.events.iter().any(|their| their.name_hash == event.name_hash);
+            if named && !known {
+                self.report(SchemaPart::Event, index, event.name, Mismatch::Incompatible);
+            }
+        }
+        for (field, place) in ours.state.iter().zip(0..) {
+            let their = hello.state.iter().find(|their| their.index == field.index);
+            let same = |their: &HelloField| {
+                their.name == field.name && their.fingerprint == field.fingerprint
+            };
+            if their.is_some_and(|their| !same(their)) {
+                self.role.skipped_fields.insert(field.index);
+                self.report(SchemaPart::StateField, place, field.name, Mismatch::Incompatible);
+            }
+        }
+    }
+
+    fn handle_methods(&mut self, methods: &[RefusedMethod]) -> Result<(), ProtocolError> {
+        for refused in methods {
+            let method = self.link.schema.methods.get(refused.method as usize);
+            let name = method.ok_or(ProtocolError::InvalidMethods)?.name;
+            self.report(SchemaPart::Method, refused.method, name, refused.why);
+        }
+        let refused = methods.iter().map(|refused| (refused.method, refused.why));
+        self.role.refused_methods = Some(refused.collect());
+        Ok(())
+    }
+
+    fn report(&mut self, part: SchemaPart, index: u32, name: &'static str, why: Mismatch) {
+        self.role.mismatches.push_back(SchemaMismatch { part, index, name, why });
+    }
+
+    fn handle_snapshot(
+        &mut self,
+        revision: u64,
+        operations: Content,
+    ) -> Result<ClientEvent, ConnectionError> {
+        if revision != 0 {
+            return Err(ProtocolError::StateRevision.into());
+        }
+        let snapshot = self.link.expand(operations)?;
+        self.role.state_revision = Some(revision);
+        self.open();
+        Ok(ClientEvent::Open { snapshot: skip_fields(snapshot, &self.role.skipped_fields) })
+    }
+
+    fn handle_state(
+        &mut self,
+        revision: u64,
+        operations: Content,
+    ) -> Result<ClientEvent, ConnectionError> {
+        let expected = self.role.state_revision.and_then(|last| last.checked_add(1));
+        if Some(revision) != expected {
+            return Err(ProtocolError::StateRevision.into());
+        }
+        let operations = self.link.expand(operations)?;
+        self.role.state_revision = expected;
+        Ok(ClientEvent::State { operations: skip_fields(operations, &self.role.skipped_fields) })
     }
 
     /// The handshake is done: makes the calls that waited for it.
@@ -300,10 +538,10 @@ impl Connection<Client> {
         if matches!(self.link.phase, Phase::Handshake { .. }) {
             self.link.phase = Phase::Open;
         }
-        for (id, method, payload) in core::mem::take(&mut self.role.early) {
-            match self.check_size(method, &payload) {
-                Ok(()) => self.link.outbox.push(Frame::Call { id, method, payload }),
-                Err(error) => self.role.refused.push_back((id, error)),
+        for call in core::mem::take(&mut self.role.early) {
+            match self.check_call(call.method, &call.payload, &call.extensions) {
+                Ok(()) => self.send_call(call),
+                Err(error) => self.role.ended.push_back((call.id, error)),
             }
         }
     }
@@ -311,53 +549,40 @@ impl Connection<Client> {
     fn handle_answer(
         &mut self,
         id: CallId,
-        result: Result<Bytes, CallError>,
+        result: Result<Content, CallError>,
+        extensions: Extensions,
     ) -> Result<ClientEvent, ConnectionError> {
-        if !self.role.open.contains(id) || self.role.state_revision.is_none() {
+        let ended = self.role.ended.iter().any(|(ended, _)| *ended == id);
+        if !self.role.open.contains(id) || ended {
             return Err(ProtocolError::NoSuchCall(id.0).into());
         }
-        Ok(self.end_call(id, result))
+        let result = match result {
+            Ok(payload) => Ok(self.link.expand(payload)?),
+            Err(error) => Err(error),
+        };
+        Ok(self.end_call(id, result, extensions))
     }
 
-    fn end_call(&mut self, id: CallId, result: Result<Bytes, CallError>) -> ClientEvent {
+    fn end_call(
+        &mut self,
+        id: CallId,
+        result: Result<Bytes, CallError>,
+        extensions: Extensions,
+    ) -> ClientEvent {
         self.role.open.remove(id);
         self.finish_draining();
-        ClientEvent::Answer { id, result }
+        ClientEvent::Answer { id, result, extensions }
     }
 }
 
 /// What the server's event numbers mean here: nothing for those of an unknown name or of other fields.
 fn map_events(ours: &ServiceSchema, theirs: &[HelloEntry]) -> Vec<Option<u32>> {
     let find = |their: &HelloEntry| {
-        let same = |our: &EventSchema| {
+        let mut events = ours.events.iter().zip(0..);
+        let found = events.find(|(our, _)| {
             our.name_hash == their.name_hash && our.fingerprint == their.fingerprint
-        };
-        ours.events.iter().zip(0..).find(|(our, _)| same(our)).map(|(_, index)| index)
+        });
+        found.map(|(_, index)| index)
     };
     theirs.iter().map(find).collect()
-}
-
-/// Refuses a server whose state has a field of the same index with another name or type. A field that only one side
-/// has is no obstacle: the client skips it, or keeps its default.
-fn check_state_schema(ours: &ServiceSchema, theirs: &[HelloField]) -> Result<(), ConnectionError> {
-    for field in &ours.state {
-        let Some(their) = theirs.iter().find(|their| their.index == field.index) else {
-            continue;
-        };
-        let why = if their.name != field.name {
-            alloc::format!(
-                "state field {} of {} is `{}` here and `{}` there",
-                field.index,
-                ours.name,
-                field.name,
-                their.name
-            )
-        } else if their.fingerprint != field.fingerprint {
-            alloc::format!("state field `{}` of {} has another type there", field.name, ours.name)
-        } else {
-            continue;
-        };
-        return Err(ConnectionError::Incompatible(why.into()));
-    }
-    Ok(())
 }

@@ -2,28 +2,40 @@
 
 mod call_ids;
 mod client;
+mod config;
+mod control;
+mod heartbeat;
+mod inbox;
+mod inputs;
 mod outbox;
 mod packer;
 mod server;
+mod skip;
 mod topics;
+mod transfer;
 
 use core::fmt;
 
 use bytes::Bytes;
 
 pub use call_ids::MAX_CALLS_IN_FLIGHT;
-pub use client::{Client, ClientEvent};
+pub use client::{Client, ClientEvent, SchemaMismatch, SchemaPart};
+pub use config::{ClientConfig, ServerConfig};
 pub use server::{Server, ServerEvent};
 
 use crate::{
     close::{CloseCode, CloseReason},
+    deflate,
     error::{ConnectionError, Initiator, ProtocolError},
-    frame::{Hello, Inbox, Next, REVISION},
-    limits::Limits,
+    frame::{Content, Frame, Hello, REVISION},
+    limits::{Limits, MAX_MESSAGE_BYTES},
     schema::ServiceSchema,
     time::Time,
 };
+use heartbeat::{Beat, Heartbeat};
+use inbox::{Inbox, Next};
 use outbox::Outbox;
+use transfer::incoming::Incoming;
 
 /// Which side of a connection this is: [`Client`] or [`Server`].
 pub trait Role: sealed::Role {}
@@ -38,6 +50,12 @@ mod sealed {
         /// Whether what arrived before the transport ended is still of use: answers are, calls that nobody waits for
         /// are not.
         const HANDLES_LATE_INPUT: bool;
+
+        /// Whether this side asks for signs of life, rather than giving them.
+        const SENDS_PINGS: bool;
+
+        /// Whether a frame of this kind may arrive in pieces.
+        fn takes_in_pieces(kind: u8) -> bool;
     }
 }
 
@@ -94,8 +112,17 @@ struct Link {
     schema: &'static ServiceSchema,
     limits: Limits,
     phase: Phase,
+    /// The peer's Hello is read.
+    greeted: bool,
+    /// This side offers to read compressed payloads; once both have, they are agreed.
+    offers_deflate: bool,
+    deflates: bool,
+    heartbeat: Option<Heartbeat>,
+    /// Counts the signs of life that were asked for.
+    pings: u64,
     inbox: Inbox,
     outbox: Outbox,
+    incoming: Incoming,
     /// The transport has ended: takes effect once the inbox is handled.
     transport_end: Option<ConnectionError>,
     /// The transport has ended: there is nothing to send to any longer.
@@ -108,15 +135,28 @@ struct Link {
 }
 
 impl<R: Role> Connection<R> {
-    fn new(schema: &'static ServiceSchema, limits: Limits, role: R, now: Time) -> Self {
+    fn new(
+        schema: &'static ServiceSchema,
+        limits: Limits,
+        compression: bool,
+        role: R,
+        now: Time,
+    ) -> Self {
         let deadline = now + limits.hello_timeout();
         let outbox = Outbox::new(limits.max_queued_event_bytes());
+        let incoming = Incoming::new(&limits, R::takes_in_pieces);
         let link = Link {
             schema,
             limits,
             phase: Phase::Handshake { deadline },
+            greeted: false,
+            offers_deflate: compression && deflate::IS_SUPPORTED,
+            deflates: false,
+            heartbeat: None,
+            pings: 0,
             inbox: Inbox::default(),
             outbox,
+            incoming,
             transport_end: None,
             transport_gone: false,
             close: None,
@@ -146,7 +186,17 @@ impl<R: Role> Connection<R> {
         self.link.outbox.queued_bytes()
     }
 
-    /// Whether to read on. False while a message that has arrived waits for room in the output.
+    /// Memory that frames hold which are arriving in pieces, in bytes.
+    pub fn arriving_bytes(&self) -> usize {
+        self.link.incoming.bytes()
+    }
+
+    /// Whether compressed payloads are agreed on.
+    pub const fn deflates(&self) -> bool {
+        self.link.deflates
+    }
+
+    /// Whether to read on: everything that has arrived is handled.
     pub fn wants_message(&self) -> bool {
         self.link.inbox.is_empty() && !self.is_ended()
     }
@@ -159,10 +209,13 @@ impl<R: Role> Connection<R> {
         if message.is_empty() {
             return self.fail(ProtocolError::Empty.into());
         }
-        let allowed = self.link.limits.max_message_bytes();
+        let allowed = MAX_MESSAGE_BYTES;
         if message.len() > allowed {
             return self
                 .fail(ConnectionError::LimitExceeded { limit: "max_message_bytes", allowed });
+        }
+        if let Some(heartbeat) = &mut self.link.heartbeat {
+            heartbeat.heard();
         }
         self.link.inbox.push(message);
     }
@@ -188,20 +241,32 @@ impl<R: Role> Connection<R> {
     pub fn handle_timeout(&mut self, now: Time) {
         match self.link.phase {
             Phase::Handshake { deadline } if now >= deadline => {
-                self.fail(ConnectionError::HandshakeTimeout);
+                return self.fail(ConnectionError::HandshakeTimeout);
             }
-            Phase::Draining { deadline } if now >= deadline => self.finish_closing(),
+            Phase::Draining { deadline } if now >= deadline => return self.finish_closing(),
+            Phase::Ended => return,
             _ => {}
+        }
+        match self.link.heartbeat.as_mut().map_or(Beat::Nothing, |heartbeat| heartbeat.tick(now)) {
+            Beat::Ping if R::SENDS_PINGS => {
+                self.link.outbox.control.ping(self.link.pings);
+                self.link.pings += 1;
+            }
+            Beat::Ping | Beat::Nothing => {}
+            Beat::GiveUp => self.fail(ConnectionError::HeartbeatTimeout),
         }
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
-        match self.link.phase {
+        let deadline = match self.link.phase {
             Phase::Handshake { deadline } | Phase::Draining { deadline } => Some(deadline),
-            Phase::Open | Phase::Ended => None,
-        }
+            Phase::Open => None,
+            Phase::Ended => return None,
+        };
+        let heartbeat = self.link.heartbeat.as_ref().map(Heartbeat::deadline);
+        deadline.into_iter().chain(heartbeat).min()
     }
 
     /// Whether [`poll_transmit`](Self::poll_transmit) has something to send.
@@ -213,6 +278,12 @@ impl<R: Role> Connection<R> {
     /// What to send next; a [`Transmit::Close`] is the last.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         if let Some(message) = self.link.outbox.pop() {
+            if let Some(heartbeat) = &mut self.link.heartbeat {
+                heartbeat.said();
+            }
+            // There may be room for more now, and nothing left to wait for.
+            self.link.grant_credit();
+            self.finish_draining();
             return Some(Transmit::Message(message));
         }
         if !self.is_ended() || self.link.transport_gone {
@@ -221,9 +292,9 @@ impl<R: Role> Connection<R> {
         self.link.close.take().map(Transmit::Close)
     }
 
-    /// Closes once the open calls have ended; new ones are refused. Calls still open after
+    /// Closes once the open calls have ended and all is sent; new ones are refused. Calls still open after
     /// [`Limits::close_timeout`] are given up.
-    pub fn close(&mut self, reason: CloseReason, now: Time) {
+    fn drain(&mut self, reason: CloseReason, now: Time) {
         if matches!(self.link.phase, Phase::Draining { .. } | Phase::Ended) {
             return;
         }
@@ -252,7 +323,8 @@ impl<R: Role> Connection<R> {
     }
 
     fn finish_draining(&mut self) {
-        if matches!(self.link.phase, Phase::Draining { .. }) && !self.role.has_open_calls() {
+        let waits = self.role.has_open_calls() || self.link.outbox.has_transfers();
+        if matches!(self.link.phase, Phase::Draining { .. }) && !waits {
             self.finish_closing();
         }
     }
@@ -262,17 +334,20 @@ impl<R: Role> Connection<R> {
         self.link.end(ConnectionError::Closed { initiator: Initiator::Local, reason });
     }
 
-    /// The next frame, or `None` if there is none, or one whose header is `held`. Once there is none the end of the
-    /// transport takes effect.
-    fn next_frame(&mut self, held: Option<u8>) -> Option<Next> {
-        match self.link.inbox.next_frame(held) {
-            Ok(Some(next)) => return Some(next),
+    /// The next frame, or `None` if there is none: then the end of the transport takes effect.
+    fn next_frame(&mut self) -> Option<Next> {
+        let next = self.link.inbox.pop().map_err(ConnectionError::from);
+        match next.and_then(|next| next.map(|next| self.link.receive(next)).transpose()) {
+            Ok(Some(next)) => {
+                self.finish_draining();
+                return Some(next);
+            }
             Ok(None) => {
                 if let Some(error) = self.link.transport_end.take() {
                     self.link.end(error);
                 }
             }
-            Err(error) => self.fail(error.into()),
+            Err(error) => self.fail(error),
         }
         None
     }
@@ -293,15 +368,27 @@ impl<R: Role> Connection<R> {
         }
     }
 
-    /// Checks what is common to both Hellos.
-    fn accept_hello(&mut self, hello: &Hello) -> Result<(), ConnectionError> {
+    /// Opens this side; one that is too long for a message ends the connection.
+    fn greet(&mut self, hello: Hello) {
+        let frame = Frame::Hello(hello.into());
+        if frame.encoded_len() > MAX_MESSAGE_BYTES {
+            let why = "the Hello is too long: fewer methods, events or state fields are needed";
+            return self.fail(ConnectionError::Internal(why.into()));
+        }
+        self.link.outbox.greet(frame);
+    }
+
+    /// What is common to both Hellos.
+    fn accept_hello(&mut self, hello: &Hello, epoch: Option<u64>) -> Result<(), ConnectionError> {
         if hello.revision != REVISION {
             let ours = REVISION;
             let theirs = hello.revision;
             let why = alloc::format!("it speaks revision {theirs}, this side speaks {ours}");
             return Err(ConnectionError::Incompatible(why.into()));
         }
-        self.link.outbox.set_max_message_bytes(hello.max_message_bytes);
+        self.link.greeted = true;
+        self.link.deflates = self.link.offers_deflate && hello.deflate;
+        self.link.outbox.greeted(hello.max_frame_bytes, hello.resume.as_ref(), epoch);
         Ok(())
     }
 
@@ -317,10 +404,94 @@ impl<R: Role> Connection<R> {
 }
 
 impl Link {
+    /// Handles what is common to both sides: the order of the beginning, and transfers.
+    fn receive(&mut self, next: Next) -> Result<Next, ConnectionError> {
+        let Next::Frame(frame) = next else { return Ok(next) };
+        if self.greeted == matches!(frame, Frame::Hello(_)) {
+            return Err(ProtocolError::UnexpectedFrame(frame.name()).into());
+        }
+        let whole = match frame {
+            Frame::Begin { transfer, length, piece } => {
+                self.incoming.begin(transfer, length, &piece)?;
+                None
+            }
+            Frame::Chunk { transfer, piece } => {
+                let whole = self.incoming.chunk(transfer, &piece)?;
+                if whole.is_some() {
+                    self.outbox.control.forget_credit(transfer);
+                }
+                whole
+            }
+            Frame::Abort { transfer } => {
+                self.incoming.abort(transfer)?;
+                self.outbox.control.forget_credit(transfer);
+                None
+            }
+            Frame::Credit { transfer, bytes } => {
+                self.outbox.credit(transfer, bytes)?;
+                None
+            }
+            frame => return Ok(Next::Frame(frame)),
+        };
+        self.grant_credit();
+        let frame = whole.map(Frame::decode).transpose()?.flatten();
+        Ok(frame.map_or(Next::Handled, Next::Frame))
+    }
+
+    /// Whether so much waits to be sent that no more is to be begun.
+    fn is_congested(&self) -> bool {
+        self.outbox.line_bytes() > self.limits.max_buffered_bytes()
+            || self.outbox.transfer_bytes() > 2 * self.limits.max_frame_bytes()
+    }
+
+    /// Lets the peer send more of what arrives in pieces.
+    fn grant_credit(&mut self) {
+        if !self.incoming.is_empty() && !self.is_congested() {
+            let Self { incoming, outbox, .. } = self;
+            incoming.grant(|transfer, bytes| outbox.control.credit(transfer, bytes));
+        }
+    }
+
+    /// The longest frame that may be sent, in bytes.
+    fn max_sent_bytes(&self) -> usize {
+        self.outbox.max_frame_bytes().min(self.limits.max_frame_bytes())
+    }
+
+    /// A payload as it is to travel.
+    fn shrink(&self, payload: Bytes, secret: bool) -> Content {
+        if self.deflates && !secret { deflate::deflate(payload) } else { Content::Plain(payload) }
+    }
+
+    /// Checks that a payload may have travelled as it did: the length that it says it has.
+    fn check_content(&self, content: &Content) -> Result<usize, ConnectionError> {
+        let length = match content {
+            Content::Plain(payload) => return Ok(payload.len()),
+            Content::Deflated { .. } if !self.deflates => {
+                return Err(ProtocolError::InvalidCompression.into());
+            }
+            Content::Deflated { length, .. } => usize::try_from(*length).unwrap_or(usize::MAX),
+        };
+        let allowed = self.limits.max_frame_bytes();
+        if length > allowed {
+            return Err(ConnectionError::LimitExceeded { limit: "max_frame_bytes", allowed });
+        }
+        Ok(length)
+    }
+
+    /// A payload that has arrived, as it was meant.
+    fn expand(&self, content: Content) -> Result<Bytes, ConnectionError> {
+        let length = self.check_content(&content)?;
+        match content {
+            Content::Plain(payload) => Ok(payload),
+            Content::Deflated { stream, .. } => Ok(deflate::inflate(&stream, length)?),
+        }
+    }
+
     fn end(&mut self, error: ConnectionError) {
         self.phase = Phase::Ended;
         self.outbox.release();
         self.inbox.clear();
+        self.incoming.clear();
         self.error = Some(error);
     }
 }
@@ -332,6 +503,7 @@ fn close_reason(error: &ConnectionError) -> CloseReason {
         ConnectionError::Protocol(_) => CloseCode::PROTOCOL_ERROR,
         ConnectionError::Incompatible(_) => CloseCode::INCOMPATIBLE,
         ConnectionError::HandshakeTimeout => CloseCode::HANDSHAKE_TIMEOUT,
+        ConnectionError::HeartbeatTimeout => CloseCode::HEARTBEAT_TIMEOUT,
         ConnectionError::LimitExceeded { limit, .. } => {
             return CloseReason::new(CloseCode::LIMIT_EXCEEDED, *limit);
         }

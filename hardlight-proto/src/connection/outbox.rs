@@ -1,11 +1,21 @@
-//! What waits to be sent, in order. Behind a slow peer events may be dropped, oldest first; nothing else is.
+//! What waits to be sent. Most of it stands in a line; what is long travels in pieces beside the line; a few frames that
+//! wait for nothing go before all others. Behind a slow peer events may be dropped, oldest first; nothing else is.
 
 use alloc::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
-use super::packer::Packer;
-use crate::frame::Frame;
+use super::{
+    call_ids::CallIds,
+    control::Control,
+    packer::Packer,
+    transfer::outgoing::{LongFrame, Outgoing, Withdrawn},
+};
+use crate::{
+    error::{CallError, ProtocolError},
+    frame::{CallId, Extensions, Frame, GapReason, Resume, TopicStart},
+    limits::MAX_MESSAGE_BYTES,
+};
 
 /// What a place in the line counts for, besides its frame.
 const PLACE_BYTES: usize = 64;
@@ -13,31 +23,52 @@ const PLACE_BYTES: usize = 64;
 /// Frames are packed while no more than this waits in messages; the rest waits where events can still be dropped.
 const MAX_PACKED_BYTES: usize = 64 * 1024;
 
-/// Frames on their way out, in order.
+/// What the line may send before a piece of a long frame gets its turn, in bytes.
+const LINE_TURN_BYTES: usize = 32 * 1024;
+
+/// Frames on their way out.
 #[derive(Debug)]
 pub(super) struct Outbox {
     packer: Packer,
-    backlog: VecDeque<Item>,
-    backlog_bytes: usize,
+    pub(super) control: Control,
+    outgoing: Outgoing,
+    /// What the line may still send before a piece gets its turn.
+    line_turn: usize,
+    line: VecDeque<Item>,
+    line_bytes: usize,
     /// Of these, what events take.
     event_bytes: usize,
-    /// There is no event before this place in the backlog.
+    /// There is no event before this place in the line.
     first_event: usize,
-    /// Places in the backlog whose event was dropped.
+    /// Places in the line whose event was dropped.
     empty_places: usize,
+    /// Long frames in the line.
+    long_items: usize,
     max_event_bytes: usize,
+    /// Ids of the calls whose answer is not sent yet.
+    answers: CallIds,
     /// Counts the subscriptions: a topic may be left and announced again while all of it waits.
     subscriptions: u64,
     /// The subscription of each topic as far as it was queued.
     queued_topics: BTreeMap<u64, u64>,
     /// The subscription of each topic as far as it was packed.
     packed_topics: BTreeMap<u64, Subscription>,
-    /// Topic and last event of each subscription that has events dropped which no gap covers yet.
-    dropped: BTreeMap<u64, (u64, u64)>,
-    /// The peer has said what it accepts. Events wait for that: nobody could say before whether one is too large.
-    greeted: bool,
+    /// What was dropped of each subscription and is not covered by a gap yet.
+    dropped: BTreeMap<u64, Loss>,
+    /// What the peer has said: until then only what opens the connection is sent.
+    peer: Option<Peer>,
     /// Nothing can be sent any longer.
     shut: bool,
+}
+
+/// What the peer has said about itself.
+#[derive(Debug)]
+struct Peer {
+    max_frame_bytes: usize,
+    /// By name: where the peer left off on an earlier connection.
+    resume: BTreeMap<Bytes, u64>,
+    /// Whether that was in this epoch.
+    same_epoch: bool,
 }
 
 #[derive(Debug)]
@@ -47,13 +78,25 @@ struct Subscription {
     next: u64,
 }
 
+/// Events of a subscription that were dropped.
+#[derive(Clone, Copy, Debug)]
+struct Loss {
+    topic: u64,
+    last: u64,
+    reason: GapReason,
+}
+
 #[derive(Debug)]
 enum Item {
+    /// Opens the connection: waits for nobody.
+    Greeting(Frame),
     Frame(Frame),
     /// The announcement of a topic.
     Topic {
         subscription: u64,
-        frame: Frame,
+        topic: u64,
+        next: u64,
+        name: Bytes,
     },
     /// An event, encoded, in memory that all subscribers share.
     Event {
@@ -69,68 +112,124 @@ enum Item {
 impl Outbox {
     pub(super) fn new(max_event_bytes: usize) -> Self {
         Self {
-            packer: Packer::new(),
-            backlog: VecDeque::new(),
-            backlog_bytes: 0,
+            packer: Packer::default(),
+            control: Control::default(),
+            outgoing: Outgoing::default(),
+            line_turn: LINE_TURN_BYTES,
+            line: VecDeque::new(),
+            line_bytes: 0,
             event_bytes: 0,
             first_event: 0,
             empty_places: 0,
+            long_items: 0,
             max_event_bytes,
+            answers: CallIds::default(),
             subscriptions: 0,
             queued_topics: BTreeMap::new(),
             packed_topics: BTreeMap::new(),
             dropped: BTreeMap::new(),
-            greeted: false,
+            peer: None,
             shut: false,
         }
     }
 
-    pub(super) fn set_max_message_bytes(&mut self, bytes: usize) {
-        self.packer.set_max_message_bytes(bytes);
-        self.greeted = true;
+    /// The peer has said what it accepts, and where it left off; `epoch` is this side's.
+    pub(super) fn greeted(
+        &mut self,
+        max_frame_bytes: usize,
+        resume: Option<&Resume>,
+        epoch: Option<u64>,
+    ) {
+        let same_epoch = epoch.is_some() && resume.map(|resume| resume.epoch) == epoch;
+        let topics = resume.into_iter().flat_map(|resume| &resume.topics);
+        // A slice would keep the whole message it came in.
+        let resume =
+            topics.map(|topic| (Bytes::copy_from_slice(&topic.name), topic.next)).collect();
+        self.peer = Some(Peer { max_frame_bytes, resume, same_epoch });
         self.refill();
     }
 
-    /// The longest message the peer accepts, in bytes.
-    pub(super) fn max_message_bytes(&self) -> usize {
-        self.packer.max_message_bytes()
+    /// The longest frame that the peer accepts, in bytes.
+    pub(super) fn max_frame_bytes(&self) -> usize {
+        self.peer.as_ref().map_or(MAX_MESSAGE_BYTES, |peer| peer.max_frame_bytes)
+    }
+
+    /// Where the peer left off on a topic in this epoch, if it asked to go on from there and nobody has yet.
+    pub(super) fn resume_hint(&self, name: &[u8]) -> Option<u64> {
+        let peer = self.peer.as_ref().filter(|peer| peer.same_epoch)?;
+        peer.resume.get(name).copied()
     }
 
     /// Bytes that wait to be sent.
     pub(super) fn queued_bytes(&self) -> usize {
-        self.packer.queued_bytes() + self.backlog_bytes
+        self.packer.queued_bytes() + self.line_bytes + self.outgoing.unordered_bytes()
     }
 
-    /// Of these, what events take that may still be dropped.
-    pub(super) fn event_bytes(&self) -> usize {
-        self.event_bytes
+    /// Of these, what has its place in the line or behind it, events aside that may still be dropped.
+    pub(super) fn line_bytes(&self) -> usize {
+        self.packer.queued_bytes() + self.line_bytes - self.event_bytes
     }
 
     /// What waits behind what is packed, events aside.
     pub(super) fn waiting_bytes(&self) -> usize {
-        self.backlog_bytes - self.event_bytes
+        self.line_bytes - self.event_bytes
+    }
+
+    /// Bytes of calls and answers that are sent in pieces.
+    pub(super) const fn transfer_bytes(&self) -> usize {
+        self.outgoing.unordered_bytes()
+    }
+
+    /// Whether frames are sent, or are to be sent, in pieces.
+    pub(super) fn has_transfers(&self) -> bool {
+        !self.outgoing.is_empty() || self.long_items > 0
+    }
+
+    /// Whether the answer of a call is not sent yet.
+    pub(super) const fn has_answer(&self, id: CallId) -> bool {
+        self.answers.contains(id)
     }
 
     /// Whether there is a message to send now.
     pub(super) fn is_ready(&self) -> bool {
-        !self.packer.is_empty() || self.backlog.front().is_some_and(|item| self.takes(item))
+        !self.packer.is_empty()
+            || !self.control.is_empty()
+            || self.outgoing.is_ready()
+            || self.line_is_ready()
     }
 
-    /// Nobody is waited for any longer: what is left goes out as it can.
+    /// Nobody is waited for any longer: what is left goes out as it can, except what needs the peer.
     pub(super) fn release(&mut self) {
-        self.greeted = true;
+        self.control = Control::default();
+        let keeps_line = self.peer.is_some() && !self.outgoing.blocks_line();
+        self.outgoing.clear();
+        let short = self.line.iter().position(Item::is_long).unwrap_or(self.line.len());
+        self.truncate_line(if keeps_line { short } else { 0 });
         self.refill();
+    }
+
+    fn truncate_line(&mut self, len: usize) {
+        while self.line.len() > len
+            && let Some(item) = self.line.pop_back()
+        {
+            self.uncount(&item);
+        }
+        self.first_event = self.first_event.min(len);
     }
 
     /// Forgets everything that waits.
     pub(super) fn clear(&mut self) {
         self.packer.clear();
-        self.backlog.clear();
+        self.control = Control::default();
+        self.outgoing.clear();
+        self.answers = CallIds::default();
+        self.line.clear();
         self.dropped.clear();
-        self.backlog_bytes = 0;
+        self.line_bytes = 0;
         self.event_bytes = 0;
         self.first_event = 0;
         self.empty_places = 0;
+        self.long_items = 0;
     }
 
     /// Forgets everything that waits, and all that is still to come.
@@ -139,21 +238,33 @@ impl Outbox {
         self.shut = true;
     }
 
+    /// Sends what opens the connection.
+    pub(super) fn greet(&mut self, frame: Frame) {
+        self.push_item(Item::Greeting(frame));
+    }
+
     pub(super) fn push(&mut self, frame: Frame) {
-        let item = match frame {
-            Frame::Topic { topic, .. } => {
-                self.subscriptions += 1;
-                self.queued_topics.insert(topic, self.subscriptions);
-                Item::Topic { subscription: self.subscriptions, frame }
-            }
-            frame => {
-                if let Frame::Leave { topic } = &frame {
-                    self.queued_topics.remove(topic);
-                }
-                Item::Frame(frame)
-            }
-        };
-        self.push_item(item);
+        if let Frame::Answer { id, .. } | Frame::Error { id, .. } = frame
+            && !self.shut
+        {
+            self.answers.insert(id);
+        }
+        self.push_item(Item::Frame(frame));
+    }
+
+    /// Announces a topic.
+    pub(super) fn push_topic(&mut self, topic: u64, next: u64, name: Bytes) {
+        self.subscriptions += 1;
+        let subscription = self.subscriptions;
+        self.queued_topics.insert(topic, subscription);
+        self.push_item(Item::Topic { subscription, topic, next, name });
+    }
+
+    /// Ends the subscription to a topic.
+    pub(super) fn push_leave(&mut self, topic: u64) {
+        if self.queued_topics.remove(&topic).is_some() {
+            self.push_item(Item::Frame(Frame::Leave { topic }));
+        }
     }
 
     /// Queues an event that is encoded already. If too many wait, the oldest are dropped.
@@ -165,13 +276,51 @@ impl Outbox {
     }
 
     /// The events of a topic up to this one are dropped, as far as they were not sent.
-    pub(super) fn skip_events(&mut self, topic: u64, last: u64) {
+    pub(super) fn skip_events(&mut self, topic: u64, last: u64, reason: GapReason) {
         if let Some(&subscription) = self.queued_topics.get(&topic)
             && !self.shut
         {
-            self.note_dropped(subscription, topic, last);
+            self.note_dropped(subscription, Loss { topic, last, reason });
             self.state_losses();
         }
+    }
+
+    /// The peer gives credit for a transfer.
+    pub(super) fn credit(&mut self, transfer: u64, bytes: u64) -> Result<(), ProtocolError> {
+        self.outgoing.credit(transfer, bytes)?;
+        self.refill();
+        Ok(())
+    }
+
+    /// Gives up sending a call in pieces: whether it was. The peer will not have heard of it.
+    pub(super) fn withdraw_call(&mut self, id: CallId) -> bool {
+        self.withdraw(id)
+    }
+
+    /// Gives up sending an answer in pieces, and sends an error in its place: whether it was sent so.
+    pub(super) fn withdraw_answer(&mut self, id: CallId, error: CallError) -> bool {
+        let withdrawn = self.withdraw(id);
+        if withdrawn {
+            self.push(Frame::Error { id, error, extensions: Extensions::new() });
+        }
+        withdrawn
+    }
+
+    fn withdraw(&mut self, id: CallId) -> bool {
+        let long = |item: &Item| item.is_long() && item.call() == Some(id);
+        if let Some(place) = self.line.iter_mut().find(|item| long(item)) {
+            let item = core::mem::replace(place, Item::Empty);
+            self.uncount(&item);
+            self.note_empty_place();
+            return true;
+        }
+        match self.outgoing.withdraw(id) {
+            Some(Withdrawn::Begun(number)) => self.control.abort(number),
+            Some(Withdrawn::Unsent) => {}
+            None => return false,
+        }
+        self.refill();
+        true
     }
 
     /// The next message to send.
@@ -184,20 +333,49 @@ impl Outbox {
         message
     }
 
-    /// Packs what there is room for.
+    /// Packs what there is room for: what waits for nothing first, then the line and the pieces by turns.
     fn refill(&mut self) {
-        while self.backlog.front().is_some_and(|item| self.takes(item))
-            && let Some(item) = self.backlog.pop_front()
+        while self.has_room()
+            && let Some(frame) = self.control.pop()
         {
-            self.first_event = self.first_event.saturating_sub(1);
-            self.uncount(&item);
-            self.pack(item);
+            self.pack_frame(&frame);
         }
+        while self.has_room() && self.pack_next() {}
         self.state_losses();
     }
 
+    /// Packs one frame or piece: whether there was one.
+    fn pack_next(&mut self) -> bool {
+        let (line, piece) = (self.line_is_ready(), self.outgoing.is_ready());
+        if !piece && !line {
+            return false;
+        }
+        if line && (self.line_turn > 0 || !piece) {
+            self.pack_from_line();
+        } else {
+            self.line_turn = LINE_TURN_BYTES;
+            if let Some(id) = self.outgoing.pack_piece(&mut self.packer) {
+                self.answers.remove(id);
+            }
+        }
+        true
+    }
+
+    fn pack_from_line(&mut self) {
+        let Some(item) = self.line.pop_front() else { return };
+        self.first_event = self.first_event.saturating_sub(1);
+        self.line_turn = self.line_turn.saturating_sub(item.len());
+        self.uncount(&item);
+        self.pack(item);
+    }
+
+    fn line_is_ready(&self) -> bool {
+        self.line.front().is_some_and(|item| self.takes(item))
+    }
+
     fn takes(&self, item: &Item) -> bool {
-        self.has_room() && (self.greeted || !matches!(item, Item::Event { .. }))
+        let greets = matches!(item, Item::Greeting(_));
+        (greets || self.peer.is_some()) && !self.outgoing.blocks_line()
     }
 
     fn has_room(&self) -> bool {
@@ -208,21 +386,25 @@ impl Outbox {
         if self.shut {
             return;
         }
-        if self.backlog.is_empty() && self.takes(&item) {
+        let waits = !self.line.is_empty() || !self.has_room() || self.outgoing.is_ready();
+        if !waits && self.takes(&item) {
             return self.pack(item);
         }
-        self.backlog_bytes += item.len();
+        self.line_bytes += item.len();
         self.event_bytes += item.event_len();
-        self.backlog.push_back(item);
+        self.long_items += usize::from(item.is_long());
+        self.line.push_back(item);
+        self.refill();
     }
 
     fn drop_oldest_event(&mut self) -> bool {
-        while let Some(place) = self.backlog.get_mut(self.first_event) {
+        while let Some(place) = self.line.get_mut(self.first_event) {
             self.first_event += 1;
             if let Item::Event { subscription, topic, sequence, .. } = *place {
                 let item = core::mem::replace(place, Item::Empty);
                 self.uncount(&item);
-                self.note_dropped(subscription, topic, sequence);
+                let reason = GapReason::Lagged;
+                self.note_dropped(subscription, Loss { topic, last: sequence, reason });
                 self.note_empty_place();
                 return true;
             }
@@ -233,8 +415,8 @@ impl Outbox {
     /// Empty places are cleared away once they are the greater part, so that each costs little.
     fn note_empty_place(&mut self) {
         self.empty_places += 1;
-        if self.empty_places > self.backlog.len() / 2 {
-            self.backlog.retain(|item| !matches!(item, Item::Empty));
+        if self.empty_places > self.line.len() / 2 {
+            self.line.retain(|item| !matches!(item, Item::Empty));
             self.empty_places = 0;
             self.first_event = 0;
         }
@@ -242,22 +424,26 @@ impl Outbox {
 
     /// Once nothing waits any longer, no later event would state what was lost.
     fn state_losses(&mut self) {
-        while self.backlog.is_empty()
+        while self.line.is_empty()
             && self.has_room()
-            && let Some((subscription, (topic, last))) = self.dropped.pop_first()
+            && !self.outgoing.blocks_line()
+            && let Some((subscription, loss)) = self.dropped.pop_first()
         {
-            self.pack_gap(subscription, topic, last);
+            self.pack_gap(subscription, loss);
         }
     }
 
-    fn note_dropped(&mut self, subscription: u64, topic: u64, last: u64) {
-        let (_, highest) = self.dropped.entry(subscription).or_insert((topic, last));
-        *highest = last.max(*highest);
+    /// A gap of several reasons gives the first of them in order of their codes.
+    fn note_dropped(&mut self, subscription: u64, loss: Loss) {
+        let noted = self.dropped.entry(subscription).or_insert(loss);
+        noted.last = noted.last.max(loss.last);
+        noted.reason = noted.reason.min(loss.reason);
     }
 
     fn uncount(&mut self, item: &Item) {
-        self.backlog_bytes -= item.len();
+        self.line_bytes -= item.len();
         self.event_bytes -= item.event_len();
+        self.long_items -= usize::from(item.is_long());
         if matches!(item, Item::Empty) {
             self.empty_places -= 1;
         }
@@ -265,74 +451,114 @@ impl Outbox {
 
     fn pack(&mut self, item: Item) {
         match item {
+            Item::Greeting(frame) => self.pack_frame(&frame),
             Item::Frame(frame) => {
                 if let Frame::Leave { topic } = &frame {
                     self.pack_end(*topic);
                 }
                 self.pack_frame(&frame);
             }
-            Item::Topic { subscription: number, frame } => {
-                if let Frame::Topic { topic, next, .. } = &frame {
-                    self.packed_topics.insert(*topic, Subscription { number, next: *next });
-                }
-                self.pack_frame(&frame);
+            Item::Topic { subscription, topic, next, name } => {
+                self.pack_topic(subscription, topic, next, name);
             }
             Item::Event { subscription, topic, sequence, frame } => {
-                self.pack_event(subscription, topic, sequence, &frame);
+                self.pack_event(subscription, topic, sequence, frame);
             }
             Item::Empty => {}
         }
     }
 
+    /// Packs a frame, or begins to send it in pieces.
     fn pack_frame(&mut self, frame: &Frame) {
-        self.packer.push(frame.encoded_len(), |out| frame.encode(out));
+        let len = frame.encoded_len();
+        if len > MAX_MESSAGE_BYTES {
+            return self.outgoing.push(LongFrame::new(frame));
+        }
+        if let Frame::Answer { id, .. } | Frame::Error { id, .. } = frame {
+            self.answers.remove(*id);
+        }
+        self.packer.push(len, |out| frame.encode(out));
+    }
+
+    /// Announces a topic: from where the peer left off, if it asked for that.
+    fn pack_topic(&mut self, number: u64, topic: u64, next: u64, name: Bytes) {
+        let asked = self.peer.as_mut().and_then(|peer| {
+            let asked = peer.resume.remove(&name)?;
+            Some(asked).filter(|&asked| peer.same_epoch && asked <= next).ok_or(()).into()
+        });
+        let (start, first) = match asked {
+            None => (TopicStart::Fresh, next),
+            Some(Ok(asked)) => (TopicStart::Resumed, asked),
+            Some(Err(())) => (TopicStart::Restarted, next),
+        };
+        self.packed_topics.insert(topic, Subscription { number, next: first });
+        self.pack_frame(&Frame::Topic { topic, next: first, start, name });
+        if let Some(last) = next.checked_sub(1) {
+            self.pack_gap(number, Loss { topic, last, reason: GapReason::Expired });
+        }
     }
 
     /// A subscription ends: what was dropped of it is stated before.
     fn pack_end(&mut self, topic: u64) {
         let Some(Subscription { number, .. }) = self.packed_topics.get(&topic) else { return };
         let number = *number;
-        if let Some((topic, last)) = self.dropped.remove(&number) {
-            self.pack_gap(number, topic, last);
+        if let Some(loss) = self.dropped.remove(&number) {
+            self.pack_gap(number, loss);
         }
         self.packed_topics.remove(&topic);
     }
 
-    /// Packs an event, behind a statement of those before it that were dropped. One that does not fit into a message is
-    /// dropped itself.
-    fn pack_event(&mut self, subscription: u64, topic: u64, sequence: u64, frame: &Bytes) {
-        if frame.len() > self.max_message_bytes() {
-            return self.pack_gap(subscription, topic, sequence);
+    /// Packs an event, behind a statement of those before it that were dropped. One that is longer than the peer accepts
+    /// is not sent.
+    fn pack_event(&mut self, subscription: u64, topic: u64, sequence: u64, frame: Bytes) {
+        if let Some(last) = sequence.checked_sub(1) {
+            let noted = self.dropped.get(&subscription).copied();
+            if noted.is_some_and(|loss| loss.last <= last) {
+                self.dropped.remove(&subscription);
+            }
+            let reason = noted.map_or(GapReason::Lagged, |loss| loss.reason);
+            self.pack_gap(subscription, Loss { topic, last, reason });
         }
-        if let Some(before) = sequence.checked_sub(1) {
-            self.pack_gap(subscription, topic, before);
+        if frame.len() > self.max_frame_bytes() {
+            let reason = GapReason::TooLong;
+            return self.pack_gap(subscription, Loss { topic, last: sequence, reason });
         }
-        let expected = self.packed_topics.get_mut(&topic).filter(|packed| packed.next == sequence);
+        let expected = self
+            .packed_topics
+            .get_mut(&topic)
+            .filter(|packed| packed.number == subscription && packed.next == sequence);
         if let Some(packed) = expected
             && let Some(next) = sequence.checked_add(1)
         {
             packed.next = next;
-            self.packer.push(frame.len(), |out| out.extend_from_slice(frame));
+            if frame.len() > MAX_MESSAGE_BYTES {
+                self.outgoing.push(LongFrame::of_event(frame));
+            } else {
+                self.packer.push(frame.len(), |out| out.extend_from_slice(&frame));
+            }
         }
     }
 
-    /// States that the events of a subscription up to `last` are missing, as far as that was not stated and they were not
+    /// States that the events of a subscription up to one are missing, as far as that was not stated and they were not
     /// sent.
-    fn pack_gap(&mut self, subscription: u64, topic: u64, last: u64) {
+    fn pack_gap(&mut self, subscription: u64, loss: Loss) {
+        let Loss { topic, last, reason } = loss;
         let packed = self.packed_topics.get_mut(&topic);
         let Some(packed) = packed.filter(|packed| packed.number == subscription) else { return };
         let first = packed.next;
         if let Some(next) = last.checked_add(1).filter(|_| first <= last) {
             packed.next = next;
-            self.pack_frame(&Frame::Gap { topic, first, last });
+            self.pack_frame(&Frame::Gap { topic, first, last, reason });
         }
     }
 }
 
 impl Item {
+    /// What it counts for: its bytes, and its place.
     fn len(&self) -> usize {
         match self {
-            Self::Frame(frame) | Self::Topic { frame, .. } => PLACE_BYTES + frame.encoded_len(),
+            Self::Greeting(frame) | Self::Frame(frame) => PLACE_BYTES + frame.encoded_len(),
+            Self::Topic { name, .. } => PLACE_BYTES + name.len(),
             Self::Event { frame, .. } => PLACE_BYTES + frame.len(),
             Self::Empty => 0,
         }
@@ -340,8 +566,20 @@ impl Item {
 
     fn event_len(&self) -> usize {
         match self {
-            Self::Frame(_) | Self::Topic { .. } | Self::Empty => 0,
             Self::Event { .. } => self.len(),
+            _ => 0,
+        }
+    }
+
+    /// Whether it is sent in pieces.
+    fn is_long(&self) -> bool {
+        self.len() > MAX_MESSAGE_BYTES + PLACE_BYTES
+    }
+
+    const fn call(&self) -> Option<CallId> {
+        match self {
+            Self::Frame(Frame::Call { id, .. } | Frame::Answer { id, .. }) => Some(*id),
+            _ => None,
         }
     }
 }

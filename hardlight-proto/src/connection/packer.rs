@@ -4,14 +4,14 @@ use alloc::collections::VecDeque;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::{frame::BATCH, limits::MIN_MESSAGE_BYTES, varint};
+use crate::{frame::BATCH, varint};
 
 /// A batch is closed before it grows beyond this: the first answer does not wait for all the others.
 const MAX_BATCH_BYTES: usize = 64 * 1024;
 const MAX_BATCH_FRAMES: usize = 64;
 
 /// Frames that are packed, or being packed, into messages.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Packer {
     sealed: VecDeque<Bytes>,
     sealed_bytes: usize,
@@ -20,30 +20,9 @@ pub(super) struct Packer {
     open_frames: usize,
     /// Where the first frame in `open` begins, behind the batch header and its length.
     first_frame: usize,
-    /// The longest message the peer accepts, in bytes.
-    max_message_bytes: usize,
 }
 
 impl Packer {
-    pub(super) fn new() -> Self {
-        Self {
-            sealed: VecDeque::new(),
-            sealed_bytes: 0,
-            open: BytesMut::new(),
-            open_frames: 0,
-            first_frame: 0,
-            max_message_bytes: MIN_MESSAGE_BYTES,
-        }
-    }
-
-    pub(super) fn set_max_message_bytes(&mut self, bytes: usize) {
-        self.max_message_bytes = bytes;
-    }
-
-    pub(super) fn max_message_bytes(&self) -> usize {
-        self.max_message_bytes
-    }
-
     /// Bytes that wait to be sent.
     pub(super) fn queued_bytes(&self) -> usize {
         self.sealed_bytes + self.open.len()
@@ -55,16 +34,14 @@ impl Packer {
 
     /// Forgets everything that waits.
     pub(super) fn clear(&mut self) {
-        let max_message_bytes = self.max_message_bytes;
-        *self = Self { max_message_bytes, ..Self::new() };
+        *self = Self::default();
     }
 
     /// Packs a frame of `len` bytes, which `write` appends.
     pub(super) fn push(&mut self, len: usize, write: impl FnOnce(&mut BytesMut)) {
         let entry = varint::len(len as u64) + len;
-        let most = MAX_BATCH_BYTES.min(self.max_message_bytes);
         if self.open_frames == MAX_BATCH_FRAMES
-            || self.open_frames > 0 && self.open.len() + entry > most
+            || self.open_frames > 0 && self.open.len() + entry > MAX_BATCH_BYTES
         {
             self.seal();
         }

@@ -1,27 +1,49 @@
 //! The server's side: answers calls, owns the state.
 
-use alloc::vec::Vec;
+use alloc::{collections::VecDeque, vec::Vec};
 
 use bytes::Bytes;
 
-use super::{Connection, MAX_QUIET_FRAMES, Phase, Role, call_ids::CallIds, sealed};
+use super::{
+    Connection, MAX_QUIET_FRAMES, Phase, Role, call_ids::CallIds, config::ServerConfig,
+    heartbeat::Heartbeat, inbox::Next, inputs::Inputs, sealed, skip::touches,
+};
 use crate::{
+    close::CloseReason,
     error::{CallError, ConnectionError, ProtocolError},
-    frame::{self, CallId, Frame, Hello, HelloEntry, HelloField, Next, REVISION},
-    limits::Limits,
+    features::FeatureSet,
+    frame::{
+        CALL, CallId, Content, Extensions, Frame, GapReason, Hello, HelloEntry, HelloField,
+        Mismatch, RefusedMethod,
+    },
     schema::ServiceSchema,
     time::Time,
 };
 
-/// Methods that a client may announce.
-const MAX_METHODS: usize = 4096;
-
 /// The server's side of a [`Connection`].
 #[derive(Debug)]
 pub struct Server {
+    /// Calls that were given out and are not answered.
     running: CallIds,
+    /// Of these, those of methods that are marked secret.
+    secret: CallIds,
+    /// Calls that wait until less is to be sent.
+    held: VecDeque<HeldCall>,
+    inputs: Inputs,
     state_revision: u64,
+    snapshot_bytes: usize,
+    epoch: Option<u64>,
+    features: FeatureSet,
     methods: MethodTable,
+}
+
+/// A call that was accepted.
+#[derive(Debug)]
+struct HeldCall {
+    id: CallId,
+    method: u32,
+    extensions: Extensions,
+    payload: Bytes,
 }
 
 /// What happened on a server's connection.
@@ -36,6 +58,8 @@ pub enum ServerEvent {
         id: CallId,
         /// Index of the method in the server's own schema.
         method: u32,
+        /// What the call says besides.
+        extensions: Extensions,
         /// The archive of the method's input, not checked yet.
         payload: Bytes,
     },
@@ -56,118 +80,208 @@ pub enum ServerEvent {
 enum MethodTable {
     /// The same as here, up to this many.
     Same(u32),
-    Mapped(Vec<Target>),
-}
-
-/// What one of the client's method numbers means here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Target {
-    Method(u32),
-    Unknown,
-    Incompatible,
+    Mapped(Vec<Result<u32, Mismatch>>),
 }
 
 impl Role for Server {}
 
 impl sealed::Role for Server {
     const HANDLES_LATE_INPUT: bool = false;
+    const SENDS_PINGS: bool = true;
 
     fn has_open_calls(&self) -> bool {
-        !self.running.is_empty()
+        !self.running.is_empty() || !self.held.is_empty()
+    }
+
+    fn takes_in_pieces(kind: u8) -> bool {
+        kind == CALL
     }
 }
 
 impl Connection<Server> {
     /// A server's side. Its Hello and `snapshot` (state operations that set every field) go out at once.
-    pub fn server(
-        schema: &'static ServiceSchema,
-        limits: Limits,
-        snapshot: Bytes,
-        now: Time,
-    ) -> Self {
+    pub fn server(config: ServerConfig, snapshot: Bytes, now: Time) -> Self {
+        let ServerConfig { schema, limits, compression, epoch, features } = config;
         let role = Server {
             running: CallIds::default(),
+            secret: CallIds::default(),
+            held: VecDeque::new(),
+            inputs: Inputs::default(),
             state_revision: 0,
+            snapshot_bytes: 0,
+            epoch,
+            features,
             methods: MethodTable::Same(0),
         };
-        let mut connection = Self::new(schema, limits, role, now);
-        connection.greet(snapshot);
+        let mut connection = Self::new(schema, limits, compression, role, now);
+        connection.greet_client(snapshot);
         connection
     }
 
-    /// Calls that wait for their answer.
+    /// Calls that were received and are not answered.
     pub fn running_calls(&self) -> usize {
-        self.role.running.len()
+        self.role.running.len() + self.role.held.len()
+    }
+
+    /// What the inputs of these calls take, in bytes.
+    pub const fn input_bytes(&self) -> usize {
+        self.role.inputs.total()
+    }
+
+    /// Whether a call that was held may start now: [`poll_event`](Self::poll_event) gives it out.
+    pub fn has_ready_call(&self) -> bool {
+        !self.role.held.is_empty() && !self.is_congested()
+    }
+
+    /// The features of the connection.
+    pub const fn features(&self) -> &FeatureSet {
+        &self.role.features
+    }
+
+    /// Where the client left off on a topic on an earlier connection: the sequence number that it expects next, if that
+    /// is in this epoch, and it was not subscribed again yet. [`announce_topic`](Self::announce_topic) goes on from there.
+    pub fn resume_hint(&self, name: &[u8]) -> Option<u64> {
+        self.link.outbox.resume_hint(name)
     }
 
     /// Ends a call with the archive of the method's output, or without. Does nothing for a call that is not running.
+    ///
+    /// An answer longer than [`MAX_MESSAGE_BYTES`](crate::MAX_MESSAGE_BYTES) travels in pieces; one longer than either
+    /// side allows becomes [`CallError::OutputTooLarge`].
     pub fn answer(&mut self, id: CallId, result: Result<Bytes, CallError>) {
+        self.answer_with(id, result, Extensions::new());
+    }
+
+    /// [`answer`](Self::answer), and says more than that.
+    pub fn answer_with(
+        &mut self,
+        id: CallId,
+        result: Result<Bytes, CallError>,
+        extensions: Extensions,
+    ) {
         if self.is_ended() || !self.role.running.remove(id) {
             return;
         }
-        let fits = |payload: &Bytes| payload.len() + 2 <= self.link.outbox.max_message_bytes();
+        self.role.inputs.remove(id);
         let frame = match result {
-            Ok(payload) if fits(&payload) => Frame::Answer { id, payload },
-            Ok(_) => Frame::Error { id, error: CallError::OutputTooLarge },
-            Err(error) => Frame::Error { id, error },
+            Ok(payload) => self.make_answer(id, payload, extensions),
+            Err(error) => Frame::Error { id, error, extensions },
         };
         self.link.outbox.push(frame);
         self.finish_draining();
     }
 
+    fn make_answer(&self, id: CallId, payload: Bytes, extensions: Extensions) -> Frame {
+        let len = 2 + extensions.encoded_len() + payload.len();
+        if len > self.link.max_sent_bytes() {
+            return error_frame(id, CallError::OutputTooLarge);
+        }
+        let payload = self.link.shrink(payload, self.role.secret.contains(id));
+        Frame::Answer { id, extensions, payload }
+    }
+
     /// Sends a change of the state: state operations, as a snapshot was made of.
     ///
-    /// A change that does not fit into a message that the client accepts ends the connection.
+    /// A change that is longer than either side allows ends the connection.
     pub fn send_state(&mut self, operations: Bytes) {
         if self.is_ended() {
             return;
         }
         self.role.state_revision += 1;
-        let frame = Frame::State { revision: self.role.state_revision, operations };
-        let limit = self.link.outbox.max_message_bytes();
-        if self.is_greeted() && frame.encoded_len() > limit {
-            let why = "a change of the state does not fit into a message that the client accepts";
-            return self.fail(ConnectionError::Internal(why.into()));
+        let revision = self.role.state_revision;
+        let max_bytes = if self.link.greeted {
+            self.link.max_sent_bytes()
+        } else {
+            self.link.limits.max_frame_bytes()
+        };
+        let plain = Frame::State { revision, operations: Content::Plain(operations.clone()) };
+        if plain.encoded_len() > max_bytes {
+            return self.fail_to_send("a change of the state");
         }
-        self.link.outbox.push(frame);
+        let secret = self.link.deflates && self.touches_secrets(&operations);
+        let operations = self.link.shrink(operations, secret);
+        self.link.outbox.push(Frame::State { revision, operations });
     }
 
-    /// Tells the client that a subscription is in force: `topic` stands for `name` from here on, and its next event has
-    /// the sequence number `next`. `name` is at most [`MAX_TOPIC_NAME_BYTES`](crate::MAX_TOPIC_NAME_BYTES) long. A topic
-    /// may be announced again once it was left.
+    /// Whether operations may be about a field that is marked secret.
+    fn touches_secrets(&self, operations: &[u8]) -> bool {
+        let fields = &self.link.schema.state;
+        let is_secret =
+            |field: u64| fields.iter().any(|our| our.secret && u64::from(our.index) == field);
+        fields.iter().any(|field| field.secret) && touches(operations, is_secret)
+    }
+
+    fn fail_to_send(&mut self, what: &str) {
+        let why = alloc::format!("{what} is longer than the client accepts, or this side sends");
+        self.fail(ConnectionError::Internal(why.into()));
+    }
+
+    /// Changes what the connection may do, and tells the client. Calls that arrive from here on are checked against it.
+    pub fn set_features(&mut self, features: FeatureSet) {
+        if self.is_ended() || self.role.features == features {
+            return;
+        }
+        self.link.outbox.push(Frame::Features(features.to_names()));
+        self.role.features = features;
+        self.check_waiting();
+    }
+
+    /// Tells the client that a subscription is in force: `topic` stands for `name` from here on, and the next event that
+    /// is sent has the sequence number `next`. `name` is at most [`MAX_TOPIC_NAME_BYTES`](crate::MAX_TOPIC_NAME_BYTES)
+    /// long. A topic may be announced again once it was left.
+    ///
+    /// If the client left off here on an earlier connection ([`resume_hint`](Self::resume_hint)) and `next` is later than
+    /// that, it is told that what is between is no longer kept.
     pub fn announce_topic(&mut self, topic: u64, next: u64, name: Bytes) {
-        self.push_unless_ended(Frame::Topic { topic, next, name });
+        if !self.is_ended() {
+            self.link.outbox.push_topic(topic, next, name);
+            self.check_waiting();
+        }
     }
 
     /// Tells the client that a subscription has ended.
     pub fn leave_topic(&mut self, topic: u64) {
-        self.push_unless_ended(Frame::Leave { topic });
+        if !self.is_ended() {
+            self.link.outbox.push_leave(topic);
+            self.check_waiting();
+        }
     }
 
     /// Sends an event that [`encode_event`](crate::encode_event) has made, to a client that the topic was announced to.
     ///
-    /// Behind a slow client, once more than [`Limits::max_queued_event_bytes`] of events wait, the oldest are dropped,
-    /// and the client is told how many it missed. So it is if an event does not fit into a message that it accepts.
+    /// Behind a slow client, once more than
+    /// [`Limits::max_queued_event_bytes`](crate::Limits::max_queued_event_bytes) of events wait, the oldest are dropped,
+    /// and the client is told how many it missed. So it is if an event is longer than it accepts.
     pub fn send_event(&mut self, topic: u64, sequence: u64, event: Bytes) {
         if !self.is_ended() {
             self.link.outbox.push_event(topic, sequence, event);
         }
     }
 
-    /// The events of a topic up to number `last` were dropped before they came here, as far as they were not sent: tells
-    /// the client so.
-    pub fn skip_events(&mut self, topic: u64, last: u64) {
+    /// The events of a topic up to number `last` do not come here, as far as they were not sent: tells the client so, and
+    /// why.
+    pub fn skip_events(&mut self, topic: u64, last: u64, reason: GapReason) {
         if !self.is_ended() {
-            self.link.outbox.skip_events(topic, last);
+            self.link.outbox.skip_events(topic, last, reason);
         }
     }
 
-    fn push_unless_ended(&mut self, frame: Frame) {
-        if self.is_ended() {
-            return;
+    /// Closes once the calls that run have ended and everything is sent; new ones are answered
+    /// [`CallError::GoingAway`]. What is not done after
+    /// [`Limits::close_timeout`](crate::Limits::close_timeout) is given up.
+    pub fn close(&mut self, reason: CloseReason, now: Time) {
+        if self.link.phase == Phase::Open {
+            self.link.outbox.control.go_away(self.link.limits.close_timeout());
         }
-        self.link.outbox.push(frame);
-        // An application that subscribes a client here and there, while it does not read.
+        self.drain(reason, now);
+        while let Some(call) = self.role.held.pop_front() {
+            self.refuse_held(call.id, CallError::GoingAway);
+        }
+        self.finish_draining();
+    }
+
+    /// An application that changes this and that, while the client does not read, is stopped some time.
+    fn check_waiting(&mut self) {
         let allowed = self.link.limits.max_buffered_bytes() + self.link.limits.max_topic_bytes();
         if self.link.outbox.waiting_bytes() > 2 * allowed {
             let limit = "max_buffered_bytes";
@@ -175,17 +289,26 @@ impl Connection<Server> {
         }
     }
 
-    /// What happened next. While more than [`Limits::max_buffered_bytes`] wait to be sent, calls stay where they are.
+    /// What happened next. While more waits to be sent than [`is_congested`](Self::is_congested) allows, calls that
+    /// arrive are held.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<ServerEvent> {
         for _ in 0..MAX_QUIET_FRAMES {
             if self.is_ended() {
                 return self.poll_end();
             }
-            let held = self.is_congested().then_some(frame::CALL);
-            let handled = match self.next_frame(held) {
+            if self.link.transport_gone {
+                // Nobody waits for their answers.
+                self.role.held.clear();
+            }
+            if self.has_ready_call()
+                && let Some(call) = self.role.held.pop_front()
+            {
+                return Some(self.start(call));
+            }
+            let handled = match self.next_frame() {
                 Some(Next::Frame(frame)) => self.handle_frame(frame),
-                Some(Next::Ignored) => Ok(None),
+                Some(Next::Handled) => Ok(None),
                 None => return self.poll_end(),
             };
             match handled {
@@ -202,22 +325,18 @@ impl Connection<Server> {
         if self.is_ended() { self.take_closed().map(ServerEvent::Closed) } else { None }
     }
 
-    /// Whether more than [`Limits::max_buffered_bytes`] wait to be sent, events aside that may still be dropped: calls
-    /// that arrive are held meanwhile.
+    /// Whether more waits to be sent than [`Limits::max_buffered_bytes`](crate::Limits::max_buffered_bytes), events aside
+    /// that may still be dropped, or more than two of the longest answers: calls that arrive are held meanwhile.
     pub fn is_congested(&self) -> bool {
-        self.link.outbox.queued_bytes() - self.link.outbox.event_bytes()
-            > self.link.limits.max_buffered_bytes()
+        self.link.is_congested()
     }
 
-    fn is_greeted(&self) -> bool {
-        !matches!(self.link.phase, Phase::Handshake { .. })
-    }
-
-    fn greet(&mut self, snapshot: Bytes) {
+    fn greet_client(&mut self, snapshot: Bytes) {
         let state = self.link.schema.state.iter().map(|field| HelloField {
             index: field.index,
-            name: field.name.into(),
             fingerprint: field.fingerprint,
+            name: field.name.into(),
+            feature: field.feature.unwrap_or_default().into(),
         });
         let events =
             self.link.schema.events.iter().map(|event| HelloEntry {
@@ -225,86 +344,175 @@ impl Connection<Server> {
                 fingerprint: event.fingerprint,
             });
         let hello = Hello {
-            revision: REVISION,
-            max_message_bytes: self.link.limits.max_message_bytes(),
+            max_frame_bytes: self.link.limits.max_frame_bytes(),
+            heartbeat_interval: self.link.limits.heartbeat_interval(),
+            deflate: self.link.offers_deflate,
+            epoch: self.role.epoch,
+            features: self.role.features.to_names(),
             state: state.collect(),
-            methods: Vec::new(),
             events: events.collect(),
+            ..Hello::new()
         };
-        self.link.outbox.push(Frame::Hello(hello.into()));
-        self.link.outbox.push(Frame::Snapshot { revision: 0, operations: snapshot });
+        self.greet(hello);
+        if self.is_ended() {
+            return;
+        }
+        let frame = Frame::Snapshot { revision: 0, operations: Content::Plain(snapshot) };
+        self.role.snapshot_bytes = frame.encoded_len();
+        if self.role.snapshot_bytes > self.link.limits.max_frame_bytes() {
+            return self.fail_to_send("the snapshot of the state");
+        }
+        self.link.outbox.greet(frame);
     }
 
     fn handle_frame(&mut self, frame: Frame) -> Result<Option<ServerEvent>, ConnectionError> {
         let name = frame.name();
         match frame {
-            Frame::Hello(hello) if !self.is_greeted() => {
-                self.accept_hello(&hello)?;
-                let servers_only = !hello.state.is_empty() || !hello.events.is_empty();
-                if servers_only || hello.methods.len() > MAX_METHODS {
-                    return Err(ProtocolError::InvalidHello.into());
-                }
-                self.role.methods = MethodTable::new(self.link.schema, &hello.methods);
-                self.link.phase = Phase::Open;
-                Ok(Some(ServerEvent::Open))
+            Frame::Hello(hello) => self.handle_hello(&hello),
+            Frame::Call { id, method, extensions, payload } => {
+                self.handle_call(id, method, extensions, payload)
             }
-            Frame::Call { id, method, payload } if self.is_greeted() => {
-                self.handle_call(id, method, payload)
-            }
-            Frame::Cancel { id } if self.is_greeted() => {
-                Ok(self.role.running.contains(id).then_some(ServerEvent::Cancel { id }))
-            }
+            Frame::Cancel { id } => Ok(self.handle_cancel(id)),
+            Frame::Pong { .. } => Ok(None),
             _ => Err(ProtocolError::UnexpectedFrame(name).into()),
         }
+    }
+
+    fn handle_hello(&mut self, hello: &Hello) -> Result<Option<ServerEvent>, ConnectionError> {
+        if hello.is_servers() || hello.deflate && !self.link.offers_deflate {
+            return Err(ProtocolError::InvalidHello.into());
+        }
+        if self.role.snapshot_bytes > hello.max_frame_bytes {
+            self.fail_to_send("the snapshot of the state");
+            return Ok(None);
+        }
+        self.role.methods = MethodTable::new(self.link.schema, &hello.methods);
+        let refused = self.role.methods.refused();
+        if !refused.is_empty() {
+            self.link.outbox.control.refuse_methods(refused);
+        }
+        self.accept_hello(hello, self.role.epoch)?;
+        if matches!(self.link.phase, Phase::Handshake { .. }) {
+            self.link.phase = Phase::Open;
+        }
+        self.link.heartbeat = self.link.limits.heartbeat_interval().map(Heartbeat::new);
+        Ok(Some(ServerEvent::Open))
     }
 
     fn handle_call(
         &mut self,
         id: CallId,
         method: u32,
-        payload: Bytes,
+        extensions: Extensions,
+        payload: Content,
     ) -> Result<Option<ServerEvent>, ConnectionError> {
-        let method = self.role.methods.get(method).ok_or(ProtocolError::NoSuchMethod(method))?;
-        if self.role.running.contains(id) {
+        if self.is_in_use(id) {
             return Err(ProtocolError::CallIdInUse(id.0).into());
         }
-        let refusal = match (self.link.phase, method) {
-            (Phase::Open, Target::Method(method)) => {
-                self.role.running.insert(id);
-                return Ok(Some(ServerEvent::Call { id, method, payload }));
+        let method = self.role.methods.get(method).ok_or(ProtocolError::NoSuchMethod(method))?;
+        let bytes = self.link.check_content(&payload)?;
+        let method = match self.admit(method, bytes) {
+            Ok(method) => method,
+            Err(refusal) => {
+                self.link.outbox.push(error_frame(id, refusal));
+                return Ok(None);
             }
-            (Phase::Open, Target::Unknown) => CallError::UnknownMethod,
-            (Phase::Open, Target::Incompatible) => CallError::IncompatibleMethod,
-            _ => CallError::GoingAway,
         };
-        self.link.outbox.push(Frame::Error { id, error: refusal });
-        Ok(None)
+        let payload = self.link.expand(payload)?;
+        self.role.inputs.insert(id, bytes);
+        let call = HeldCall { id, method, extensions, payload };
+        if self.is_congested() {
+            self.role.held.push_back(call);
+            return Ok(None);
+        }
+        Ok(Some(self.start(call)))
     }
+
+    /// Whether a call may run: the method's index here.
+    fn admit(&self, method: Result<u32, Mismatch>, bytes: usize) -> Result<u32, CallError> {
+        if self.link.phase != Phase::Open {
+            return Err(CallError::GoingAway);
+        }
+        let method = method.map_err(Mismatch::to_call_error)?;
+        let needs = self.link.schema.methods[method as usize].feature;
+        if needs.is_some_and(|feature| !self.role.features.contains(feature)) {
+            return Err(CallError::MissingFeature);
+        }
+        if self.role.inputs.total() + bytes > self.link.limits.max_input_bytes() {
+            return Err(CallError::Busy);
+        }
+        Ok(method)
+    }
+
+    fn start(&mut self, call: HeldCall) -> ServerEvent {
+        let HeldCall { id, method, extensions, payload } = call;
+        self.role.running.insert(id);
+        if self.link.schema.methods[method as usize].secret {
+            self.role.secret.insert(id);
+        } else {
+            self.role.secret.remove(id);
+        }
+        ServerEvent::Call { id, method, extensions, payload }
+    }
+
+    /// Whether a client cannot know that this id is free: its call is not answered, or the answer was not sent.
+    fn is_in_use(&self, id: CallId) -> bool {
+        self.role.running.contains(id)
+            || self.link.outbox.has_answer(id)
+            || self.role.held.iter().any(|call| call.id == id)
+    }
+
+    fn handle_cancel(&mut self, id: CallId) -> Option<ServerEvent> {
+        if self.role.running.contains(id) {
+            return Some(ServerEvent::Cancel { id });
+        }
+        if let Some(place) = self.role.held.iter().position(|call| call.id == id) {
+            self.role.held.remove(place);
+            self.refuse_held(id, CallError::Cancelled);
+        } else if self.link.outbox.has_answer(id) {
+            self.link.outbox.withdraw_answer(id, CallError::Cancelled);
+        }
+        None
+    }
+
+    fn refuse_held(&mut self, id: CallId, error: CallError) {
+        self.role.inputs.remove(id);
+        self.link.outbox.push(error_frame(id, error));
+    }
+}
+
+const fn error_frame(id: CallId, error: CallError) -> Frame {
+    Frame::Error { id, error, extensions: Extensions::new() }
 }
 
 impl MethodTable {
     fn new(ours: &ServiceSchema, theirs: &[HelloEntry]) -> Self {
-        let targets: Vec<_> = theirs.iter().map(|their| Target::find(ours, their)).collect();
-        let same = targets.iter().zip(0..).all(|(target, index)| *target == Target::Method(index));
-        if same { Self::Same(targets.len() as u32) } else { Self::Mapped(targets) }
+        let methods: Vec<_> = theirs.iter().map(|their| find_method(ours, their)).collect();
+        let same = methods.iter().zip(0..).all(|(method, index)| *method == Ok(index));
+        if same { Self::Same(methods.len() as u32) } else { Self::Mapped(methods) }
     }
 
     /// `None` if the client announced no such method.
-    fn get(&self, method: u32) -> Option<Target> {
+    fn get(&self, method: u32) -> Option<Result<u32, Mismatch>> {
         match self {
-            Self::Same(len) => (method < *len).then_some(Target::Method(method)),
-            Self::Mapped(targets) => targets.get(method as usize).copied(),
+            Self::Same(len) => (method < *len).then_some(Ok(method)),
+            Self::Mapped(methods) => methods.get(method as usize).copied(),
         }
+    }
+
+    /// The methods that are not to be called.
+    fn refused(&self) -> Vec<RefusedMethod> {
+        let Self::Mapped(methods) = self else { return Vec::new() };
+        let refused = methods.iter().zip(0..);
+        refused
+            .filter_map(|(found, method)| Some(RefusedMethod { method, why: (*found).err()? }))
+            .collect()
     }
 }
 
-impl Target {
-    fn find(ours: &ServiceSchema, their: &HelloEntry) -> Self {
-        let found = ours.methods.iter().zip(0..).find(|(our, _)| our.name_hash == their.name_hash);
-        match found {
-            None => Self::Unknown,
-            Some((our, _)) if our.fingerprint != their.fingerprint => Self::Incompatible,
-            Some((_, index)) => Self::Method(index),
-        }
-    }
+fn find_method(ours: &ServiceSchema, their: &HelloEntry) -> Result<u32, Mismatch> {
+    let mut methods = ours.methods.iter().zip(0..);
+    let (our, index) =
+        methods.find(|(our, _)| our.name_hash == their.name_hash).ok_or(Mismatch::Unknown)?;
+    if our.fingerprint == their.fingerprint { Ok(index) } else { Err(Mismatch::Incompatible) }
 }

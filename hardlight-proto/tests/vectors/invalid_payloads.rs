@@ -12,7 +12,8 @@ use hardlight_proto::{
 };
 
 use crate::{
-    store::{Case, File, hex},
+    hex_text::plain_hex as hex,
+    store::{Case, File},
     types::*,
 };
 

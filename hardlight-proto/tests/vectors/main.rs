@@ -5,9 +5,16 @@
 //!
 //! `UPDATE_VECTORS=1 cargo test -p hardlight-proto --all-features --test vectors` writes the files anew.
 
+mod coverage;
 mod fingerprints;
+mod frame_json;
+mod frames;
+mod hex_text;
+mod invalid;
 mod invalid_payloads;
 mod payloads;
+mod session;
+mod sessions;
 mod store;
 mod types;
 mod value;

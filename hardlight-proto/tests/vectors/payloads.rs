@@ -14,7 +14,8 @@ use hardlight_proto::{
 use uuid::Uuid;
 
 use crate::{
-    store::{Case, File, check, hex},
+    hex_text::plain_hex as hex,
+    store::{Case, File, check},
     types::*,
     value::ToJson,
 };

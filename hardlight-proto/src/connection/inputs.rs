@@ -1,0 +1,34 @@
+//! What the inputs of calls take that are not answered.
+
+use alloc::vec::Vec;
+
+use crate::frame::CallId;
+
+#[derive(Debug, Default)]
+pub(super) struct Inputs {
+    /// By id, as far as ids were used.
+    bytes: Vec<usize>,
+    total: usize,
+}
+
+impl Inputs {
+    /// Of all calls, in bytes.
+    pub(super) const fn total(&self) -> usize {
+        self.total
+    }
+
+    pub(super) fn insert(&mut self, id: CallId, bytes: usize) {
+        if self.bytes.len() <= id.index() {
+            self.bytes.resize(id.index() + 1, 0);
+        }
+        self.remove(id);
+        self.bytes[id.index()] = bytes;
+        self.total += bytes;
+    }
+
+    pub(super) fn remove(&mut self, id: CallId) {
+        if let Some(bytes) = self.bytes.get_mut(id.index()) {
+            self.total -= core::mem::take(bytes);
+        }
+    }
+}

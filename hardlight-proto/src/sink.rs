@@ -1,0 +1,40 @@
+//! Where a layout is written: to memory, or only counted. So a layout and its length cannot disagree.
+
+use bytes::BytesMut;
+
+#[cfg(test)]
+use alloc::vec::Vec;
+
+/// Takes bytes in order.
+pub(crate) trait Sink {
+    fn put(&mut self, bytes: &[u8]);
+}
+
+impl Sink for BytesMut {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+#[cfg(test)]
+impl Sink for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// The length of what `write` writes, in bytes.
+pub(crate) fn count(write: impl FnOnce(&mut Count)) -> usize {
+    let mut count = Count(0);
+    write(&mut count);
+    count.0
+}
+
+/// Counts bytes.
+pub(crate) struct Count(usize);
+
+impl Sink for Count {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len();
+    }
+}
