@@ -4,18 +4,20 @@ mod support;
 
 use bytes::Bytes;
 use hardlight_proto::*;
-use support::{Pair, events};
+use support::{
+    CHAT, Pair, answered, arrived, changed, client_failed, events, exceeded, missed, started,
+    subscribed, zeros,
+};
 
-const CHAT: Bytes = Bytes::from_static(b"chat");
 const HI: Bytes = Bytes::from_static(b"hi");
 
 /// A pair whose client is subscribed to topic 7, "chat"; its next event is number 1.
-fn subscribed(limits: Limits) -> Pair {
+fn on_chat(limits: Limits) -> Pair {
     let schema = events(&[("message", "a"), ("joined", "b")]);
     let mut pair = Pair::with(schema, schema, limits.clone(), limits);
     pair.server.announce_topic(7, 1, CHAT);
     pair.drive();
-    assert_eq!(pair.client_events[1..], [ClientEvent::Subscribed { topic: CHAT }]);
+    assert_eq!(pair.client_events[1..], [subscribed(CHAT)]);
     pair.client_events.clear();
     pair
 }
@@ -25,12 +27,16 @@ fn send(pair: &mut Pair, sequence: u64, payload: Bytes) {
 }
 
 fn event(sequence: u64, payload: Bytes) -> ClientEvent {
-    ClientEvent::Event { topic: CHAT, sequence, event: 0, payload }
+    arrived(CHAT, sequence, payload)
+}
+
+fn lagged(first: u64, last: u64) -> ClientEvent {
+    missed(CHAT, first, last, GapReason::Lagged)
 }
 
 #[test]
 fn events_arrive_in_order_with_the_name_of_their_topic() {
-    let mut pair = subscribed(Limits::new());
+    let mut pair = on_chat(Limits::new());
     send(&mut pair, 1, HI);
     send(&mut pair, 2, CHAT);
     pair.drive();
@@ -44,23 +50,19 @@ fn an_event_sent_before_an_answer_arrives_before_it() {
     pair.server.announce_topic(7, 1, CHAT);
     pair.server.answer(id, Ok(HI));
     pair.drive();
-    let answer = ClientEvent::Answer { id, result: Ok(HI) };
-    assert_eq!(pair.take_client_events(), [ClientEvent::Subscribed { topic: CHAT }, answer]);
+    let answer = answered(id, HI);
+    assert_eq!(pair.take_client_events(), [subscribed(CHAT), answer]);
 }
 
 #[test]
 fn after_leaving_nothing_of_the_topic_arrives_until_it_is_announced_again() {
-    let mut pair = subscribed(Limits::new());
+    let mut pair = on_chat(Limits::new());
     pair.server.leave_topic(7);
     send(&mut pair, 1, HI);
     pair.server.announce_topic(7, 2, CHAT);
     send(&mut pair, 2, HI);
     pair.drive();
-    let expected = [
-        ClientEvent::Unsubscribed { topic: CHAT },
-        ClientEvent::Subscribed { topic: CHAT },
-        event(2, HI),
-    ];
+    let expected = [ClientEvent::Unsubscribed { topic: CHAT }, subscribed(CHAT), event(2, HI)];
     assert_eq!(pair.take_client_events(), expected);
 }
 
@@ -76,16 +78,17 @@ fn an_event_type_that_the_client_does_not_know_is_skipped_and_counted() {
     }
     pair.drive();
     // Its own number of `joined` is 1.
-    let joined = ClientEvent::Event { topic: CHAT, sequence: 0, event: 1, payload: HI };
-    assert_eq!(pair.client_events[2..], [joined]);
+    let extensions = Extensions::new();
+    let joined = ClientEvent::Event { topic: CHAT, sequence: 0, event: 1, extensions, payload: HI };
+    assert_eq!(pair.client_events.last(), Some(&joined));
     assert_eq!(pair.client.skipped_events(), 2);
     assert!(pair.client.is_open());
 }
 
 #[test]
 fn behind_a_slow_client_the_oldest_events_are_dropped_and_counted_where_they_are_missing() {
-    let mut pair = subscribed(Limits::new().with_max_queued_event_bytes(10_000));
-    let payload = Bytes::from(vec![0; 1000]);
+    let mut pair = on_chat(Limits::new().with_max_queued_event_bytes(10_000));
+    let payload = zeros(1000);
     for sequence in 1..=500 {
         send(&mut pair, sequence, payload.clone());
         // What is packed already, and what may wait behind it.
@@ -100,10 +103,10 @@ fn behind_a_slow_client_the_oldest_events_are_dropped_and_counted_where_they_are
                 assert_eq!(sequence, next);
                 next += 1;
             }
-            ClientEvent::Lagged { topic, missed } => {
-                assert_eq!(topic, CHAT);
-                next += missed;
-                missed_in_all += missed;
+            ClientEvent::Gap { topic, first, last, reason } => {
+                assert_eq!((topic, first, reason), (CHAT, next, GapReason::Lagged));
+                missed_in_all += last + 1 - first;
+                next = last + 1;
             }
             other => panic!("{other:?}"),
         }
@@ -115,15 +118,14 @@ fn behind_a_slow_client_the_oldest_events_are_dropped_and_counted_where_they_are
 #[test]
 fn the_last_events_of_a_topic_are_not_lost_without_a_word() {
     // None may wait, so all behind the first 64 KiB are dropped.
-    let mut pair = subscribed(Limits::new().with_max_queued_event_bytes(0));
+    let mut pair = on_chat(Limits::new().with_max_queued_event_bytes(0));
     for sequence in 1..=100 {
-        send(&mut pair, sequence, Bytes::from(vec![0; 1000]));
+        send(&mut pair, sequence, zeros(1000));
     }
     pair.drive();
     let events = pair.take_client_events();
     let arrived = events.len() as u64 - 1;
-    let lagged = ClientEvent::Lagged { topic: CHAT, missed: 100 - arrived };
-    assert_eq!(events.last(), Some(&lagged));
+    assert_eq!(events.last(), Some(&lagged(arrived + 1, 100)));
     send(&mut pair, 101, HI);
     pair.drive();
     assert_eq!(pair.take_client_events(), [event(101, HI)]);
@@ -134,15 +136,11 @@ fn an_event_sent_before_the_hello_waits_until_it_is_known_to_fit() {
     let schema = events(&[("message", "a")]);
     let mut pair = Pair::with(schema, schema, Limits::new(), Limits::new());
     pair.server.announce_topic(7, 1, CHAT);
-    let large = Bytes::from(vec![0; 5000]);
+    let large = zeros(5000);
     send(&mut pair, 1, large.clone());
     pair.server.send_state(HI);
     pair.drive();
-    let expected = [
-        ClientEvent::Subscribed { topic: CHAT },
-        event(1, large),
-        ClientEvent::State { operations: HI },
-    ];
+    let expected = [subscribed(CHAT), event(1, large), changed(HI)];
     assert_eq!(pair.client_events[1..], expected);
 }
 
@@ -151,14 +149,14 @@ fn a_flood_of_events_does_not_hold_calls_back() {
     let mut pair = Pair::open();
     pair.server.announce_topic(7, 1, CHAT);
     for sequence in 1..=2000 {
-        send(&mut pair, sequence, Bytes::from(vec![0; 1000]));
+        send(&mut pair, sequence, zeros(1000));
     }
     assert!(!pair.server.is_congested());
     let id = pair.client.call(0, HI).expect("an id is free");
     while let Some(transmit) = pair.client.poll_transmit() {
         support::deliver(transmit, &mut pair.server);
     }
-    let call = ServerEvent::Call { id, method: 0, payload: HI };
+    let call = started(id, 0, HI);
     assert_eq!(pair.server.poll_event(), Some(call));
 }
 
@@ -166,8 +164,8 @@ fn a_flood_of_events_does_not_hold_calls_back() {
 fn dropping_events_behind_many_frames_costs_the_same() {
     // Quadratic work would take minutes here.
     let mut pair =
-        subscribed(Limits::new().with_max_queued_event_bytes(10_000).with_max_topic_bytes(1 << 30));
-    send(&mut pair, 1, Bytes::from(vec![0; 100_000]));
+        on_chat(Limits::new().with_max_queued_event_bytes(10_000).with_max_topic_bytes(1 << 30));
+    send(&mut pair, 1, zeros(100_000));
     for topic in 1000..100_000 {
         pair.server.announce_topic(topic, 0, HI);
     }
@@ -180,8 +178,8 @@ fn dropping_events_behind_many_frames_costs_the_same() {
 
 #[test]
 fn losses_of_a_subscription_are_not_mixed_up_with_those_of_the_next_to_the_same_topic() {
-    let mut pair = subscribed(Limits::new().with_max_queued_event_bytes(0));
-    let large = Bytes::from(vec![0; 70_000]);
+    let mut pair = on_chat(Limits::new().with_max_queued_event_bytes(0));
+    let large = zeros(70_000);
     send(&mut pair, 1, large.clone());
     send(&mut pair, 2, HI);
     pair.server.leave_topic(7);
@@ -191,10 +189,10 @@ fn losses_of_a_subscription_are_not_mixed_up_with_those_of_the_next_to_the_same_
     pair.drive();
     let expected = [
         event(1, large),
-        ClientEvent::Lagged { topic: CHAT, missed: 1 },
+        lagged(2, 2),
         ClientEvent::Unsubscribed { topic: CHAT },
-        ClientEvent::Subscribed { topic: CHAT },
-        ClientEvent::Lagged { topic: CHAT, missed: 2 },
+        subscribed(CHAT),
+        lagged(5, 6),
     ];
     assert_eq!(pair.take_client_events(), expected);
 }
@@ -204,7 +202,7 @@ fn nothing_follows_a_close_and_nothing_stays_behind_it() {
     let schema = events(&[("message", "a")]);
     let mut pair = Pair::with(schema, schema, Limits::new(), Limits::new());
     pair.server.announce_topic(7, 1, CHAT);
-    send(&mut pair, 1, Bytes::from(vec![0; 500]));
+    send(&mut pair, 1, zeros(500));
     pair.server.announce_topic(8, 1, HI);
     pair.server.close(CloseReason::normal(), pair.now);
     let sent: Vec<_> = std::iter::from_fn(|| pair.server.poll_transmit()).collect();
@@ -225,7 +223,7 @@ fn what_waits_for_the_hello_is_not_ready_to_be_sent() {
 }
 
 #[test]
-fn a_loss_is_ready_to_be_stated_at_once() {
+fn a_loss_before_the_hello_is_stated_behind_it() {
     let schema = events(&[("message", "a")]);
     let limits = Limits::new().with_max_queued_event_bytes(0);
     let mut pair = Pair::with(schema, schema, limits.clone(), limits);
@@ -233,50 +231,91 @@ fn a_loss_is_ready_to_be_stated_at_once() {
     while pair.server.poll_transmit().is_some() {}
     // Before the client's Hello events wait, and none may wait here.
     send(&mut pair, 1, HI);
+    assert!(!pair.server.has_transmit());
+    let mut pair = Pair::with(schema, schema, Limits::new(), Limits::new());
+    pair.server.announce_topic(7, 1, CHAT);
+    pair.server.skip_events(7, 4, GapReason::Withheld);
+    pair.drive();
+    let gap = missed(CHAT, 1, 4, GapReason::Withheld);
+    assert_eq!(pair.client_events[1..], [subscribed(CHAT), gap]);
+}
+
+#[test]
+fn a_loss_is_ready_to_be_stated_at_once() {
+    let mut pair = on_chat(Limits::new());
+    assert!(!pair.server.has_transmit());
+    pair.server.skip_events(7, 1, GapReason::Withheld);
     assert!(pair.server.has_transmit());
 }
 
 #[test]
 fn the_highest_sequence_number_there_is_ends_nothing() {
-    let mut pair = subscribed(Limits::new());
+    let mut pair = on_chat(Limits::new());
     send(&mut pair, u64::MAX, HI);
-    pair.server.skip_events(7, u64::MAX);
+    pair.server.skip_events(7, u64::MAX, GapReason::Withheld);
     pair.drive();
     assert!(pair.client.is_open() && pair.server.is_open());
 }
 
 #[test]
 fn losses_are_stated_before_a_topic_is_left() {
-    let mut pair = subscribed(Limits::new().with_max_queued_event_bytes(0));
+    let mut pair = on_chat(Limits::new().with_max_queued_event_bytes(0));
     for sequence in 1..=100 {
-        send(&mut pair, sequence, Bytes::from(vec![0; 1000]));
+        send(&mut pair, sequence, zeros(1000));
     }
     pair.server.leave_topic(7);
     pair.drive();
     let events = pair.take_client_events();
     let arrived = events.len() as u64 - 2;
-    let lagged = ClientEvent::Lagged { topic: CHAT, missed: 100 - arrived };
-    assert_eq!(events[events.len() - 2..], [lagged, ClientEvent::Unsubscribed { topic: CHAT }]);
+    let last = [lagged(arrived + 1, 100), ClientEvent::Unsubscribed { topic: CHAT }];
+    assert_eq!(events[events.len() - 2..], last);
 }
 
 #[test]
 fn events_that_were_dropped_before_they_came_here_are_stated_once() {
-    let mut pair = subscribed(Limits::new());
-    pair.server.skip_events(7, 3);
-    pair.server.skip_events(7, 2);
-    pair.server.skip_events(8, 9);
+    let mut pair = on_chat(Limits::new());
+    pair.server.skip_events(7, 3, GapReason::Conflated);
+    pair.server.skip_events(7, 2, GapReason::Conflated);
+    pair.server.skip_events(8, 9, GapReason::Conflated);
     pair.drive();
-    assert_eq!(pair.take_client_events(), [ClientEvent::Lagged { topic: CHAT, missed: 3 }]);
+    assert_eq!(pair.take_client_events(), [missed(CHAT, 1, 3, GapReason::Conflated)]);
     send(&mut pair, 4, HI);
-    pair.server.skip_events(7, 4);
+    pair.server.skip_events(7, 4, GapReason::Conflated);
     pair.drive();
     assert_eq!(pair.take_client_events(), [event(4, HI)]);
 }
 
 #[test]
+fn a_gap_of_several_reasons_gives_the_lowest_of_them() {
+    // None may wait: event 2 is dropped behind what is being sent.
+    let mut pair = on_chat(Limits::new().with_max_queued_event_bytes(0));
+    send(&mut pair, 1, zeros(70_000));
+    send(&mut pair, 2, HI);
+    pair.server.skip_events(7, 3, GapReason::Withheld);
+    pair.drive();
+    assert_eq!(pair.take_client_events(), [event(1, zeros(70_000)), lagged(2, 3)]);
+}
+
+#[test]
+fn a_hole_that_nobody_stated_is_a_gap_before_the_next_event() {
+    let mut pair = on_chat(Limits::new());
+    send(&mut pair, 4, HI);
+    pair.drive();
+    assert_eq!(pair.take_client_events(), [lagged(1, 3), event(4, HI)]);
+}
+
+#[test]
+fn a_reason_that_is_not_known_is_a_loss_all_the_same() {
+    let mut pair = on_chat(Limits::new());
+    pair.client.handle_message(Bytes::from_static(b"\x0c\x07\x01\x02\x4d"));
+    pair.drive();
+    assert_eq!(pair.take_client_events(), [missed(CHAT, 1, 2, GapReason::Unknown(0x4d))]);
+}
+
+#[test]
 fn subscriptions_that_change_without_end_behind_a_slow_client_end_the_connection() {
     let limits = Limits::new().with_max_buffered_bytes(1000).with_max_topic_bytes(1000);
-    let mut pair = subscribed(limits);
+    let mut pair = on_chat(limits);
     for topic in 0..100_000 {
         pair.server.announce_topic(topic, 0, CHAT);
         pair.server.leave_topic(topic);
@@ -298,32 +337,27 @@ fn answers_and_state_behind_a_slow_client_are_never_dropped_and_keep_their_order
     pair.take_client_events();
     pair.server.announce_topic(7, 1, CHAT);
     for sequence in 1..200 {
-        send(&mut pair, sequence, Bytes::from(vec![0; 1000]));
+        send(&mut pair, sequence, zeros(1000));
     }
     pair.server.send_state(HI);
     pair.server.answer(id, Ok(HI));
     pair.server.leave_topic(7);
     pair.drive();
     let events = pair.take_client_events();
-    let answer = ClientEvent::Answer { id, result: Ok(HI) };
+    let answer = answered(id, HI);
     // None was to wait, so what is missing is stated before the topic is left.
     let missed = 199 - (events.len() as u64 - 5);
-    let last = [
-        ClientEvent::State { operations: HI },
-        answer,
-        ClientEvent::Lagged { topic: CHAT, missed },
-        ClientEvent::Unsubscribed { topic: CHAT },
-    ];
+    let last =
+        [changed(HI), answer, lagged(200 - missed, 199), ClientEvent::Unsubscribed { topic: CHAT }];
     assert_eq!(events[events.len() - 4..], last);
 }
 
 #[test]
 fn an_event_larger_than_the_client_accepts_is_missed_alone() {
-    let mut pair = subscribed(Limits::new().with_max_message_bytes(1024));
-    send(&mut pair, 1, Bytes::from(vec![0; 2000]));
+    let mut pair = on_chat(Limits::new().with_max_frame_bytes(100_000));
+    send(&mut pair, 1, zeros(100_000));
     pair.drive();
-    let lagged = ClientEvent::Lagged { topic: CHAT, missed: 1 };
-    assert_eq!(pair.take_client_events(), [lagged]);
+    assert_eq!(pair.take_client_events(), [missed(CHAT, 1, 1, GapReason::TooLong)]);
     send(&mut pair, 2, HI);
     pair.drive();
     assert_eq!(pair.take_client_events(), [event(2, HI)]);
@@ -332,7 +366,7 @@ fn an_event_larger_than_the_client_accepts_is_missed_alone() {
 #[test]
 fn more_topics_than_the_client_allows_end_the_connection_and_name_the_limit() {
     let limits = Limits::new().with_max_topic_bytes(2 * (64 + 4));
-    let mut pair = subscribed(limits);
+    let mut pair = on_chat(limits);
     pair.server.announce_topic(8, 1, CHAT);
     pair.server.leave_topic(8);
     pair.server.announce_topic(9, 1, CHAT);
@@ -340,29 +374,31 @@ fn more_topics_than_the_client_allows_end_the_connection_and_name_the_limit() {
     assert!(pair.client.is_open());
     pair.server.announce_topic(10, 1, CHAT);
     pair.drive();
-    let limit = ConnectionError::LimitExceeded { limit: "max_topic_bytes", allowed: 136 };
+    let limit = exceeded("max_topic_bytes", 136);
     assert_eq!(pair.client_events.last(), Some(&ClientEvent::Closed(limit)));
 }
 
 #[test]
 fn a_server_that_breaks_the_rules_of_topics_is_left() {
-    let long = [&[0x09, 8, 1][..], &[b'x'; 513]].concat();
+    let long = [&[0x09, 8, 1, 0][..], &[b'x'; 513]].concat();
     for (message, error) in [
-        (&b"\x09\x07\x01chat"[..], ProtocolError::InvalidTopic),
+        (&b"\x09\x07\x01\x00chat"[..], ProtocolError::InvalidTopic),
+        (b"\x09\x08\x01\x03chat", ProtocolError::InvalidTopic),
+        (b"\x0a\x08\x00", ProtocolError::TrailingBytes),
+        (b"\x0c\x08\x01\x02\x01", ProtocolError::InvalidTopic),
         (&long, ProtocolError::InvalidTopic),
         (b"\x0a\x08", ProtocolError::InvalidTopic),
         (b"\x0b\x08\x01\x00", ProtocolError::InvalidTopic),
         (b"\x0b\x07\x02\x00", ProtocolError::EventSequence),
         (b"\x0b\x07\x00\x00", ProtocolError::EventSequence),
         (b"\x0b\x07\x01\x02", ProtocolError::NoSuchEvent(2)),
-        (b"\x0c\x07\x02\x03", ProtocolError::EventSequence),
-        (b"\x0c\x07\x01\x00", ProtocolError::EventSequence),
-        (b"\x0c\x07\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", ProtocolError::EventSequence),
+        (b"\x0c\x07\x02\x03\x01", ProtocolError::EventSequence),
+        (b"\x0c\x07\x01\x00\x01", ProtocolError::EventSequence),
+        (b"\x0c\x07\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01", ProtocolError::EventSequence),
     ] {
-        let mut pair = subscribed(Limits::new());
+        let mut pair = on_chat(Limits::new());
         pair.client.handle_message(Bytes::copy_from_slice(message));
         pair.drive();
-        let closed = ClientEvent::Closed(error.into());
-        assert_eq!(pair.client_events.last(), Some(&closed), "{message:?}");
+        assert_eq!(pair.client_events.last(), Some(&client_failed(error)), "{message:?}");
     }
 }

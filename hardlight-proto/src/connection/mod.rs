@@ -441,7 +441,7 @@ impl Link {
     /// Whether so much waits to be sent that no more is to be begun.
     fn is_congested(&self) -> bool {
         self.outbox.line_bytes() > self.limits.max_buffered_bytes()
-            || self.outbox.transfer_bytes() > 2 * self.limits.max_frame_bytes()
+            || self.outbox.transfer_bytes() > self.limits.max_frame_bytes().saturating_mul(2)
     }
 
     /// Lets the peer send more of what arrives in pieces.

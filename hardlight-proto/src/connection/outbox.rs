@@ -192,10 +192,11 @@ impl Outbox {
 
     /// Whether there is a message to send now.
     pub(super) fn is_ready(&self) -> bool {
-        !self.packer.is_empty()
+        let waits = !self.packer.is_empty()
             || !self.control.is_empty()
             || self.outgoing.is_ready()
-            || self.line_is_ready()
+            || self.line_is_ready();
+        waits && !self.shut
     }
 
     /// Nobody is waited for any longer: what is left goes out as it can, except what needs the peer.
@@ -325,6 +326,9 @@ impl Outbox {
 
     /// The next message to send.
     pub(super) fn pop(&mut self) -> Option<Bytes> {
+        if self.shut {
+            return None;
+        }
         if self.packer.is_empty() {
             self.refill();
         }

@@ -270,6 +270,9 @@ impl Connection<Server> {
     /// [`CallError::GoingAway`]. What is not done after
     /// [`Limits::close_timeout`](crate::Limits::close_timeout) is given up.
     pub fn close(&mut self, reason: CloseReason, now: Time) {
+        if self.is_ended() {
+            return;
+        }
         if self.link.phase == Phase::Open {
             self.link.outbox.control.go_away(self.link.limits.close_timeout());
         }
@@ -282,8 +285,9 @@ impl Connection<Server> {
 
     /// An application that changes this and that, while the client does not read, is stopped some time.
     fn check_waiting(&mut self) {
-        let allowed = self.link.limits.max_buffered_bytes() + self.link.limits.max_topic_bytes();
-        if self.link.outbox.waiting_bytes() > 2 * allowed {
+        let limits = &self.link.limits;
+        let allowed = limits.max_buffered_bytes().saturating_add(limits.max_topic_bytes());
+        if self.link.outbox.waiting_bytes() > allowed.saturating_mul(2) {
             let limit = "max_buffered_bytes";
             self.fail(ConnectionError::LimitExceeded { limit, allowed });
         }
@@ -438,7 +442,7 @@ impl Connection<Server> {
         if needs.is_some_and(|feature| !self.role.features.contains(feature)) {
             return Err(CallError::MissingFeature);
         }
-        if self.role.inputs.total() + bytes > self.link.limits.max_input_bytes() {
+        if bytes > self.link.limits.max_input_bytes().saturating_sub(self.role.inputs.total()) {
             return Err(CallError::Busy);
         }
         Ok(method)
