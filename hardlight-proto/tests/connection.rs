@@ -629,6 +629,7 @@ proptest! {
         let mut pair = Pair::with(counter(), counter(), limits.clone(), limits);
         let (mut posts, mut made) = (Posts::default(), 0);
         let honest = !ops.iter().any(|op| matches!(op, Op::Garbage(..) | Op::State(200_000..)));
+        pair.is_tapped = honest;
         ops.into_iter().for_each(|op| apply(op, &mut pair, &mut posts, &mut made));
         pair.drive();
         pair.client.handle_lost("end");

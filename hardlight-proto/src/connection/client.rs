@@ -9,8 +9,9 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Connection, MAX_QUIET_FRAMES, Phase, Role, call_ids::CallIds, config::ClientConfig,
-    heartbeat::Heartbeat, inbox::Next, sealed, skip::skip_fields, topics::Topics,
+    Connection, MAX_QUIET_FRAMES, Phase, Role, call_ids::CallIds, check_revision,
+    config::ClientConfig, heartbeat::Heartbeat, inbox::Next, sealed, skip::skip_fields,
+    topics::Topics,
 };
 use crate::{
     close::CloseReason,
@@ -173,6 +174,7 @@ impl Role for Client {}
 impl sealed::Role for Client {
     const HANDLES_LATE_INPUT: bool = true;
     const SENDS_PINGS: bool = false;
+    const WITHHOLDS_CREDIT: bool = false;
 
     fn has_open_calls(&self) -> bool {
         !self.open.is_empty()
@@ -440,10 +442,11 @@ impl Connection<Client> {
     }
 
     fn handle_hello(&mut self, hello: Hello) -> Result<(), ConnectionError> {
+        check_revision(&hello)?;
         if hello.is_clients() {
             return Err(ProtocolError::InvalidHello.into());
         }
-        self.accept_hello(&hello, None)?;
+        self.accept_hello(&hello, None);
         self.compare_schema(&hello);
         self.link.heartbeat = hello.heartbeat_interval.map(Heartbeat::new);
         self.role.epoch = hello.epoch;

@@ -54,6 +54,9 @@ mod sealed {
         /// Whether this side asks for signs of life, rather than giving them.
         const SENDS_PINGS: bool;
 
+        /// Whether this side gives no credit while it has much to send. Only one may, or each would wait for the other's.
+        const WITHHOLDS_CREDIT: bool;
+
         /// Whether a frame of this kind may arrive in pieces.
         fn takes_in_pieces(kind: u8) -> bool;
     }
@@ -282,7 +285,7 @@ impl<R: Role> Connection<R> {
                 heartbeat.said();
             }
             // There may be room for more now, and nothing left to wait for.
-            self.link.grant_credit();
+            self.link.grant_credit::<R>();
             self.finish_draining();
             return Some(Transmit::Message(message));
         }
@@ -337,7 +340,7 @@ impl<R: Role> Connection<R> {
     /// The next frame, or `None` if there is none: then the end of the transport takes effect.
     fn next_frame(&mut self) -> Option<Next> {
         let next = self.link.inbox.pop().map_err(ConnectionError::from);
-        match next.and_then(|next| next.map(|next| self.link.receive(next)).transpose()) {
+        match next.and_then(|next| next.map(|next| self.link.receive::<R>(next)).transpose()) {
             Ok(Some(Next::Handled)) => {
                 // It may have been credit for the last that was to be sent.
                 self.finish_draining();
@@ -381,17 +384,10 @@ impl<R: Role> Connection<R> {
     }
 
     /// What is common to both Hellos.
-    fn accept_hello(&mut self, hello: &Hello, epoch: Option<u64>) -> Result<(), ConnectionError> {
-        if hello.revision != REVISION {
-            let ours = REVISION;
-            let theirs = hello.revision;
-            let why = alloc::format!("it speaks revision {theirs}, this side speaks {ours}");
-            return Err(ConnectionError::Incompatible(why.into()));
-        }
+    fn accept_hello(&mut self, hello: &Hello, epoch: Option<u64>) {
         self.link.greeted = true;
         self.link.deflates = self.link.offers_deflate && hello.deflate;
         self.link.outbox.greeted(hello.max_frame_bytes, hello.resume.as_ref(), epoch);
-        Ok(())
     }
 
     /// Gives out the `Closed` event, once.
@@ -407,7 +403,7 @@ impl<R: Role> Connection<R> {
 
 impl Link {
     /// Handles what is common to both sides: the order of the beginning, and transfers.
-    fn receive(&mut self, next: Next) -> Result<Next, ConnectionError> {
+    fn receive<R: Role>(&mut self, next: Next) -> Result<Next, ConnectionError> {
         let Next::Frame(frame) = next else { return Ok(next) };
         if self.greeted == matches!(frame, Frame::Hello(_)) {
             return Err(ProtocolError::UnexpectedFrame(frame.name()).into());
@@ -435,7 +431,7 @@ impl Link {
             }
             frame => return Ok(Next::Frame(frame)),
         };
-        self.grant_credit();
+        self.grant_credit::<R>();
         let frame = whole.map(Frame::decode).transpose()?.flatten();
         Ok(frame.map_or(Next::Handled, Next::Frame))
     }
@@ -447,8 +443,9 @@ impl Link {
     }
 
     /// Lets the peer send more of what arrives in pieces.
-    fn grant_credit(&mut self) {
-        if !self.incoming.is_empty() && !self.is_congested() {
+    fn grant_credit<R: Role>(&mut self) {
+        let withholds = R::WITHHOLDS_CREDIT && self.is_congested();
+        if !self.incoming.is_empty() && !withholds {
             let Self { incoming, outbox, .. } = self;
             incoming.grant(|transfer, bytes| outbox.control.credit(transfer, bytes));
         }
@@ -496,6 +493,16 @@ impl Link {
         self.incoming.clear();
         self.error = Some(error);
     }
+}
+
+/// Nothing else is to be looked at in the Hello of another revision.
+fn check_revision(hello: &Hello) -> Result<(), ConnectionError> {
+    let (ours, theirs) = (REVISION, hello.revision);
+    if theirs == ours {
+        return Ok(());
+    }
+    let why = alloc::format!("it speaks revision {theirs}, this side speaks {ours}");
+    Err(ConnectionError::Incompatible(why.into()))
 }
 
 /// What a peer is told of why this side ends the connection.

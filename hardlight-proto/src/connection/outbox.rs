@@ -162,7 +162,7 @@ impl Outbox {
 
     /// Bytes that wait to be sent.
     pub(super) fn queued_bytes(&self) -> usize {
-        self.packer.queued_bytes() + self.line_bytes + self.outgoing.unordered_bytes()
+        self.packer.queued_bytes() + self.line_bytes + self.outgoing.bytes()
     }
 
     /// Of these, what has its place in the line or behind it, events aside that may still be dropped.
@@ -206,6 +206,10 @@ impl Outbox {
         self.outgoing.clear();
         let short = self.line.iter().position(Item::is_long).unwrap_or(self.line.len());
         self.truncate_line(if keeps_line { short } else { 0 });
+        if !keeps_line {
+            // What was dropped stood behind what was cut off.
+            self.dropped.clear();
+        }
         self.refill();
     }
 

@@ -5,8 +5,8 @@ use alloc::{collections::VecDeque, vec::Vec};
 use bytes::Bytes;
 
 use super::{
-    Connection, MAX_QUIET_FRAMES, Phase, Role, call_ids::CallIds, config::ServerConfig,
-    heartbeat::Heartbeat, inbox::Next, inputs::Inputs, sealed, skip::touches,
+    Connection, MAX_QUIET_FRAMES, Phase, Role, call_ids::CallIds, check_revision,
+    config::ServerConfig, heartbeat::Heartbeat, inbox::Next, inputs::Inputs, sealed, skip::touches,
 };
 use crate::{
     close::CloseReason,
@@ -31,7 +31,8 @@ pub struct Server {
     held: VecDeque<HeldCall>,
     inputs: Inputs,
     state_revision: u64,
-    snapshot_bytes: usize,
+    /// The longest frame of the state that was made before it was known what the client accepts.
+    early_state_bytes: usize,
     epoch: Option<u64>,
     features: FeatureSet,
     methods: MethodTable,
@@ -88,6 +89,7 @@ impl Role for Server {}
 impl sealed::Role for Server {
     const HANDLES_LATE_INPUT: bool = false;
     const SENDS_PINGS: bool = true;
+    const WITHHOLDS_CREDIT: bool = true;
 
     fn has_open_calls(&self) -> bool {
         !self.running.is_empty() || !self.held.is_empty()
@@ -108,7 +110,7 @@ impl Connection<Server> {
             held: VecDeque::new(),
             inputs: Inputs::default(),
             state_revision: 0,
-            snapshot_bytes: 0,
+            early_state_bytes: 0,
             epoch,
             features,
             methods: MethodTable::Same(0),
@@ -195,8 +197,12 @@ impl Connection<Server> {
             self.link.limits.max_frame_bytes()
         };
         let plain = Frame::State { revision, operations: Content::Plain(operations.clone()) };
-        if plain.encoded_len() > max_bytes {
+        let len = plain.encoded_len();
+        if len > max_bytes {
             return self.fail_to_send("a change of the state");
+        }
+        if !self.link.greeted {
+            self.role.early_state_bytes = self.role.early_state_bytes.max(len);
         }
         let secret = self.link.deflates && self.touches_secrets(&operations);
         let operations = self.link.shrink(operations, secret);
@@ -362,8 +368,8 @@ impl Connection<Server> {
             return;
         }
         let frame = Frame::Snapshot { revision: 0, operations: Content::Plain(snapshot) };
-        self.role.snapshot_bytes = frame.encoded_len();
-        if self.role.snapshot_bytes > self.link.limits.max_frame_bytes() {
+        self.role.early_state_bytes = frame.encoded_len();
+        if self.role.early_state_bytes > self.link.limits.max_frame_bytes() {
             return self.fail_to_send("the snapshot of the state");
         }
         self.link.outbox.greet(frame);
@@ -383,11 +389,12 @@ impl Connection<Server> {
     }
 
     fn handle_hello(&mut self, hello: &Hello) -> Result<Option<ServerEvent>, ConnectionError> {
+        check_revision(hello)?;
         if hello.is_servers() || hello.deflate && !self.link.offers_deflate {
             return Err(ProtocolError::InvalidHello.into());
         }
-        if self.role.snapshot_bytes > hello.max_frame_bytes {
-            self.fail_to_send("the snapshot of the state");
+        if self.role.early_state_bytes > hello.max_frame_bytes {
+            self.fail_to_send("the state");
             return Ok(None);
         }
         self.role.methods = MethodTable::new(self.link.schema, &hello.methods);
@@ -395,7 +402,7 @@ impl Connection<Server> {
         if !refused.is_empty() {
             self.link.outbox.control.refuse_methods(refused);
         }
-        self.accept_hello(hello, self.role.epoch)?;
+        self.accept_hello(hello, self.role.epoch);
         if matches!(self.link.phase, Phase::Handshake { .. }) {
             self.link.phase = Phase::Open;
         }

@@ -2,10 +2,14 @@
 //! A client and a server joined by two queues, with a clock that only the test moves; and what it takes to be a peer that
 //! keeps to no rule.
 
+mod tap;
+
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use hardlight_proto::*;
+
+use tap::Tap;
 
 pub(crate) const INPUT: Bytes = Bytes::from_static(b"in");
 pub(crate) const OUTPUT: Bytes = Bytes::from_static(b"out");
@@ -302,6 +306,11 @@ pub(crate) struct Pair {
     pub(crate) to_server: VecDeque<Transmit>,
     pub(crate) client_events: Vec<ClientEvent>,
     pub(crate) server_events: Vec<ServerEvent>,
+    /// What the client, and the server, has sent.
+    pub(crate) up: Tap,
+    pub(crate) down: Tap,
+    /// Whether nothing is sent behind the taps' backs.
+    pub(crate) is_tapped: bool,
 }
 
 impl Pair {
@@ -330,6 +339,9 @@ impl Pair {
             to_server: VecDeque::new(),
             client_events: Vec::new(),
             server_events: Vec::new(),
+            up: Tap::default(),
+            down: Tap::default(),
+            is_tapped: true,
         }
     }
 
@@ -361,11 +373,21 @@ impl Pair {
     pub(crate) fn step(&mut self) -> bool {
         self.client_events.extend(client_events(&mut self.client));
         self.server_events.extend(server_events(&mut self.server));
-        if self.to_server.is_empty() {
-            self.to_server.extend(self.client.poll_transmit());
+        if self.to_server.is_empty()
+            && let Some(transmit) = self.client.poll_transmit()
+        {
+            if let (Transmit::Message(message), true) = (&transmit, self.is_tapped) {
+                self.up.message(message, &mut self.down);
+            }
+            self.to_server.push_back(transmit);
         }
-        if self.to_client.is_empty() {
-            self.to_client.extend(self.server.poll_transmit());
+        if self.to_client.is_empty()
+            && let Some(transmit) = self.server.poll_transmit()
+        {
+            if let (Transmit::Message(message), true) = (&transmit, self.is_tapped) {
+                self.down.message(message, &mut self.up);
+            }
+            self.to_client.push_back(transmit);
         }
         let (up, down) = (self.to_server.pop_front(), self.to_client.pop_front());
         let moved = up.is_some() || down.is_some();

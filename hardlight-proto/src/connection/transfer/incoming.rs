@@ -121,14 +121,18 @@ impl Incoming {
     /// Gives credit to those that are taken in: to each its share, in pieces that are worth a frame.
     pub(in crate::connection) fn grant(&mut self, mut give: impl FnMut(u64, u64)) {
         self.admit();
-        let admitted = self.open.iter().filter(|transfer| transfer.admitted).count() as u64;
-        let share = MAX_AHEAD.min(MAX_TOTAL_AHEAD / admitted.max(1));
+        let admitted = self.open.iter().filter(|transfer| transfer.admitted);
+        let share = MAX_AHEAD.min(MAX_TOTAL_AHEAD / (admitted.clone().count() as u64).max(1));
+        let ahead: u64 = admitted.map(Transfer::ahead).sum();
+        // Those that were fewer may have more than their share.
+        let mut room = MAX_TOTAL_AHEAD.saturating_sub(ahead);
         for transfer in self.open.iter_mut().filter(|transfer| transfer.admitted) {
             let arrived = transfer.bytes.len() as u64;
-            let wanted = transfer.length.min(arrived + share);
-            if transfer.allowed - arrived < share / 2 && wanted > transfer.allowed {
-                give(transfer.number, wanted - transfer.allowed);
-                transfer.allowed = wanted;
+            let more = transfer.length.min(arrived + share).saturating_sub(transfer.allowed);
+            if transfer.ahead() < share / 2 && (1..=room).contains(&more) {
+                give(transfer.number, more);
+                transfer.allowed += more;
+                room -= more;
             }
         }
     }
@@ -150,6 +154,11 @@ impl Incoming {
 }
 
 impl Transfer {
+    /// How much the peer may send of it now.
+    const fn ahead(&self) -> u64 {
+        self.allowed - self.bytes.len() as u64
+    }
+
     fn take(&mut self, piece: &[u8]) -> Result<(), ProtocolError> {
         let arrived = self.bytes.len() + piece.len();
         let fits = (1..=MAX_PIECE_BYTES).contains(&piece.len()) && arrived as u64 <= self.allowed;

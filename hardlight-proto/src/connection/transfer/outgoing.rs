@@ -41,7 +41,9 @@ pub(in crate::connection) struct Outgoing {
     /// The first is the next to send a piece of.
     open: VecDeque<Transfer>,
     waiting: VecDeque<LongFrame>,
-    /// Bytes of calls and answers that are not sent yet.
+    /// Bytes that are not sent yet.
+    bytes: usize,
+    /// Of these, those of calls and answers.
     unordered_bytes: usize,
 }
 
@@ -88,6 +90,7 @@ impl LongFrame {
 impl Outgoing {
     /// Sends a frame in pieces, when its turn comes.
     pub(in crate::connection) fn push(&mut self, frame: LongFrame) {
+        self.bytes += frame.len();
         if frame.call.is_some() {
             self.unordered_bytes += frame.len();
         }
@@ -106,7 +109,12 @@ impl Outgoing {
         self.open.iter().filter(|transfer| transfer.frame.call.is_some()).count()
     }
 
-    /// Bytes of calls and answers that are not sent yet.
+    /// Bytes that are not sent yet.
+    pub(in crate::connection) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Of these, those of calls and answers.
     pub(in crate::connection) const fn unordered_bytes(&self) -> usize {
         self.unordered_bytes
     }
@@ -164,6 +172,7 @@ impl Outgoing {
         // Those before it have no credit: they keep their turn.
         let mut transfer = self.open.remove(index)?;
         let len = transfer.pack_piece(&mut self.next, packer);
+        self.bytes -= len;
         if transfer.frame.call.is_some() {
             self.unordered_bytes -= len;
         }
@@ -187,20 +196,27 @@ impl Outgoing {
     pub(in crate::connection) fn withdraw(&mut self, id: CallId) -> Option<Withdrawn> {
         if let Some(index) = self.waiting.iter().position(|frame| frame.call == Some(id)) {
             let frame = self.waiting.remove(index)?;
-            self.unordered_bytes -= frame.len();
+            self.forget(frame.len());
             return Some(Withdrawn::Unsent);
         }
         let index = self.open.iter().position(|transfer| transfer.frame.call == Some(id))?;
         let transfer = self.open.remove(index)?;
-        self.unordered_bytes -= transfer.frame.len() - transfer.sent as usize;
+        self.forget(transfer.frame.len() - transfer.sent as usize);
         self.open_waiting();
         Some(transfer.number.map_or(Withdrawn::Unsent, Withdrawn::Begun))
+    }
+
+    /// Bytes of a call or an answer are not to be sent any longer.
+    const fn forget(&mut self, len: usize) {
+        self.bytes -= len;
+        self.unordered_bytes -= len;
     }
 
     /// Gives everything up.
     pub(in crate::connection) fn clear(&mut self) {
         self.open.clear();
         self.waiting.clear();
+        self.bytes = 0;
         self.unordered_bytes = 0;
     }
 }
