@@ -247,8 +247,9 @@ impl<R: Role> Connection<R> {
                 return self.fail(ConnectionError::HandshakeTimeout);
             }
             Phase::Draining { deadline } if now >= deadline => return self.finish_closing(),
-            Phase::Ended => return,
-            _ => {}
+            // Heartbeats begin with the connection.
+            Phase::Handshake { .. } | Phase::Ended => return,
+            Phase::Draining { .. } | Phase::Open => {}
         }
         match self.link.heartbeat.as_mut().map_or(Beat::Nothing, |heartbeat| heartbeat.tick(now)) {
             Beat::Ping if R::SENDS_PINGS => {
@@ -264,7 +265,8 @@ impl<R: Role> Connection<R> {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
         let deadline = match self.link.phase {
-            Phase::Handshake { deadline } | Phase::Draining { deadline } => Some(deadline),
+            Phase::Handshake { deadline } => return Some(deadline),
+            Phase::Draining { deadline } => Some(deadline),
             Phase::Open => None,
             Phase::Ended => return None,
         };

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::{CallError, ProtocolError},
-    frame::{CallId, Extensions, Frame, GapReason, Resume, TopicStart},
+    frame::{COMPRESSED, CallId, Content, Extensions, Frame, GapReason, Resume, TopicStart},
     limits::MAX_MESSAGE_BYTES,
 };
 
@@ -157,7 +157,11 @@ impl Outbox {
     /// Where the peer left off on a topic in this epoch, if it asked to go on from there and nobody has yet.
     pub(super) fn resume_hint(&self, name: &[u8]) -> Option<u64> {
         let peer = self.peer.as_ref().filter(|peer| peer.same_epoch)?;
-        peer.resume.get(name).copied()
+        let asked = peer.resume.get(name).copied()?;
+        // An announcement that waits will go on from there.
+        let announced =
+            |item: &Item| matches!(item, Item::Topic { name: announced, .. } if announced == name);
+        (!self.line.iter().any(announced)).then_some(asked)
     }
 
     /// Bytes that wait to be sent.
@@ -527,7 +531,7 @@ impl Outbox {
             let reason = noted.map_or(GapReason::Lagged, |loss| loss.reason);
             self.pack_gap(subscription, Loss { topic, last, reason });
         }
-        if frame.len() > self.max_frame_bytes() {
+        if len_at_peer(&frame) > self.max_frame_bytes() {
             let reason = GapReason::TooLong;
             return self.pack_gap(subscription, Loss { topic, last: sequence, reason });
         }
@@ -558,6 +562,17 @@ impl Outbox {
             packed.next = next;
             self.pack_frame(&Frame::Gap { topic, first, last, reason });
         }
+    }
+}
+
+/// What the peer holds against its limit of an event that is encoded: its length, and its payload's once it is inflated.
+fn len_at_peer(frame: &Bytes) -> usize {
+    let is_compressed = frame.first().is_some_and(|header| header & COMPRESSED != 0);
+    match is_compressed.then(|| Frame::decode(frame.clone())) {
+        Some(Ok(Some(Frame::Event { payload: Content::Deflated { length, .. }, .. }))) => {
+            frame.len().max(usize::try_from(length).unwrap_or(usize::MAX))
+        }
+        _ => frame.len(),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
         CALL, CallId, Content, Extensions, Frame, GapReason, Hello, HelloEntry, HelloField,
         Mismatch, RefusedMethod,
     },
+    limits::MAX_MESSAGE_BYTES,
     schema::ServiceSchema,
     time::Time,
 };
@@ -45,6 +46,18 @@ struct HeldCall {
     method: u32,
     extensions: Extensions,
     payload: Bytes,
+}
+
+impl HeldCall {
+    /// Slices would keep the whole message they came in, for as long as it is held.
+    fn detached(mut self) -> Self {
+        // A longer input came in pieces, and has its memory to itself.
+        if self.payload.len() <= MAX_MESSAGE_BYTES {
+            self.payload = Bytes::copy_from_slice(&self.payload);
+        }
+        self.extensions = self.extensions.detached();
+        self
+    }
 }
 
 /// What happened on a server's connection.
@@ -433,7 +446,7 @@ impl Connection<Server> {
         self.role.inputs.insert(id, bytes);
         let call = HeldCall { id, method, extensions, payload };
         if self.is_congested() {
-            self.role.held.push_back(call);
+            self.role.held.push_back(call.detached());
             return Ok(None);
         }
         Ok(Some(self.start(call)))

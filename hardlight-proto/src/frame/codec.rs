@@ -45,7 +45,7 @@ const IGNORABLE: u8 = 0x20;
 /// Flag E: a block of extensions follows the ids.
 const EXTENDED: u8 = 0x40;
 /// Flag C: the payload is compressed.
-const COMPRESSED: u8 = 0x80;
+pub(crate) const COMPRESSED: u8 = 0x80;
 
 impl Frame {
     /// Decodes a frame; `None` for one that is unknown and may be ignored.

@@ -190,6 +190,11 @@ impl Extensions {
         Ok(Self { block: Some(Box::new(block.freeze())) })
     }
 
+    /// The same in memory of their own.
+    pub(crate) fn detached(&self) -> Self {
+        Self { block: Bytes::copy_from_slice(&self.block) }
+    }
+
     /// Bytes that they take in a frame.
     pub(crate) fn encoded_len(&self) -> usize {
         sink::count(|count| self.put(count))
