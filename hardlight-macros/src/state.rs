@@ -302,7 +302,7 @@ impl State<'_> {
         let fields = self.each(|field| {
             let ident = field.ident;
             let field = self.field(field);
-            quote!(#field::diff(&self.#ident, &mut shadow.#ident, |initial: &Self| &initial.#ident, out)?;)
+            quote!(#field::diff(&self.#ident, &mut shadow.#ident, out)?;)
         });
         quote! {
             fn diff(

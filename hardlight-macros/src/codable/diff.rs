@@ -218,13 +218,10 @@ impl Parts<'_> {
 
     /// The number of a variant in payloads: that of the last one before it that says so, counted on from there.
     fn number(&self, place: usize) -> TokenStream {
-        let before = self.shapes[..=place].iter().rev();
-        let mut steps = 0_u8;
-        for shape in before {
+        for (steps, shape) in (0_u8..=255).zip(self.shapes[..=place].iter().rev()) {
             if let Some(value) = shape.discriminant {
                 return quote!({ const NUMBER: u8 = #value; NUMBER + #steps });
             }
-            steps += 1;
         }
         let place = u8::try_from(place).unwrap_or(u8::MAX);
         quote!(#place)

@@ -23,11 +23,6 @@ pub trait FieldOf<S: ConnectionState, const INDEX: u32> {
         FieldSchema::new::<Self::Value>(INDEX, name)
     }
 
-    /// The field's default, which `field` finds in a state.
-    fn initial(field: impl FnOnce(&S) -> &Self::Value) -> Self::Value {
-        StateDiff::copy(field(&S::initial()))
-    }
-
     /// A copy for the shadow.
     fn shadow(value: &Self::Value) -> Self::Value {
         StateDiff::copy(value)
@@ -42,8 +37,7 @@ pub trait FieldOf<S: ConnectionState, const INDEX: u32> {
         out.set(INDEX, value)
     }
 
-    /// Writes how the field differs from the shadow, if it does, and brings the shadow up to date. `field` finds it in a
-    /// state.
+    /// Writes how the field differs from the shadow, if it does, and brings the shadow up to date.
     ///
     /// # Errors
     ///
@@ -51,10 +45,9 @@ pub trait FieldOf<S: ConnectionState, const INDEX: u32> {
     fn diff(
         value: &Self::Value,
         shadow: &mut Self::Value,
-        field: impl FnOnce(&S) -> &Self::Value,
         out: &mut StateWriter,
     ) -> Result<(), EncodeError> {
-        out.diff(INDEX, value, shadow, || Self::initial(field))
+        out.diff(INDEX, value, shadow)
     }
 
     /// Checks an operation on the field, so that the change it makes cannot fail. `field` finds the field in a state.
@@ -71,7 +64,9 @@ pub trait FieldOf<S: ConnectionState, const INDEX: u32> {
             StateOperation::Set { value, .. } => payload::decode(value)
                 .map(FieldChange::Value)
                 .map_err(|error| StateError::Value { field: INDEX, error }),
-            StateOperation::Default { .. } => Ok(FieldChange::Value(Self::initial(field))),
+            StateOperation::Default { .. } => {
+                Ok(FieldChange::Value(StateDiff::copy(field(&S::initial()))))
+            }
             StateOperation::Patch { patch, .. } => {
                 let patch = PatchReader::new(patch);
                 Self::Value::check(value, patch).map_err(patch_error(INDEX))?;

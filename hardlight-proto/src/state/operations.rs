@@ -13,21 +13,20 @@ use crate::{
 
 /// Collects state operations, in ascending order of their fields.
 ///
-/// Before a state writes to it, it can be told of fields that the peer may not have: [`leave_out`](Self::leave_out),
-/// [`reset`](Self::reset).
+/// A state writes every field to it that there is something to say about. Before that, the writer can be told to treat
+/// some of them otherwise: fields that the peer is not to have, because the connection lacks what they need.
 #[derive(Debug, Default)]
 pub struct StateWriter {
     out: BytesMut,
-    withheld: BTreeMap<u32, Withheld>,
+    treatments: BTreeMap<u32, Treatment>,
 }
 
-/// A field that is not written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Withheld {
-    /// The peer has its default already.
-    LeftOut,
-    /// The peer is told to take its default.
+/// What becomes of a field that is not written as it comes.
+#[derive(Clone, Copy, Debug)]
+enum Treatment {
+    LeaveOut,
     Reset,
+    SendWhole,
 }
 
 impl StateWriter {
@@ -36,34 +35,38 @@ impl StateWriter {
         Self::default()
     }
 
-    /// Has the state write nothing about a field. A shadow of it stays as it is, so the first difference that is written
-    /// again, by a writer that does not leave the field out, has all that the peer missed.
-    ///
-    /// For a field that the peer does not have from the start, begin with the shadow of the
-    /// [initial](super::ConnectionState::initial) state and send the difference from that.
+    /// Has nothing written about a field. Its shadow stays as it is.
     pub fn leave_out(&mut self, field: u32) {
-        self.withheld.insert(field, Withheld::LeftOut);
+        self.treatments.insert(field, Treatment::LeaveOut);
     }
 
-    /// Has the state write, in place of a difference in a field, that the field goes back to its default. Its shadow does
-    /// so too. Writers after this one [leave it out](Self::leave_out), as long as the peer is to have the default.
+    /// Has a field of the peer's go back to its default, whatever its value here. Its shadow stays as it is; writers after
+    /// this one [leave the field out](Self::leave_out), until one [sends it whole](Self::send_whole).
     pub fn reset(&mut self, field: u32) {
-        self.withheld.insert(field, Withheld::Reset);
+        self.treatments.insert(field, Treatment::Reset);
     }
 
-    /// Sets a field to a value, unless the field is left out or reset.
+    /// Has the whole value of a field written, even if its shadow has the same: for a field that was left out or reset
+    /// before. What the peer has is its own default then, which nobody compared with ours.
+    pub fn send_whole(&mut self, field: u32) {
+        self.treatments.insert(field, Treatment::SendWhole);
+    }
+
+    /// Sets a field to a value, unless the field is treated otherwise.
     ///
     /// # Errors
     ///
     /// If the value cannot be encoded; then nothing was written.
     pub fn set<T: Codable>(&mut self, field: u32, value: &T) -> Result<(), EncodeError> {
-        if self.withheld.contains_key(&field) {
-            return Ok(());
-        }
-        self.write(|out| out.set(field, value))
+        let treatment = self.treatments.get(&field).copied();
+        self.write(|out| match treatment {
+            None | Some(Treatment::SendWhole) => out.set(field, value),
+            Some(Treatment::LeaveOut) => Ok(()),
+            Some(Treatment::Reset) => out.reset(field),
+        })
     }
 
-    /// Writes what has to be done to the field's shadow, and does it. `initial` is the field's default.
+    /// Writes what has to be done to the field's shadow, and does it, unless the field is treated otherwise.
     ///
     /// # Errors
     ///
@@ -73,18 +76,14 @@ impl StateWriter {
         field: u32,
         value: &T,
         shadow: &mut T,
-        initial: impl FnOnce() -> T,
     ) -> Result<(), EncodeError> {
-        match self.withheld.get(&field) {
+        match self.treatments.get(&field) {
             None => self.write(|out| out.field(field, value, shadow)),
-            Some(Withheld::LeftOut) => Ok(()),
-            Some(Withheld::Reset) => {
-                *shadow = initial();
-                self.write(|out| {
-                    out.varint(u64::from(field) << KIND_BITS | DEFAULT);
-                    out.section(|_| Ok(()))
-                })
+            Some(Treatment::SendWhole) => {
+                *shadow = T::copy(value);
+                self.set(field, value)
             }
+            Some(Treatment::LeaveOut | Treatment::Reset) => self.set(field, value),
         }
     }
 

@@ -1,7 +1,7 @@
 use bytes::{BufMut, BytesMut};
 
 use super::{
-    KIND_BITS, PATCH, SET,
+    DEFAULT, KIND_BITS, PATCH, SET,
     diff::{Change, patch},
 };
 use crate::{
@@ -118,6 +118,12 @@ impl<'a> PatchWriter<'a> {
     pub(super) fn set<T: Codable>(&mut self, index: u32, value: &T) -> Result<(), EncodeError> {
         self.varint(u64::from(index) << KIND_BITS | SET);
         self.section(|out| out.archive(value))
+    }
+
+    /// Has a field go back to its default.
+    pub(super) fn reset(&mut self, index: u32) -> Result<(), EncodeError> {
+        self.varint(u64::from(index) << KIND_BITS | DEFAULT);
+        self.section(|_| Ok(()))
     }
 
     /// Writes the operation that brings a field's shadow up to date, if there is a difference.
