@@ -19,6 +19,9 @@ const SPLICE: u64 = 0;
 const CHANGE: u64 = 1;
 const INSERT: u64 = 2;
 
+/// What a splice takes at least, besides the elements: its kind, two places, a length and an empty list.
+const SPLICE_OVERHEAD: usize = 12;
+
 /// What [`Vec`] and [`VecDeque`] have in common.
 trait List<T>: Index<usize, Output = T> + IndexMut<usize> + Extend<T> + IntoIterator<Item = T> {
     fn len(&self) -> usize;
@@ -213,7 +216,7 @@ fn gone_from_the_front<T: Codable, L: List<T>>(value: &L, shadow: &L) -> Option<
     same.then_some(gone)
 }
 
-/// Writes the elements that are not the same one by one, unless the whole range takes no more.
+/// Writes the elements that are not the same one by one, unless a splice of the range takes no more.
 fn write_changes<T: Codable, L: List<T>>(
     value: &L,
     shadow: &mut L,
@@ -221,16 +224,17 @@ fn write_changes<T: Codable, L: List<T>>(
     out: &mut PatchWriter<'_>,
 ) -> Result<bool, EncodeError> {
     let start = out.len();
-    let own = range.len() * size_of::<T::Archived>();
+    let flat_splice = SPLICE_OVERHEAD + range.len() * size_of::<T::Archived>();
     for index in range.clone() {
         write_change(value, shadow, index, out)?;
-        if T::FLAT && out.len() - start > own {
+        if T::FLAT && out.len() - start > flat_splice {
             break;
         }
     }
     let written = out.len() - start;
     let elements = range.clone().map(|index| &value[index]);
-    let worth_it = written <= elements_len(range.len(), elements, written);
+    let splice = SPLICE_OVERHEAD + elements_len(range.len(), elements, written);
+    let worth_it = written <= splice;
     if !worth_it {
         out.truncate(start);
     }
