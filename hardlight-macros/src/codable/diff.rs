@@ -100,7 +100,7 @@ impl Parts<'_> {
             });
             let number = self.is_enum().then(|| self.number(place));
             let write = if shape.members.is_empty() {
-                quote!(::core::result::Result::Ok(#private::Change::None))
+                quote!(::core::result::Result::Ok(#private::Change::Nothing))
             } else {
                 let method = if self.is_enum() { quote!(variant) } else { quote!(fields) };
                 let number = number.map(|number| quote!(#number,));

@@ -71,7 +71,7 @@ impl<T: Codable> StateDiff for Option<T> {
         out: &mut PatchWriter<'_>,
     ) -> Result<Change, EncodeError> {
         match (value, &mut *shadow) {
-            (None, None) => Ok(Change::None),
+            (None, None) => Ok(Change::Nothing),
             (None, Some(_)) => {
                 *shadow = None;
                 out.varint(NONE);

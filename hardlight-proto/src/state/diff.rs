@@ -40,7 +40,7 @@ pub trait StateDiff: Sized + Send + Sync + 'static {
         _out: &mut PatchWriter<'_>,
     ) -> Result<Change, EncodeError> {
         if Self::same(value, shadow) {
-            return Ok(Change::None);
+            return Ok(Change::Nothing);
         }
         *shadow = Self::copy(value);
         Ok(Change::Set)
@@ -79,7 +79,7 @@ pub trait StateDiff: Sized + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// There is none.
-    None,
+    Nothing,
     /// It was written as a patch.
     Patch,
     /// Nothing was written: the value has to be sent as a whole.

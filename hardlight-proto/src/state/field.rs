@@ -64,7 +64,7 @@ pub trait FieldOf<S: ConnectionState, const INDEX: u32> {
             StateOperation::Set { value, .. } => payload::decode(value)
                 .map(FieldChange::Value)
                 .map_err(|error| StateError::Value { field: INDEX, error }),
-            StateOperation::Default { .. } => {
+            StateOperation::Reset { .. } => {
                 Ok(FieldChange::Value(StateDiff::copy(field(&S::initial()))))
             }
             StateOperation::Patch { patch, .. } => {

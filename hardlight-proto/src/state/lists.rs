@@ -90,7 +90,7 @@ macro_rules! list {
                 out: &mut PatchWriter<'_>,
             ) -> Result<Change, EncodeError> {
                 if Self::same(value, shadow) {
-                    return Ok(Change::None);
+                    return Ok(Change::Nothing);
                 }
                 diff(value, shadow, out)
             }
@@ -132,7 +132,7 @@ impl StateDiff for Bytes {
         out: &mut PatchWriter<'_>,
     ) -> Result<Change, EncodeError> {
         if value == shadow {
-            return Ok(Change::None);
+            return Ok(Change::Nothing);
         }
         let (start, behind) = common::<u8, [u8]>(value, value.len(), shadow, shadow.len());
         let inserted = value[start..value.len() - behind].to_vec();

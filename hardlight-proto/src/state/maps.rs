@@ -242,7 +242,7 @@ fn diff_map<K: Codable, V: Codable, M: Map<K, V>>(
 ) -> Result<Change, EncodeError> {
     let edits = value.edits(shadow);
     if edits.is_empty() {
-        return Ok(Change::None);
+        return Ok(Change::Nothing);
     }
     out.below(|out| {
         for edit in edits {
@@ -300,7 +300,7 @@ fn diff_set<T: Codable, S: Set<T>>(
 ) -> Result<Change, EncodeError> {
     let edits = value.edits(shadow);
     if edits.is_empty() {
-        return Ok(Change::None);
+        return Ok(Change::Nothing);
     }
     out.below(|out| {
         for edit in edits {

@@ -129,7 +129,8 @@ pub enum StateOperation<'a> {
         patch: &'a [u8],
     },
     /// The field has its default again.
-    Default {
+    // Not called `Default`: the compiler would spell out the trait's path in everybody's messages.
+    Reset {
         /// Index of the field in order of declaration.
         field: u32,
     },
@@ -139,7 +140,7 @@ impl StateOperation<'_> {
     /// Index of the field in order of declaration.
     pub const fn field(&self) -> u32 {
         match *self {
-            Self::Set { field, .. } | Self::Patch { field, .. } | Self::Default { field } => field,
+            Self::Set { field, .. } | Self::Patch { field, .. } | Self::Reset { field } => field,
         }
     }
 }
@@ -172,7 +173,7 @@ impl<'a> StateOperations<'a> {
         match tag & ((1 << KIND_BITS) - 1) {
             SET => Ok(StateOperation::Set { field, value: body }),
             PATCH => Ok(StateOperation::Patch { field, patch: body }),
-            DEFAULT if body.is_empty() => Ok(StateOperation::Default { field }),
+            DEFAULT if body.is_empty() => Ok(StateOperation::Reset { field }),
             DEFAULT => Err(ProtocolError::TrailingBytes.into()),
             kind => Err(StateError::UnknownKind { field, kind: kind as u8 }),
         }

@@ -96,7 +96,7 @@ fn diff(
     out: &mut PatchWriter<'_>,
 ) -> Result<Change, EncodeError> {
     if value == shadow {
-        return Ok(Change::None);
+        return Ok(Change::Nothing);
     }
     let (start, behind) = common(value, shadow);
     let removed = start..shadow.len() - behind;

@@ -92,7 +92,7 @@ impl<'a> PatchWriter<'a> {
     ) -> Result<Change, EncodeError> {
         let start = self.len();
         write(self)?;
-        Ok(if self.len() == start { Change::None } else { Change::Patch })
+        Ok(if self.len() == start { Change::Nothing } else { Change::Patch })
     }
 
     /// Writes operations on the fields of a variant: whether there were any.
@@ -108,7 +108,7 @@ impl<'a> PatchWriter<'a> {
         let start = self.len();
         self.varint(u64::from(number));
         let change = self.fields(write)?;
-        if change == Change::None {
+        if change == Change::Nothing {
             self.truncate(start);
         }
         Ok(change)
@@ -137,7 +137,7 @@ impl<'a> PatchWriter<'a> {
         self.varint(u64::from(index) << KIND_BITS | PATCH);
         match self.section(|out| patch(value, shadow, out))? {
             Change::Patch => return Ok(()),
-            Change::None => self.truncate(start),
+            Change::Nothing => self.truncate(start),
             Change::Set => {
                 self.truncate(start);
                 self.set(index, value)?;

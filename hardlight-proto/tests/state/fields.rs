@@ -46,7 +46,7 @@ fn operations_are_read_one_by_one() {
     assert_eq!(operations.next(), Some(Ok(StateOperation::Set { field: 0, value: &[7] })));
     let patch = StateOperation::Patch { field: 1, patch: &[0xaa, 0xbb] };
     assert_eq!(operations.next(), Some(Ok(patch)));
-    assert_eq!(operations.next(), Some(Ok(StateOperation::Default { field: 2 })));
+    assert_eq!(operations.next(), Some(Ok(StateOperation::Reset { field: 2 })));
     assert_eq!(operations.next(), Some(Err(StateError::UnknownKind { field: 36, kind: 3 })));
     assert_eq!(operations.next(), None);
 }
