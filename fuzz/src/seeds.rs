@@ -6,7 +6,7 @@ use hardlight_proto::{CallError, CallId, Frame};
 use crate::{
     payload::SHAPES,
     script::{self, Step},
-    state::snapshot,
+    state::operations,
     wire,
 };
 
@@ -49,7 +49,9 @@ pub fn all() -> Vec<Seed> {
         input.extend((shape.start)());
         add("payload", &format!("shape_{index}"), input);
     }
-    add("state", "snapshot", snapshot());
+    for (name, operations) in operations() {
+        add("state", name, operations);
+    }
     for (name, steps) in client_scripts() {
         add("client", name, script::write(&steps));
     }

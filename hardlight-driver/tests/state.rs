@@ -13,7 +13,7 @@ use hardlight_driver::{
 };
 use support::{
     ManualTimer,
-    joined::{App, Holder, Joined, Seen, counter, note_end},
+    joined::{App, Holder, Joined, Seen, counter, long_name, note_end},
     transport,
 };
 
@@ -129,7 +129,7 @@ fn state_changes_that_the_driver_cannot_take_in_time_are_sent_together() {
     let call =
         joined.start(async |client| (client.churn(10_000).await, client.state().name.clone()));
     joined.settle();
-    assert_eq!(*call.borrow(), Some((Ok(10_000), format!("{:01000}", 9999))));
+    assert_eq!(*call.borrow(), Some((Ok(10_000), long_name(9999))));
     let bytes: usize = joined.to_client.sent().iter().map(Bytes::len).sum();
     // 10,000 of them would be 10 MB.
     assert!(bytes < 100_000, "{bytes}");

@@ -10,7 +10,7 @@ use rkyv::{
 };
 
 use super::{DecodeError, EncodeError, PayloadEncoder, encoder::encode_sequence};
-use crate::schema::TypeDescription;
+use crate::{schema::TypeDescription, state::StateDiff};
 
 /// What a payload is checked with before anything reads it.
 #[doc(hidden)]
@@ -41,7 +41,7 @@ pub type PayloadValidator<'a> = LowValidator<'a, Failure>;
     note = "instead of `usize` or `isize` use `u32` or `u64`; instead of `&str` use `String`; instead of `&[T]` use `Vec<T>`",
     note = "`Rc`, `Arc`, references and trait objects cannot travel; maps and sets need keys that are `Ord`"
 )]
-pub trait Codable: Sized + Send + Sync + 'static {
+pub trait Codable: StateDiff {
     /// The value's form in a payload.
     #[doc(hidden)]
     type Archived: Portable + for<'a> CheckBytes<PayloadValidator<'a>>;
