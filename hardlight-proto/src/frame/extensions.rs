@@ -192,7 +192,8 @@ impl Extensions {
 
     /// The same in memory of their own.
     pub(crate) fn detached(&self) -> Self {
-        Self { block: Bytes::copy_from_slice(&self.block) }
+        let block = self.block.as_deref();
+        Self { block: block.map(|block| Box::new(Bytes::copy_from_slice(block))) }
     }
 
     /// Bytes that they take in a frame.

@@ -15,6 +15,7 @@ mod invalid_payloads;
 mod payloads;
 mod session;
 mod sessions;
+mod state;
 mod store;
 mod types;
 mod value;
