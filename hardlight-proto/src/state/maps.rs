@@ -23,15 +23,6 @@ enum Edit<'v, K, V> {
     Remove(K),
 }
 
-impl<K, V> Edit<'_, K, V> {
-    fn key(&self) -> &K {
-        match self {
-            Self::Put(key, _) => key,
-            Self::Remove(key) => key,
-        }
-    }
-}
-
 /// What the maps have in common.
 trait Map<K, V> {
     fn get(&self, key: &K) -> Option<&V>;
@@ -222,6 +213,15 @@ mod hashed {
             shadow.iter().filter(|element| !value.contains(*element)),
         )
     );
+
+    impl<K, V> Edit<'_, K, V> {
+        fn key(&self) -> &K {
+            match self {
+                Self::Put(key, _) => key,
+                Self::Remove(key) => key,
+            }
+        }
+    }
 
     /// The edits in the order of their keys.
     fn sorted<'v, 's, K: Codable + Ord, V>(

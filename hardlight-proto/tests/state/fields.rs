@@ -168,7 +168,7 @@ fn a_field_that_cannot_be_encoded_writes_nothing() {
     }
     #[hardlight_macros::codable]
     #[derive(Default)]
-    struct Nodes(Vec<Nodes>);
+    struct Nodes(Vec<Self>);
 
     let shadow = &mut Deep::initial().shadow();
     let nodes = (0..100).fold(Nodes::default(), |nodes, _| Nodes(vec![nodes]));

@@ -104,7 +104,7 @@ struct Chain {
 enum Shape {
     Point,
     Circle(f32) = 7,
-    Named { name: String, next: Option<Box<Shape>> },
+    Named { name: String, next: Option<Box<Self>> },
     Empty {},
 }
 
@@ -159,11 +159,11 @@ impl<'a> Source<'a> {
     }
 
     /// The next few bytes, by themselves, so that what is made of them leaves what comes behind as it is.
-    fn part(&mut self) -> Source<'a> {
+    fn part(&mut self) -> Self {
         let len = usize::from(self.byte() % 32).min(self.0.len());
         let (part, rest) = self.0.split_at(len);
         self.0 = rest;
-        Source(part)
+        Self(part)
     }
 
     fn many<C: FromIterator<T>, T>(&mut self, mut one: impl FnMut(&mut Self) -> T) -> C {
@@ -176,7 +176,7 @@ impl<'a> Source<'a> {
     }
 
     fn option<T>(&mut self, one: impl FnOnce(&mut Self) -> T) -> Option<T> {
-        (self.byte() % 4 != 0).then(|| one(self))
+        (self.byte() > 60).then(|| one(self))
     }
 
     /// Short and long ones, with characters of one byte, two and four.
@@ -288,7 +288,7 @@ impl<'a> Source<'a> {
             json: self.part().json(),
             chain: self.chain(),
             shape: self.part().shape(),
-            mode: if self.byte() % 2 == 0 { Mode::Slow } else { Mode::Fast },
+            mode: if self.byte() < 128 { Mode::Slow } else { Mode::Fast },
             marker: Marker,
             page: Page { items: self.many(Self::item), numbers: [self.byte(), self.byte()] },
             times: (
