@@ -46,6 +46,7 @@ fn frames() -> File {
         &[0, 0x82, 0, 6, 1, 2, 6, 2],
         "invalid-varint",
     );
+    add("kind 0 with a flag", &["5.3"], &[0x40, 1, 6, 1, 1, 6], "invalid-batch");
     add("a reserved kind: streams", &["5.2", "5.3"], &[0x15, 0], "unknown-frame");
     add("the last kind that may not be ignored", &["5.3"], &[0x1f], "unknown-frame");
     add("an unknown kind with flags", &["5.3"], &[0xdf], "unknown-frame");

@@ -67,6 +67,8 @@ states! {
     Words: BTreeSet<String>;
     Boxed: Box<Vec<u8>>;
     Forest: Tree = tree(vec![]);
+    Sunken: Deep;
+    Drowned: Box<Deep>;
 }
 
 /// Some fields, one of them with a default of its own, and a place that is no longer used.
@@ -172,7 +174,7 @@ fn tree(kids: Vec<Tree>) -> Tree {
 const LONG: &str = "a text of some length, which nobody wants to send again for a small change";
 
 fn leaves() -> Vec<Case> {
-    let set = &["12.1", "12.2"];
+    let set = &["12.1", "12.8"];
     let nan = f64::from_bits(0x7ff8_0000_0000_0001);
     vec![
         change::<Number>("number: nothing changes", set, 7, 7),
@@ -217,7 +219,7 @@ fn structs() -> Vec<Case> {
 }
 
 fn enums() -> Vec<Case> {
-    let here = &["12.4"];
+    let here = &["12.3"];
     let text = |x, s: &str| Shape::Text { x, s: s.into() };
     let both = |values: &[u16]| Shape::Both(point(1.0, 2.0), values.to_vec());
     let long = || Some(LONG.to_owned());
@@ -251,7 +253,7 @@ fn enums() -> Vec<Case> {
 }
 
 fn lists() -> Vec<Case> {
-    let here = &["12.5"];
+    let here = &["12.4"];
     let numbers = || (0..100).collect::<Vec<u32>>();
     let edit = |edit: fn(&mut Vec<u32>)| {
         let mut numbers = (0..100).collect::<Vec<u32>>();
@@ -336,7 +338,7 @@ fn lists() -> Vec<Case> {
 }
 
 fn maps() -> Vec<Case> {
-    let here = &["12.6"];
+    let here = &["12.5"];
     let before = || ages(&[("ada", 36), ("alan", 41), ("grace", 85), ("kurt", 71)]);
     let edit = |edit: fn(&mut BTreeMap<String, u32>)| {
         let mut map = ages(&[("ada", 36), ("alan", 41), ("grace", 85), ("kurt", 71)]);
@@ -403,7 +405,7 @@ fn maps() -> Vec<Case> {
 }
 
 fn strings() -> Vec<Case> {
-    let here = &["12.7"];
+    let here = &["12.4"];
     let long = || LONG.to_owned();
     vec![
         change::<Text>("text: at its end", here, long(), format!("{LONG}.")),
@@ -423,6 +425,39 @@ fn strings() -> Vec<Case> {
             format!("{LONG}è"),
         ),
         change::<Text>("text: another one", here, "short".into(), "brief".into()),
+    ]
+}
+
+type Ten<T> = Box<Box<Box<Box<Box<Box<Box<Box<Box<Box<T>>>>>>>>>>;
+
+/// A list on level 61: its elements are on level 62, and what they point to on level 63.
+type Deep = Ten<Ten<Ten<Ten<Ten<Ten<Vec<Vec<u8>>>>>>>>;
+
+fn ten<T>(value: T) -> Ten<T> {
+    let five = |value| Box::new(Box::new(Box::new(Box::new(Box::new(value)))));
+    Box::new(Box::new(Box::new(Box::new(Box::new(five(value))))))
+}
+
+fn deep(lists: &[&[u8]]) -> Deep {
+    let lists = lists.iter().map(|list| list.to_vec()).collect();
+    ten(ten(ten(ten(ten(ten(lists))))))
+}
+
+fn levels() -> Vec<Case> {
+    let here = &["12.6"];
+    vec![
+        change::<Sunken>(
+            "an element on the last level that there may be",
+            here,
+            deep(&[]),
+            deep(&[&[]]),
+        ),
+        change::<Sunken>(
+            "within an element on that level",
+            here,
+            deep(&[&[7; 40]]),
+            deep(&[&[7; 41]]),
+        ),
     ]
 }
 
@@ -476,14 +511,14 @@ fn several() -> Vec<Case> {
     vec![
         case("several fields", &["12.1"], &diff(&changed), changed),
         case("a snapshot", &["11.1", "12.1"], &snapshot.finish(), state()),
-        case("DEFAULT for a field", &["12.2", "14.3"], &[6, 0], lost).with("lenient", true),
-        case("DEFAULT for all fields", &["12.2"], &[2, 0, 6, 0, 10, 0], reset)
+        case("DEFAULT for a field", &["12.1", "14.3"], &[6, 0], lost).with("lenient", true),
+        case("DEFAULT for all fields", &["12.1"], &[2, 0, 6, 0, 10, 0], reset)
             .with("lenient", true),
     ]
 }
 
 fn refusals() -> Vec<Case> {
-    let here = &["12.1", "12.2"];
+    let here = &["12.1", "12.7"];
     let mut cases = vec![
         refused::<Number>("an operation that is cut off", here, 7, &[0, 4, 9, 0]),
         refused::<Number>("a tag that is cut off", here, 7, &[0x80]),
@@ -493,13 +528,17 @@ fn refusals() -> Vec<Case> {
         refused::<Number>("a value of another length", here, 7, &[0, 3, 9, 0, 0]),
         refused::<Number>("a kind that is not known", here, 7, &[3, 0]),
         refused::<Number>("DEFAULT with a body", here, 7, &[2, 1, 0]),
-        refused::<Number>("a patch of a number", here, 7, &[1, 2, 0, 0]),
-        refused::<Number>("an empty patch", here, 7, &[1, 0]),
+        refused::<Number>("a patch of a number", &["12.2", "12.7"], 7, &[1, 2, 0, 0]),
+        refused::<Number>("an empty patch", &["12.2", "12.7"], 7, &[1, 0]),
     ];
+    // Insert an empty list.
+    let insert = [1, 11, 2, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0];
+    let sections = &["12.6", "12.7"];
+    cases.push(refused::<Drowned>("a level too many", sections, Box::new(deep(&[])), &insert));
     let mut add =
         |name: &str, section: &str, case: fn(&str, &[&str], &[u8]) -> Case, patch: &[u8]| {
             let operations = [&[1, patch.len() as u8][..], patch].concat();
-            cases.push(case(name, &[section], &operations));
+            cases.push(case(name, &[section, "12.7"], &operations));
         };
     let structs: fn(&str, &[&str], &[u8]) -> Case = |name, sections, operations| {
         refused::<Someone>(name, sections, person("x", None, &["y"]), operations)
@@ -510,28 +549,28 @@ fn refusals() -> Vec<Case> {
     add("struct: fields out of order", "12.3", structs, &[4, 2, 0, 0, 0, 0]);
     let form: fn(&str, &[&str], &[u8]) -> Case =
         |name, sections, operations| refused::<Form>(name, sections, Shape::Byte(1), operations);
-    add("enum: another variant than the value's", "12.4", form, &[2, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0]);
-    add("enum: a variant that is not there", "12.4", form, &[9, 0, 1, 0]);
-    add("enum: no operations", "12.4", form, &[1]);
+    add("enum: another variant than the value's", "12.3", form, &[2, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0]);
+    add("enum: a variant that is not there", "12.3", form, &[9, 0, 1, 0]);
+    add("enum: no operations", "12.3", form, &[1]);
     let maybe: fn(&str, &[&str], &[u8]) -> Case =
         |name, sections, operations| refused::<Maybe>(name, sections, None, operations);
-    add("option: a change within None", "12.4", maybe, &[2, 0, 0, 1, b'x']);
-    add("option: an unknown operation", "12.4", maybe, &[3]);
-    add("option: None with bytes behind", "12.4", maybe, &[0, 0]);
+    add("option: a change within None", "12.3", maybe, &[2, 0, 0, 1, b'x']);
+    add("option: an unknown operation", "12.3", maybe, &[3]);
+    add("option: None with bytes behind", "12.3", maybe, &[0, 0]);
     let lists: fn(&str, &[&str], &[u8]) -> Case =
         |name, sections, operations| refused::<Numbers>(name, sections, vec![1, 2, 3], operations);
-    add("list: a splice beyond the end", "12.5", lists, &[0, 2, 2, 8, 0, 0, 0, 0, 0, 0, 0, 0]);
-    add("list: a splice behind the end", "12.5", lists, &[0, 4, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0]);
-    add("list: an element behind the end", "12.5", lists, &[1, 3, 4, 9, 0, 0, 0]);
-    add("list: an insertion behind the end", "12.5", lists, &[2, 4, 4, 9, 0, 0, 0]);
-    add("list: an unknown operation", "12.5", lists, &[3, 0]);
+    add("list: a splice beyond the end", "12.4", lists, &[0, 2, 2, 8, 0, 0, 0, 0, 0, 0, 0, 0]);
+    add("list: a splice behind the end", "12.4", lists, &[0, 4, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0]);
+    add("list: an element behind the end", "12.4", lists, &[1, 3, 4, 9, 0, 0, 0]);
+    add("list: an insertion behind the end", "12.4", lists, &[2, 4, 4, 9, 0, 0, 0]);
+    add("list: an unknown operation", "12.4", lists, &[3, 0]);
     add(
         "list: operations that go back",
-        "12.5",
+        "12.4",
         lists,
         &[1, 2, 4, 9, 0, 0, 0, 1, 1, 4, 9, 0, 0, 0],
     );
-    add("list: an operation that is cut off", "12.5", lists, &[1, 2]);
+    add("list: an operation that is cut off", "12.4", lists, &[1, 2]);
     let maps: fn(&str, &[&str], &[u8]) -> Case = |name, sections, operations| {
         refused::<Ages>(name, sections, ages(&[("ada", 36), ("kurt", 71)]), operations)
     };
@@ -540,40 +579,40 @@ fn refusals() -> Vec<Case> {
         archive[..key.len()].copy_from_slice(key.as_bytes());
         [&[8][..], &archive].concat()
     };
-    add("map: a key to remove that is not there", "12.6", maps, &[&[1][..], &key("bob")].concat());
+    add("map: a key to remove that is not there", "12.5", maps, &[&[1][..], &key("bob")].concat());
     add(
         "map: a patch of a value that is a number",
-        "12.6",
+        "12.5",
         maps,
         &[&[2][..], &key("ada"), &[2, 0, 0]].concat(),
     );
     add(
         "map: keys out of order",
-        "12.6",
+        "12.5",
         maps,
         &[&[1][..], &key("kurt"), &[1], &key("ada")].concat(),
     );
-    add("map: a key twice", "12.6", maps, &[&[1][..], &key("ada"), &[1], &key("ada")].concat());
-    add("map: an unknown operation", "12.6", maps, &[&[3][..], &key("ada")].concat());
+    add("map: a key twice", "12.5", maps, &[&[1][..], &key("ada"), &[1], &key("ada")].concat());
+    add("map: an unknown operation", "12.5", maps, &[&[3][..], &key("ada")].concat());
     let sets: fn(&str, &[&str], &[u8]) -> Case = |name, sections, operations| {
         refused::<Letters>(name, sections, BTreeSet::from(['a', 'b']), operations)
     };
-    add("set: an element that is there already", "12.6", sets, &[0, 4, b'a', 0, 0, 0]);
-    add("set: an element to remove that is not there", "12.6", sets, &[1, 4, b'c', 0, 0, 0]);
+    add("set: an element that is there already", "12.5", sets, &[0, 4, b'a', 0, 0, 0]);
+    add("set: an element to remove that is not there", "12.5", sets, &[1, 4, b'c', 0, 0, 0]);
     let strings: fn(&str, &[&str], &[u8]) -> Case =
         |name, sections, operations| refused::<Text>(name, sections, "größe".into(), operations);
-    add("text: within a character", "12.7", strings, &[3, 0, 1, b'x']);
-    add("text: a part that ends within a character", "12.7", strings, &[2, 1, 0]);
-    add("text: behind the end", "12.7", strings, &[8, 0, 1, b'x']);
-    add("text: beyond the end", "12.7", strings, &[5, 3, 0]);
-    add("text: no UTF-8", "12.7", strings, &[0, 0, 1, 0xff]);
-    add("text: operations that go back", "12.7", strings, &[5, 0, 1, b'x', 0, 0, 1, b'y']);
+    add("text: within a character", "12.4", strings, &[3, 0, 1, b'x']);
+    add("text: a part that ends within a character", "12.4", strings, &[2, 1, 0]);
+    add("text: behind the end", "12.4", strings, &[8, 0, 1, b'x']);
+    add("text: beyond the end", "12.4", strings, &[5, 3, 0]);
+    add("text: no UTF-8", "12.4", strings, &[0, 0, 1, 0xff]);
+    add("text: operations that go back", "12.4", strings, &[5, 0, 1, b'x', 0, 0, 1, b'y']);
     cases
 }
 
 #[test]
 fn state_is_that_of_the_vectors() {
-    let cases = [leaves(), structs(), enums(), lists(), maps(), strings(), several()];
+    let cases = [leaves(), structs(), enums(), lists(), maps(), strings(), levels(), several()];
     let about = "State before and after operations.";
     let changes = file("state/changes.json", "state", about, cases.into_iter().flatten().collect());
     let about = "Operations that do not apply.";
