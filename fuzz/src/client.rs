@@ -4,21 +4,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use hardlight_proto::{
-    CallId, Client, ClientEvent, CloseCode, CloseReason, Connection, Frame, TOPIC_OVERHEAD_BYTES,
-    Time, Transmit,
+    CallId, Client, ClientEvent, CloseCode, CloseReason, Connection, Extensions, Frame, Limits,
+    MAX_FEATURES, TOPIC_OVERHEAD_BYTES, Time, Transmit,
 };
 
 use crate::{
-    script::{self, Step},
+    script::{self, Setup, Step},
     wire,
 };
 
 /// No script makes the client panic. Every call ends once, `Closed` comes once and last, nothing follows a close on the
-/// wire or the end of the transport, no gap in the events of a topic goes untold, and what waits to be sent is bounded by
-/// what the application asked for.
+/// wire or the end of the transport, no gap in the events of a topic goes untold, transfers keep to their rules, what
+/// arrives is bounded by the limits, and what waits to be sent by what the application asked for.
 pub fn client(input: &[u8]) {
+    let script = script::read(input);
+    let limits = wire::limits(script.setup);
+    let config = wire::client_config(script.setup, limits.clone());
     let mut run = Run {
-        connection: Connection::client(wire::schema(), wire::limits(), Time::ZERO),
+        setup: script.setup,
+        limits,
+        connection: Connection::client(config, Time::ZERO),
         now: Time::ZERO,
         open: BTreeSet::new(),
         opened: false,
@@ -29,8 +34,11 @@ pub fn client(input: &[u8]) {
         asked_bytes: 0,
         topics: BTreeMap::new(),
         unseen_events: 0,
+        going_away: false,
+        reader: wire::Reader::default(),
+        peer: wire::PeerTransfers::default(),
     };
-    for step in script::read(input) {
+    for step in script.steps {
         run.step(step);
         run.check();
     }
@@ -41,6 +49,8 @@ pub fn client(input: &[u8]) {
 const FRAME_BYTES: usize = 96;
 
 struct Run {
+    setup: Setup,
+    limits: Limits,
     connection: Connection<Client>,
     now: Time,
     /// Calls that have not ended.
@@ -59,6 +69,10 @@ struct Run {
     topics: BTreeMap<Bytes, Topic>,
     /// Of the events that were skipped, those that no topic's numbers have shown yet.
     unseen_events: u64,
+    going_away: bool,
+    /// What our side sends, and what the peer sends in pieces.
+    reader: wire::Reader,
+    peer: wire::PeerTransfers,
 }
 
 /// A topic, or several: a server may announce one name under many numbers. Their events cannot be told apart then.
@@ -75,13 +89,28 @@ impl Run {
         let connection = &mut self.connection;
         match step {
             Step::Handshake => {
-                connection.handle_message(wire::message(&wire::server_hello()));
-                connection.handle_message(wire::message(&Frame::Snapshot {
+                self.receive(wire::message(&wire::server_hello(self.setup)));
+                let operations = wire::operations(8).into();
+                let snapshot = Frame::Snapshot {
                     revision: 0,
-                    operations: Bytes::from_static(b"snapshot"),
-                }));
+                    operations,
+                };
+                self.receive(wire::message(&snapshot));
             }
-            Step::Message(message) => connection.handle_message(message),
+            Step::Message(message) => self.receive(message),
+            Step::Begin { kind, id, more } => {
+                let begin = self.peer.begin(kind, id, more);
+                self.receive(wire::message(&begin));
+            }
+            Step::Chunk { back, len } => {
+                let chunk = self.peer.chunk(back, len);
+                self.receive(wire::message(&chunk));
+            }
+            Step::Credit { back, bytes } => {
+                let transfer = wire::number(self.reader.begun(), back);
+                let bytes = bytes.into();
+                self.receive(wire::message(&Frame::Credit { transfer, bytes }));
+            }
             Step::Text => connection.handle_text(),
             Step::PeerCloses(code) => {
                 self.cut = true;
@@ -95,7 +124,7 @@ impl Run {
                 self.now = self.now + std::time::Duration::from_millis(millis.into());
                 connection.handle_timeout(self.now);
             }
-            Step::Call { method, len } => self.call(u32::from(method % 3), len.into()),
+            Step::Call { method, len } => self.call(method, len),
             Step::Cancel(id) => {
                 self.asked_bytes += FRAME_BYTES;
                 connection.cancel(CallId(id));
@@ -108,6 +137,7 @@ impl Run {
             Step::Drain => self.drain(),
             Step::Answer { .. }
             | Step::State { .. }
+            | Step::Features(_)
             | Step::Announce { .. }
             | Step::Leave { .. }
             | Step::Event { .. }
@@ -115,8 +145,22 @@ impl Run {
         }
     }
 
-    fn call(&mut self, method: u32, len: usize) {
-        let Ok(id) = self.connection.call(method, Bytes::from(vec![7; len])) else {
+    fn receive(&mut self, message: Bytes) {
+        self.reader.peer_sends(&message);
+        self.connection.handle_message(message);
+    }
+
+    /// The top bit of the method says whether the call says something besides.
+    fn call(&mut self, method: u8, len: usize) {
+        let extensions = if method < 0x80 {
+            Extensions::new()
+        } else {
+            let says = Extensions::new().with_idempotency_key(b"key");
+            says.expect("the key has a length that it may have")
+        };
+        let method = u32::from(method % 3);
+        let payload = Bytes::from(vec![7; len]);
+        let Ok(id) = self.connection.call_with(method, payload, extensions) else {
             return;
         };
         assert!((method as usize) < wire::schema().methods.len());
@@ -134,31 +178,44 @@ impl Run {
         let names = self.topics.iter();
         let topic_bytes =
             names.map(|(name, topic)| (name.len() + TOPIC_OVERHEAD_BYTES) * topic.announced);
-        assert!(topic_bytes.sum::<usize>() <= wire::limits().max_topic_bytes());
+        assert!(topic_bytes.sum::<usize>() <= self.limits.max_topic_bytes());
+        assert!(connection.arriving_bytes() <= wire::arriving_bytes(&self.limits));
         if self.cut {
             assert_eq!(connection.queued_bytes(), 0);
             assert!(!connection.has_transmit());
         }
         assert_eq!(connection.open_calls(), self.open.len());
-        assert!(connection.queued_bytes() <= self.asked_bytes + 256);
+        // The Hello, and what needs no asking: PONG, CREDIT and ABORT.
+        assert!(connection.queued_bytes() <= self.asked_bytes + 512 + wire::PACKED_BYTES);
         assert_eq!(connection.error().is_some(), connection.is_ended());
         if connection.is_ended() {
             assert_eq!(connection.poll_timeout(), None);
+            assert_eq!(connection.arriving_bytes(), 0);
             assert!(!connection.is_open() && !connection.wants_message());
         }
     }
 
     fn drain(&mut self) {
-        while self.poll_event().is_some() {
-            self.check();
-        }
-        while self.poll_transmit().is_some() {
-            self.check();
+        loop {
+            let mut idle = true;
+            while self.poll_event().is_some() {
+                self.check();
+                idle = false;
+            }
+            while self.poll_transmit().is_some() {
+                self.check();
+                idle = false;
+            }
+            if idle {
+                return;
+            }
         }
     }
 
     fn finish(&mut self) {
         self.drain();
+        // What is left waits for the peer's word.
+        assert!(!self.connection.has_transmit());
         self.step(Step::Lost);
         self.drain();
         assert!(self.closed && self.open.is_empty());
@@ -173,7 +230,7 @@ impl Run {
         match &event {
             ClientEvent::Open { .. } => assert!(!std::mem::replace(&mut self.opened, true)),
             ClientEvent::State { .. } => assert!(self.opened),
-            ClientEvent::Subscribed { topic } => {
+            ClientEvent::Subscribed { topic, .. } => {
                 assert!(self.opened);
                 let topic = self.topics.entry(topic.clone()).or_default();
                 topic.announced += 1;
@@ -193,16 +250,24 @@ impl Run {
                 ..
             } => {
                 assert!((*event as usize) < wire::schema().events.len());
-                self.event(topic, *sequence);
+                self.events(topic, *sequence, *sequence);
             }
-            ClientEvent::Lagged { topic, missed } => {
-                assert!(*missed > 0);
-                let topic = self.topics.get_mut(topic).expect("it is subscribed to");
-                topic.next = topic.next.map(|next| next + missed);
+            ClientEvent::Gap {
+                topic, first, last, ..
+            } => {
+                assert!(first <= last);
+                self.events(topic, *first, *last);
+            }
+            ClientEvent::Mismatch(_) => assert!(!self.connection.is_ended()),
+            ClientEvent::Features => {
+                assert!(self.connection.features().iter().len() <= MAX_FEATURES);
+            }
+            ClientEvent::GoingAway { .. } => {
+                assert!(!std::mem::replace(&mut self.going_away, true));
             }
             ClientEvent::Busy => assert!(!self.connection.is_ended()),
+            // Also before the connection is open, if it was given up.
             ClientEvent::Answer { id, .. } => {
-                assert!(self.opened);
                 assert!(self.open.remove(id), "{id:?} ended and was not open");
             }
             ClientEvent::Unanswered { id } => {
@@ -219,16 +284,16 @@ impl Run {
         Some(event)
     }
 
-    /// An event is the next of its topic, but for those that were missed or skipped.
-    fn event(&mut self, name: &Bytes, sequence: u64) {
+    /// The events from `first` to `last` are the next of their topic, but for those that were skipped.
+    fn events(&mut self, name: &Bytes, first: u64, last: u64) {
         let topic = self.topics.get_mut(name).expect("it is subscribed to");
         if let Some(next) = topic.next.filter(|_| !topic.ambiguous) {
-            assert!(sequence >= next, "{sequence} is no later than {next}");
-            let skipped = sequence - next;
-            assert!(skipped <= self.unseen_events, "{next}..{sequence} are gone");
+            assert!(first >= next, "{first} is no later than {next}");
+            let skipped = first - next;
+            assert!(skipped <= self.unseen_events, "{next}..{first} are gone");
             self.unseen_events -= skipped;
         }
-        topic.next = (!topic.ambiguous).then_some(sequence + 1);
+        topic.next = (!topic.ambiguous).then_some(last + 1);
     }
 
     fn poll_transmit(&mut self) -> Option<Transmit> {
@@ -242,11 +307,17 @@ impl Run {
                 self.said_close = true;
             }
             Transmit::Message(message) => {
-                for frame in wire::frames(message) {
+                for frame in self.reader.read(message) {
                     let hello = matches!(frame, Frame::Hello(_));
                     assert_ne!(hello, self.greeted, "{} out of place", frame.name());
-                    let allowed =
-                        hello || matches!(frame, Frame::Call { .. } | Frame::Cancel { .. });
+                    let allowed = matches!(
+                        frame,
+                        Frame::Hello(_)
+                            | Frame::Call { .. }
+                            | Frame::Cancel { .. }
+                            | Frame::Credit { .. }
+                            | Frame::Pong { .. }
+                    );
                     assert!(allowed, "a client sent {}", frame.name());
                     self.greeted = true;
                 }

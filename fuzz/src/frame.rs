@@ -1,11 +1,13 @@
 //! Frames: one meaning has one encoding.
 
 use bytes::{Bytes, BytesMut};
-use hardlight_proto::{Frame, Hello, REVISION};
+use hardlight_proto::{Frame, Frames, Hello, MAX_MESSAGE_BYTES, REVISION};
 
 /// If `input` decodes then encoding it again gives `input`, except for a Hello, which may have held what this revision
-/// skips.
+/// skips. Read as a message it gives no more frames than it has bytes.
 pub fn frame(input: &[u8]) {
+    let frames = Frames::new(Bytes::copy_from_slice(input));
+    assert!(frames.count() <= input.len().max(1));
     let Ok(Some(frame)) = Frame::decode(Bytes::copy_from_slice(input)) else {
         return;
     };
@@ -22,8 +24,12 @@ pub fn frame(input: &[u8]) {
 
 fn check_hello(hello: &Hello, input: &[u8], encoded: Bytes) {
     assert!(encoded.len() <= input.len());
-    let ascending = |pair: &[hardlight_proto::HelloField]| pair[0].index < pair[1].index;
-    assert!(hello.state.windows(2).all(ascending));
+    assert!(hello.max_frame_bytes >= MAX_MESSAGE_BYTES);
+    assert!(hello.state.is_sorted_by(|a, b| a.index < b.index));
+    assert!(hello.features.is_sorted_by(|a, b| a < b));
+    if let Some(resume) = &hello.resume {
+        assert!(resume.topics.is_sorted_by(|a, b| a.name < b.name));
+    }
     match Frame::decode(encoded) {
         Ok(Some(Frame::Hello(again))) => assert_eq!(*again, *hello),
         other => panic!("{hello:?} became {other:?}"),

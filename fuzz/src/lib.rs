@@ -4,6 +4,7 @@
 
 mod client;
 mod frame;
+mod pair;
 mod payload;
 mod script;
 pub mod seeds;
@@ -13,6 +14,7 @@ mod wire;
 
 pub use client::client;
 pub use frame::frame;
+pub use pair::pair;
 pub use payload::payload;
 pub use server::server;
 pub use state::state;
@@ -21,9 +23,10 @@ pub use state::state;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     ("client", client),
     ("frame", frame),
+    ("pair", pair),
     ("payload", payload),
     ("server", server),
     ("state", state),

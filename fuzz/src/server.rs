@@ -4,39 +4,47 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use hardlight_proto::{
-    CallError, CallId, CloseCode, CloseReason, Connection, Frame, Limits, Server, ServerEvent,
-    Time, Transmit, encode_event,
+    CallError, CallId, CloseCode, CloseReason, Connection, Frame, GapReason, Limits, Server,
+    ServerEvent, Time, Transmit, encode_event, encode_event_deflated,
 };
 
 use crate::{
-    script::{self, Step},
+    script::{self, Setup, Step},
     wire,
 };
 
 /// No script makes the server panic. A call starts at most once and only while its id is free, `Closed` comes once and
 /// last, nothing follows a close on the wire or the end of the transport, no gap in the events of a topic goes untold,
-/// and what waits to be sent is bounded by the limits, the answers of running calls and what else the application asked
-/// for.
+/// transfers keep to their rules, what arrives is bounded by the limits, and what waits to be sent by the limits, the
+/// answers of running calls and what else the application asked for.
 pub fn server(input: &[u8]) {
-    let snapshot = Bytes::from_static(b"snapshot");
+    let script = script::read(input);
+    let limits = limits(script.setup);
+    let config = wire::server_config(script.setup, limits.clone());
+    let snapshot = wire::snapshot(script.setup);
     let mut run = Run {
-        connection: Connection::server(wire::schema(), limits(), snapshot, Time::ZERO),
+        setup: script.setup,
+        limits,
+        asked_bytes: GREETING_BYTES + snapshot.len(),
+        connection: Connection::server(config, snapshot, Time::ZERO),
         now: Time::ZERO,
         running: BTreeSet::new(),
         opened: false,
         closed: false,
         sent_frames: 0,
+        sent_snapshot: false,
         sent_answers: 0,
         state_revision: 0,
         said_close: false,
         cut: false,
-        asked_bytes: GREETING_BYTES,
         heard_bytes: 0,
         subscribed: BTreeSet::new(),
         next_events: BTreeMap::new(),
         sent_topics: BTreeMap::new(),
+        reader: wire::Reader::default(),
+        peer: wire::PeerTransfers::default(),
     };
-    for step in script::read(input) {
+    for step in script.steps {
         run.step(step);
         run.check();
     }
@@ -49,15 +57,14 @@ const GREETING_BYTES: usize = 256;
 /// A frame that waits takes no more than this and its payload.
 const FRAME_BYTES: usize = 96;
 
-/// What is packed into messages cannot be dropped any longer: events wait there up to this, and one more item.
-const PACKED_BYTES: usize = 64 * 1024;
-
 /// Topics may be announced while as many events wait as can be.
-fn limits() -> Limits {
-    wire::limits().with_max_topic_bytes(PACKED_BYTES)
+fn limits(setup: Setup) -> Limits {
+    wire::limits(setup).with_max_topic_bytes(wire::PACKED_BYTES)
 }
 
 struct Run {
+    setup: Setup,
+    limits: Limits,
     connection: Connection<Server>,
     now: Time,
     /// Calls that wait for their answer.
@@ -67,6 +74,7 @@ struct Run {
     closed: bool,
     /// What is on the wire.
     sent_frames: usize,
+    sent_snapshot: bool,
     sent_answers: usize,
     state_revision: u64,
     said_close: bool,
@@ -82,16 +90,29 @@ struct Run {
     next_events: BTreeMap<u64, u64>,
     /// The topics that the wire has announced and not left, and the sequence number of the next event.
     sent_topics: BTreeMap<u64, u64>,
+    /// What our side sends, and what the peer sends in pieces.
+    reader: wire::Reader,
+    peer: wire::PeerTransfers,
 }
 
 impl Run {
     fn step(&mut self, step: Step) {
         let connection = &mut self.connection;
         match step {
-            Step::Handshake => connection.handle_message(wire::message(&wire::client_hello())),
-            Step::Message(message) => {
-                self.heard_bytes += message.len();
-                connection.handle_message(message);
+            Step::Handshake => self.receive(wire::message(&wire::client_hello(self.setup))),
+            Step::Message(message) => self.receive(message),
+            Step::Begin { kind, id, more } => {
+                let begin = self.peer.begin(kind, id, more);
+                self.receive(wire::message(&begin));
+            }
+            Step::Chunk { back, len } => {
+                let chunk = self.peer.chunk(back, len);
+                self.receive(wire::message(&chunk));
+            }
+            Step::Credit { back, bytes } => {
+                let transfer = wire::number(self.reader.begun(), back);
+                let bytes = bytes.into();
+                self.receive(wire::message(&Frame::Credit { transfer, bytes }));
             }
             Step::Text => connection.handle_text(),
             Step::PeerCloses(code) => {
@@ -106,21 +127,14 @@ impl Run {
                 self.now = self.now + std::time::Duration::from_millis(millis.into());
                 connection.handle_timeout(self.now);
             }
-            Step::Answer { id, len } => {
-                let len = len.map(usize::from);
-                let result = len
-                    .map(|len| Bytes::from(vec![7; len]))
-                    .ok_or(CallError::HandlerPanicked);
-                self.asked_bytes += len.unwrap_or(0) + FRAME_BYTES;
-                connection.answer(CallId(id), result);
-                // It does nothing on a connection that has ended.
-                if !connection.is_ended() || connection.running_calls() < self.running.len() {
-                    self.running.remove(&CallId(id));
-                }
-            }
+            Step::Answer { id, len } => self.answer(CallId(id), len),
             Step::State { len } => {
-                self.asked_bytes += usize::from(len) + FRAME_BYTES;
-                connection.send_state(Bytes::from(vec![7; len.into()]));
+                self.asked_bytes += len + FRAME_BYTES;
+                connection.send_state(wire::operations(len));
+            }
+            Step::Features(bits) => {
+                self.asked_bytes += FRAME_BYTES;
+                connection.set_features(wire::features(bits));
             }
             Step::Announce { topic, len } => self.announce(topic.into(), len.into()),
             Step::Leave { topic } => {
@@ -131,11 +145,12 @@ impl Run {
                     connection.leave_topic(topic.into());
                 }
             }
-            Step::Event { topic, skip, len } => self.event(topic.into(), skip.into(), len.into()),
+            Step::Event { topic, skip, len } => self.event(topic.into(), skip, len),
             Step::Skip { topic, more } => {
                 let last = self.number(topic.into(), more.into());
                 self.asked_bytes += FRAME_BYTES;
-                self.connection.skip_events(topic.into(), last);
+                let reason = GapReason::Withheld;
+                self.connection.skip_events(topic.into(), last, reason);
             }
             Step::Close => connection.close(CloseReason::normal(), self.now),
             Step::Abort => connection.abort(CloseReason::normal()),
@@ -143,6 +158,25 @@ impl Run {
             Step::PollTransmit => drop(self.poll_transmit()),
             Step::Drain => self.drain(),
             Step::Call { .. } | Step::Cancel(_) | Step::RejectState => {}
+        }
+    }
+
+    fn receive(&mut self, message: Bytes) {
+        self.heard_bytes += message.len();
+        self.reader.peer_sends(&message);
+        self.connection.handle_message(message);
+    }
+
+    fn answer(&mut self, id: CallId, len: Option<usize>) {
+        let result = len
+            .map(|len| Bytes::from(vec![7; len]))
+            .ok_or(CallError::HandlerPanicked);
+        let before = self.connection.running_calls();
+        self.connection.answer(id, result);
+        // It does nothing for a call that was not given out, or on a connection that has ended.
+        if self.connection.running_calls() < before {
+            assert!(self.running.remove(&id), "{id:?} was not running");
+            self.asked_bytes += len.unwrap_or(0) + FRAME_BYTES;
         }
     }
 
@@ -156,10 +190,16 @@ impl Run {
         }
     }
 
-    /// Topics that are not announced have events as well.
-    fn event(&mut self, topic: u64, skip: u64, len: usize) {
-        let sequence = self.number(topic, skip);
-        let event = encode_event(topic, sequence, 1, Bytes::from(vec![7; len]));
+    /// Topics that are not announced have events as well. The top bit of `skip` says that the event is compressed, if that
+    /// was agreed.
+    fn event(&mut self, topic: u64, skip: u8, len: usize) {
+        let sequence = self.number(topic, u64::from(skip & 0x7f));
+        let payload = Bytes::from(vec![7; len]);
+        let event = if skip & 0x80 != 0 && self.connection.deflates() {
+            encode_event_deflated(topic, sequence, 1, payload)
+        } else {
+            encode_event(topic, sequence, 1, payload)
+        };
         self.connection.send_event(topic, sequence, event);
     }
 
@@ -182,17 +222,21 @@ impl Run {
             assert_eq!(connection.queued_bytes(), 0);
             assert!(!connection.has_transmit());
         }
-        assert_eq!(connection.running_calls(), self.running.len());
-        let limits = limits();
-        // One refusal may take the queue across the limit, whatever events wait.
-        let held = limits.max_buffered_bytes() + FRAME_BYTES;
-        // An event may be as long as a message. Each topic may have a statement of what was lost.
-        let events = limits.max_queued_event_bytes() + PACKED_BYTES + limits.max_message_bytes();
+        // The others are held.
+        assert!((self.running.len()..=256).contains(&connection.running_calls()));
+        assert!(connection.input_bytes() <= self.limits.max_input_bytes());
+        assert!(connection.arriving_bytes() <= wire::arriving_bytes(&self.limits));
+        // Each id may have an error that waits.
+        let errors = 256 * FRAME_BYTES;
+        // One that has begun is not dropped any longer. Each topic may have a statement of what was lost.
+        let events = self.limits.max_queued_event_bytes() + wire::PEER_FRAME_BYTES;
         let losses = FRAME_BYTES * (self.subscribed.len() + 2);
-        assert!(connection.queued_bytes() <= held + events + losses + self.asked_bytes);
+        let allowed = self.asked_bytes + wire::PACKED_BYTES + errors + events + losses;
+        assert!(connection.queued_bytes() <= allowed);
         assert_eq!(connection.error().is_some(), connection.is_ended());
         if connection.is_ended() {
             assert_eq!(connection.poll_timeout(), None);
+            assert_eq!(connection.arriving_bytes(), 0);
             assert!(!connection.is_open() && !connection.wants_message());
         }
     }
@@ -227,6 +271,8 @@ impl Run {
 
     fn finish(&mut self) {
         self.drain();
+        // What is left waits for the peer's word.
+        assert!(!self.connection.has_transmit() && !self.connection.has_ready_call());
         self.step(Step::Lost);
         self.drain();
         assert!(self.closed);
@@ -265,7 +311,7 @@ impl Run {
                 self.said_close = true;
             }
             Transmit::Message(message) => {
-                for frame in wire::frames(message) {
+                for frame in self.reader.read(message) {
                     self.check_sent(&frame);
                     self.sent_frames += 1;
                 }
@@ -275,20 +321,25 @@ impl Run {
     }
 
     fn check_sent(&mut self, frame: &Frame) {
-        let place = self.sent_frames;
-        assert_eq!(
-            place == 0,
-            matches!(frame, Frame::Hello(_)),
-            "{}",
-            frame.name()
+        let hello = matches!(frame, Frame::Hello(_));
+        assert_eq!(self.sent_frames == 0, hello, "{}", frame.name());
+        let early = matches!(
+            frame,
+            Frame::Hello(_)
+                | Frame::Methods(_)
+                | Frame::GoingAway { .. }
+                | Frame::Ping { .. }
+                | Frame::Credit { .. }
         );
-        assert_eq!(
-            place == 1,
-            matches!(frame, Frame::Snapshot { .. }),
-            "{frame:?}"
-        );
+        assert!(early || self.sent_snapshot != matches!(frame, Frame::Snapshot { .. }));
         match frame {
-            Frame::Hello(_) | Frame::Snapshot { .. } => {}
+            Frame::Snapshot { .. } => self.sent_snapshot = true,
+            Frame::Hello(_)
+            | Frame::Methods(_)
+            | Frame::Features(_)
+            | Frame::GoingAway { .. }
+            | Frame::Ping { .. }
+            | Frame::Credit { .. } => {}
             Frame::Answer { .. } | Frame::Error { .. } => {
                 self.sent_answers += 1;
                 // A call takes at least three bytes.
@@ -309,7 +360,9 @@ impl Run {
             Frame::Event {
                 topic, sequence, ..
             } => self.check_sent_events(*topic, *sequence, *sequence),
-            Frame::Gap { topic, first, last } => self.check_sent_events(*topic, *first, *last),
+            Frame::Gap {
+                topic, first, last, ..
+            } => self.check_sent_events(*topic, *first, *last),
             frame => panic!("a server sent {}", frame.name()),
         }
     }

@@ -203,6 +203,15 @@ fn calls_that_are_held_when_the_transport_ends_are_not_started() {
 }
 
 #[test]
+fn no_call_is_ready_once_the_connection_has_ended() {
+    let mut server = congested(quiet());
+    receive(&mut server, &call_frame(0, 0, INPUT));
+    assert_eq!(server_events(&mut server), []);
+    server.handle_text();
+    assert!(!server.has_ready_call());
+}
+
+#[test]
 fn a_flood_of_calls_that_are_given_up_at_once_does_not_grow_the_output() {
     let mut server = congested(quiet());
     let queued = server.queued_bytes();

@@ -145,7 +145,7 @@ impl Connection<Server> {
 
     /// Whether a call that was held may start now: [`poll_event`](Self::poll_event) gives it out.
     pub fn has_ready_call(&self) -> bool {
-        !self.role.held.is_empty() && !self.is_congested()
+        !self.is_ended() && !self.role.held.is_empty() && !self.is_congested()
     }
 
     /// The features of the connection.
