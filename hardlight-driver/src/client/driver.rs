@@ -13,7 +13,7 @@ use hardlight_proto::{
     Events, GapReason, Limits, Mismatch, SchemaMismatch, SchemaPart, ServiceSchema, TopicStart,
 };
 
-use super::{Shared, calls::CallKey};
+use super::{Shared, calls::CallKey, state::StateSize};
 use crate::{error::Error, timer::Timer, transport::Transport, wire::Wire};
 
 /// Rounds of reading and writing before the driver lets others run.
@@ -28,6 +28,7 @@ pub struct ClientDriver<S: ConnectionState, E: Events, T, M> {
     wire: Wire<T, M>,
     shared: Arc<Shared<S, E>>,
     close_timeout: std::time::Duration,
+    state_size: StateSize,
     /// The service's name.
     service: &'static str,
     /// The call behind each id in use.
@@ -49,12 +50,14 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
     ) -> Self {
         let wire = Wire::new(transport, timer);
         let close_timeout = limits.close_timeout();
+        let state_size = StateSize::new(limits.max_state_bytes());
         let config = ClientConfig::new(schema).with_limits(limits);
         Self {
             connection: Connection::client(config, wire.now()),
             wire,
             shared,
             close_timeout,
+            state_size,
             service: schema.name,
             keys: [NO_CALL; 256],
             calls: Vec::new(),
@@ -173,9 +176,15 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
     }
 
     fn apply(&mut self, operations: &[u8]) {
-        if let Err(error) = self.shared.state.apply(operations) {
-            tracing::debug!(%error, "state operations do not apply");
-            self.connection.reject_state();
+        let state = &self.shared.state;
+        let applied = state.apply(operations);
+        match applied.and_then(|()| self.state_size.allows(state, operations.len())) {
+            Ok(true) => {}
+            Ok(false) => self.connection.reject_state_size(),
+            Err(error) => {
+                tracing::debug!(%error, "state operations do not apply");
+                self.connection.reject_state();
+            }
         }
     }
 

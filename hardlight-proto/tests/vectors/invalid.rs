@@ -482,6 +482,14 @@ fn to_client() -> File {
     transfers_to_client(&mut add);
     rejected.reject_state();
     file.add(refusal("state operations that do not apply", &["11.1"], rejected, "invalid-state"));
+    let (mut client, server) = setups(&counter());
+    client.limits = client.limits.with_max_state_bytes(5);
+    let mut grown = Session::open(&client, &server);
+    grown.change_state(Bytes::from_static(&[0, 4, 1, 0, 0, 0]));
+    grown.settle();
+    grown.reject_state_size();
+    let sections = &["17", "18.3"];
+    file.add(refusal("a state beyond max_state_bytes", sections, grown, "max_state_bytes"));
     let mut text = open();
     text.text_to_client();
     file.add(refusal("a text message", &["3.1"], text, "text-message"));

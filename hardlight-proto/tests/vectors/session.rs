@@ -169,6 +169,7 @@ fn limits_json(limits: &Limits) -> Map<String, Value> {
     number("max_buffered_bytes", limits.max_buffered_bytes(), default.max_buffered_bytes());
     let events = (limits.max_queued_event_bytes(), default.max_queued_event_bytes());
     number("max_queued_event_bytes", events.0, events.1);
+    number("max_state_bytes", limits.max_state_bytes(), default.max_state_bytes());
     number("max_topic_bytes", limits.max_topic_bytes(), default.max_topic_bytes());
     if limits.heartbeat_interval() != default.heartbeat_interval() {
         let interval = limits.heartbeat_interval().map(micros);
@@ -396,6 +397,11 @@ impl Session {
     pub(crate) fn reject_state(&mut self) {
         self.client.reject_state();
         self.record(End::Client, json!({ "command": "reject_state" }));
+    }
+
+    pub(crate) fn reject_state_size(&mut self) {
+        self.client.reject_state_size();
+        self.record(End::Client, json!({ "command": "reject_state_size" }));
     }
 
     pub(crate) fn close_server(&mut self, reason: CloseReason) {
