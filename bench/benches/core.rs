@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use divan::{Bencher, black_box, counter::ItemsCount};
 use hardlight_bench::Pair;
 use hardlight_proto::{
-    CallId, Frame,
+    CallId, Content, Extensions, Frame,
     payload::{decode, encode_to_bytes},
 };
 
@@ -19,7 +19,8 @@ fn encode_call() -> BytesMut {
     encoded(&Frame::Call {
         id: CallId(0),
         method: 1,
-        payload,
+        extensions: Extensions::new(),
+        payload: payload.into(),
     })
 }
 
@@ -28,7 +29,10 @@ fn encode_call() -> BytesMut {
 fn decode_call(bencher: Bencher<'_, '_>) {
     let message = encode_call().freeze();
     bencher.bench_local(|| match decoded(&message) {
-        Frame::Call { payload, .. } => decode::<u32>(&payload),
+        Frame::Call {
+            payload: Content::Plain(payload),
+            ..
+        } => decode::<u32>(&payload),
         frame => panic!("{frame:?}"),
     });
 }
@@ -39,7 +43,8 @@ fn encode_answer() -> BytesMut {
     let payload = encode_to_bytes(&black_box(7_u32)).expect("a number encodes");
     encoded(&Frame::Answer {
         id: CallId(0),
-        payload,
+        extensions: Extensions::new(),
+        payload: payload.into(),
     })
 }
 
@@ -48,7 +53,10 @@ fn encode_answer() -> BytesMut {
 fn decode_answer(bencher: Bencher<'_, '_>) {
     let message = encode_answer().freeze();
     bencher.bench_local(|| match decoded(&message) {
-        Frame::Answer { payload, .. } => decode::<u32>(&payload),
+        Frame::Answer {
+            payload: Content::Plain(payload),
+            ..
+        } => decode::<u32>(&payload),
         frame => panic!("{frame:?}"),
     });
 }

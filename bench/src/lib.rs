@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use hardlight_proto::{
-    CallId, Client, ClientEvent, Connection, Limits, Role, Server, ServerEvent, ServiceSchema,
-    Time, Transmit,
+    CallId, Client, ClientConfig, ClientEvent, Connection, Role, Server, ServerConfig, ServerEvent,
+    ServiceSchema, Time, Transmit,
     payload::{decode, encode_to_bytes},
 };
 
@@ -19,10 +19,10 @@ pub struct Pair {
 impl Pair {
     /// A pair that has exchanged its Hellos.
     pub fn open() -> Self {
-        let (limits, now) = (Limits::new(), Time::ZERO);
+        let now = Time::ZERO;
         let mut pair = Self {
-            client: Connection::client(schema(), limits.clone(), now),
-            server: Connection::server(schema(), limits, Bytes::new(), now),
+            client: Connection::client(ClientConfig::new(schema()), now),
+            server: Connection::server(ServerConfig::new(schema()), Bytes::new(), now),
         };
         deliver(&mut pair.server, &mut pair.client);
         assert!(matches!(

@@ -60,7 +60,10 @@ impl Pair {
         server.set_features(wire::features(3));
         Self {
             now: Time::ZERO,
-            client: Connection::client(wire::client_config(setup, client_limits(limits)), Time::ZERO),
+            client: Connection::client(
+                wire::client_config(setup, client_limits(limits)),
+                Time::ZERO,
+            ),
             server,
             down: VecDeque::new(),
             up: VecDeque::new(),
@@ -191,8 +194,10 @@ impl Pair {
         self.down.extend(self.server.poll_transmit());
         let (up, down) = (self.up.pop_front(), self.down.pop_front());
         let moved = up.is_some() || down.is_some();
-        up.into_iter().for_each(|it| hand_over(it, &mut self.server));
-        down.into_iter().for_each(|it| hand_over(it, &mut self.client));
+        up.into_iter()
+            .for_each(|it| hand_over(it, &mut self.server));
+        down.into_iter()
+            .for_each(|it| hand_over(it, &mut self.client));
         moved
     }
 

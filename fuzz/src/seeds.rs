@@ -3,12 +3,7 @@
 mod frames;
 mod scripts;
 
-use crate::{
-    payload::SHAPES,
-    script,
-    state::snapshot,
-    wire,
-};
+use crate::{payload::SHAPES, script, state::operations, wire};
 
 /// An input to start from.
 #[derive(Clone, Debug)]
@@ -40,7 +35,9 @@ pub fn all() -> Vec<Seed> {
         input.extend((shape.start)());
         add("payload", &format!("shape_{index}"), input);
     }
-    add("state", "snapshot", snapshot());
+    for (name, operations) in operations() {
+        add("state", name, operations);
+    }
     for (target, scripts) in scripts::all() {
         for (name, script) in scripts {
             add(target, name, script::write(&script));

@@ -251,7 +251,10 @@ impl Reader {
                 length,
                 piece,
             } => {
-                assert!(!blocked, "a transfer begins within one that others wait for");
+                assert!(
+                    !blocked,
+                    "a transfer begins within one that others wait for"
+                );
                 assert_eq!(transfer, self.begun);
                 assert!(length > MAX_MESSAGE_BYTES as u64);
                 assert!(self.open.len() < 16);

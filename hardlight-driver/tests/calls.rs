@@ -158,10 +158,12 @@ fn the_server_goes_on_reading_once_a_slow_client_reads_again() {
 
 #[test]
 fn an_answer_too_large_for_the_client_fails_alone() {
-    let mut joined = Joined::with(Limits::new().with_max_message_bytes(1024));
-    let large = joined.start(async |client| client.large(2000).await);
+    let mut joined = Joined::with(Limits::new().with_max_frame_bytes(100_000));
+    let large = joined.start(async |client| client.large(100_000).await);
+    let piecewise = joined.start(async |client| client.large(90_000).await);
     let small = joined.start(async |client| client.large(10).await);
     joined.settle();
     assert_eq!(*large.borrow(), Some(Err(Error::Call(CallError::OutputTooLarge))));
+    assert_eq!(*piecewise.borrow(), Some(Ok(vec![0; 90_000])));
     assert_eq!(*small.borrow(), Some(Ok(vec![0; 10])));
 }

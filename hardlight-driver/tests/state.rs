@@ -9,11 +9,11 @@ use futures_executor::LocalPool;
 use futures_util::future::join_all;
 use hardlight_driver::{
     Acceptor, Error, EventHub, client,
-    proto::{CallError, CloseReason, Limits},
+    proto::{CallError, CloseReason, ConnectionError, Limits},
 };
 use support::{
     ManualTimer,
-    joined::{App, Holder, Joined, Seen, counter, note_end},
+    joined::{App, Holder, Joined, Seen, counter, long_name, note_end},
     transport,
 };
 
@@ -129,7 +129,7 @@ fn state_changes_that_the_driver_cannot_take_in_time_are_sent_together() {
     let call =
         joined.start(async |client| (client.churn(10_000).await, client.state().name.clone()));
     joined.settle();
-    assert_eq!(*call.borrow(), Some((Ok(10_000), format!("{:01000}", 9999))));
+    assert_eq!(*call.borrow(), Some((Ok(10_000), long_name(9999))));
     let bytes: usize = joined.to_client.sent().iter().map(Bytes::len).sum();
     // 10,000 of them would be 10 MB.
     assert!(bytes < 100_000, "{bytes}");
@@ -205,4 +205,24 @@ fn state_outlives_its_connection_without_collecting_anything() {
         joined.connection.state.lock().counter = value;
     }
     assert_eq!(joined.connection.state.lock().counter, 999);
+}
+
+#[test]
+fn a_state_that_changes_for_ever_stays_and_one_that_grows_beyond_the_limit_ends_the_connection() {
+    let mut joined = Joined::with(Limits::new().with_max_state_bytes(2000));
+    for round in 0..1000 {
+        joined.connection.state.lock().name = long_name(round % 2);
+        joined.settle();
+    }
+    let call = joined.start(async |client| client.get().await);
+    joined.settle();
+    assert_eq!(*call.borrow(), Some(Ok(0)));
+    let waits = joined.start(async |client| client.hang().await);
+    joined.settle();
+    for _ in 0..30 {
+        joined.connection.state.lock().name.push_str(&"x".repeat(100));
+        joined.settle();
+    }
+    let limit = ConnectionError::LimitExceeded { limit: "max_state_bytes", allowed: 2000 };
+    assert_eq!(*waits.borrow(), Some(Err(Error::Connection(limit))));
 }

@@ -8,6 +8,7 @@
 //! Generated code never asks whether a field's type is `Codable`, but for `Member`, which says so of every field.
 
 mod check;
+mod diff;
 mod expand;
 
 use proc_macro2::TokenStream;

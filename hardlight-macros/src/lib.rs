@@ -97,7 +97,7 @@ pub fn rpc(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 ///
 /// #[codable]
-/// #[derive(Clone, Default, PartialEq)]
+/// #[derive(Default)]
 /// pub enum Theme {
 ///     #[default]
 ///     Light,
@@ -107,8 +107,13 @@ pub fn rpc(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// assert_eq!(State::initial().credit, 100);
 /// ```
 ///
-/// The struct has named fields and owns its data. Fields are compared and sent one by one, so every one is `Codable`,
-/// `Clone` and `PartialEq`; type parameters become so. No field is behind a lock or shared: the state as a whole is.
+/// The struct has named fields and owns its data. Every field is `Codable`; type parameters become so. No field is behind
+/// a lock or shared: the state as a whole is.
+///
+/// What changed is sent, and no more than that: one field of one entry of a map, an element pushed to a list, the end of
+/// a text. For that the connection keeps a copy of what was last sent, and compares every time that the state was written
+/// to; so a state takes its memory twice, and time in proportion to its size. Values are compared field by field, whatever
+/// their own `PartialEq` says, and floats by their bits.
 ///
 /// Both sides start with every field at `Default::default()`, or at what `#[state(default = expression)]` says. A field
 /// is known to the other side by its place in the struct; one that the other side does not have is skipped.

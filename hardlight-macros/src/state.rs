@@ -139,7 +139,7 @@ fn state_field<'a>(index: u32, field: &'a Field, errors: &mut Errors) -> Option<
     Some(StateField { index, ident: field.ident.as_ref()?, ty: &field.ty, default })
 }
 
-/// Reports what is written in a field's type and cannot be sent. The rest is for the bound `StateField` to find.
+/// Reports what is written in a field's type and cannot be sent. The rest is for the bound `Codable` to find.
 struct Travels<'a>(&'a mut Errors);
 
 impl<'ast> Visit<'ast> for Travels<'_> {
@@ -180,12 +180,12 @@ impl<'ast> Visit<'ast> for Travels<'_> {
     }
 }
 
-/// The generics with `T: StateField` for every type parameter.
+/// The generics with `T: Codable` for every type parameter.
 fn bounded(generics: &Generics, root: &Path) -> Generics {
     let mut generics = generics.clone();
     for parameter in &mut generics.params {
         if let GenericParam::Type(parameter) = parameter {
-            parameter.bounds.push(parse_quote!(#root::__private::StateField));
+            parameter.bounds.push(parse_quote!(#root::__private::Codable));
             parameter.default = None;
         }
     }
@@ -297,22 +297,12 @@ impl State<'_> {
         }
     }
 
-    /// The shadow changes only once every change is written: what was not sent must not count as sent.
     fn diff(&self) -> TokenStream {
         let root = &self.root;
-        let compare = self.each(|field| {
-            let (ident, changed) = (field.ident, local("changed", field.index));
+        let fields = self.each(|field| {
+            let ident = field.ident;
             let field = self.field(field);
-            quote!(let #changed = #field::set_changed(&self.#ident, &shadow.#ident, out)?;)
-        });
-        let update = self.each(|field| {
-            let (ident, changed) = (field.ident, local("changed", field.index));
-            let field = self.field(field);
-            quote! {
-                if #changed {
-                    #field::update(&mut shadow.#ident, &self.#ident);
-                }
-            }
+            quote!(#field::diff(&self.#ident, &mut shadow.#ident, out)?;)
         });
         quote! {
             fn diff(
@@ -320,36 +310,35 @@ impl State<'_> {
                 shadow: &mut Self::Shadow,
                 out: &mut #root::__private::StateWriter,
             ) -> ::core::result::Result<(), #root::__private::EncodeError> {
-                #compare
-                #update
+                #fields
                 ::core::result::Result::Ok(())
             }
         }
     }
 
-    /// Decodes everything before it changes anything. The last of several operations on a field counts.
+    /// Checks everything before it changes anything.
     fn apply(&self) -> TokenStream {
         let root = &self.root;
-        let empty = self.each(|StateField { index, ty, .. }| {
-            let value = local("value", *index);
-            quote!(let mut #value: ::core::option::Option<#ty> = ::core::option::Option::None;)
+        let empty = self.each(|StateField { index, .. }| {
+            let change = local("change", *index);
+            quote!(let mut #change = ::core::option::Option::None;)
         });
-        let decode = self.each(|field| {
-            let (index, value) = (field.index, local("value", field.index));
+        let check = self.each(|field| {
+            let (index, ident) = (field.index, field.ident);
+            let change = local("change", index);
             let field = self.field(field);
             quote! {
-                #root::__private::StateOperation::Set { field: #index, value } => {
-                    #value = ::core::option::Option::Some(#field::decode(value)?);
+                #index => {
+                    #change = ::core::option::Option::Some(
+                        #field::check(&self.#ident, operation, |initial: &Self| &initial.#ident)?,
+                    );
                 }
             }
         });
-        let assign = self.each(|StateField { index, ident, .. }| {
-            let value = local("value", *index);
-            quote! {
-                if let ::core::option::Option::Some(value) = #value {
-                    self.#ident = value;
-                }
-            }
+        let apply = self.each(|field| {
+            let (ident, change) = (field.ident, local("change", field.index));
+            let field = self.field(field);
+            quote!(#field::apply(&mut self.#ident, #change)?;)
         });
         quote! {
             fn apply(
@@ -358,12 +347,13 @@ impl State<'_> {
             ) -> ::core::result::Result<(), #root::__private::StateError> {
                 #empty
                 for operation in operations {
-                    match operation? {
-                        #decode
+                    let operation = operation?;
+                    match operation.field() {
+                        #check
                         _ => {}
                     }
                 }
-                #assign
+                #apply
                 ::core::result::Result::Ok(())
             }
         }
@@ -411,7 +401,7 @@ fn stub(item: &DeriveInput, root: &Path) -> TokenStream {
     let ident = &item.ident;
     let mut generics = item.generics.clone();
     for parameter in generics.type_params_mut() {
-        parameter.bounds.push(parse_quote!(#root::__private::StateField));
+        parameter.bounds.push(parse_quote!(#root::__private::Codable));
     }
     let (parameters, arguments, clause) = generics.split_for_impl();
     quote! {

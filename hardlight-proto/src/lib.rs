@@ -52,7 +52,8 @@ pub use schema::{
 };
 #[cfg(feature = "payload")]
 pub use state::{
-    ConnectionState, StateError, StateField, StateOperation, StateOperations, StateWriter,
+    ConnectionState, PatchError, StateDiff, StateError, StateOperation, StateOperations,
+    StateWriter,
 };
 pub use time::Time;
 pub use varint::read as read_varint;

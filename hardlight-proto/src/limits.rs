@@ -15,7 +15,7 @@ pub const TOPIC_OVERHEAD_BYTES: usize = 64;
 ///
 /// Memory that a peer can make one side hold, with the defaults: about 20 MiB on a server (8 MiB of what arrives in pieces
 /// and 1 MiB of what waits for its turn, 8 MiB of inputs, 1 MiB of output and 1 MiB of events that wait), besides the
-/// outputs of calls that its own handlers made; about 10 MiB on a client.
+/// outputs of calls that its own handlers made; about 10 MiB on a client, and its copy of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     max_frame_bytes: usize,
@@ -24,6 +24,7 @@ pub struct Limits {
     max_buffered_bytes: usize,
     max_queued_event_bytes: usize,
     max_topic_bytes: usize,
+    max_state_bytes: usize,
     hello_timeout: Duration,
     close_timeout: Duration,
     heartbeat_interval: Option<Duration>,
@@ -39,6 +40,7 @@ impl Limits {
             max_buffered_bytes: 1 << 20,
             max_queued_event_bytes: 1 << 20,
             max_topic_bytes: 1 << 20,
+            max_state_bytes: 64 << 20,
             hello_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(10),
             heartbeat_interval: Some(Duration::from_secs(20)),
@@ -108,6 +110,17 @@ impl Limits {
         self
     }
 
+    /// How large a client's copy of the state may grow, in bytes: of the snapshot that would make it. A server that makes
+    /// it larger is disconnected. Default 64 MiB. It is measured now and then, so the copy may be a sixteenth larger for a
+    /// while.
+    ///
+    /// Memory: what a payload of this length takes once it is decoded.
+    #[must_use]
+    pub const fn with_max_state_bytes(mut self, bytes: usize) -> Self {
+        self.max_state_bytes = bytes;
+        self
+    }
+
     /// How long the peer may take until its Hello (and a server's snapshot) has arrived. Default 10 s.
     #[must_use]
     pub const fn with_hello_timeout(mut self, timeout: Duration) -> Self {
@@ -164,6 +177,11 @@ impl Limits {
     /// See [`with_max_topic_bytes`](Self::with_max_topic_bytes).
     pub const fn max_topic_bytes(&self) -> usize {
         self.max_topic_bytes
+    }
+
+    /// See [`with_max_state_bytes`](Self::with_max_state_bytes).
+    pub const fn max_state_bytes(&self) -> usize {
+        self.max_state_bytes
     }
 
     /// See [`with_hello_timeout`](Self::with_hello_timeout).

@@ -1,11 +1,21 @@
 //! What the code that the macros generate refers to. Not for anybody else, and without any promise of stability.
 
-pub use crate::schema::TypeDescription;
+pub use alloc::vec::Vec;
+
+pub use crate::schema::{FieldSchema, TypeDescription};
 
 #[cfg(feature = "payload")]
-pub use crate::payload::{
-    Codable, DecodeError, EncodeError, PayloadEncoder,
-    member::{ArchivedMember, Beside, CheckedBy, Member, MemberResolver, MemberWire},
+pub use crate::{
+    payload::{
+        Codable, DecodeError, EncodeError, PayloadEncoder,
+        member::{ArchivedMember, Beside, CheckedBy, Member, MemberResolver, MemberWire},
+    },
+    state::{
+        Change, ConnectionState, FieldPatch, PatchError, PatchReader, PatchWriter, StateDiff,
+        StateError, StateOperation, StateOperations, StateWriter,
+        field::{Field, FieldChange, FieldOf},
+        members,
+    },
 };
 
 #[cfg(feature = "payload")]

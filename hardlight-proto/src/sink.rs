@@ -16,6 +16,16 @@ impl Sink for BytesMut {
     }
 }
 
+/// Writes to the front, and goes on behind it.
+#[cfg(feature = "payload")]
+impl Sink for &mut [u8] {
+    fn put(&mut self, bytes: &[u8]) {
+        let (front, rest) = core::mem::take(self).split_at_mut(bytes.len());
+        front.copy_from_slice(bytes);
+        *self = rest;
+    }
+}
+
 #[cfg(test)]
 impl Sink for Vec<u8> {
     fn put(&mut self, bytes: &[u8]) {

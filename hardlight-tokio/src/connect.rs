@@ -200,7 +200,7 @@ where
     C: ServiceClient,
     IO: AsyncRead + AsyncWrite + Unpin,
 {
-    let config = websocket_config(&options.limits);
+    let config = websocket_config();
     let handshake = client_async_with_config(target.request(options)?, stream, Some(config));
     let (socket, _) = deadline
         .within(ConnectPhase::WebSocket, handshake)

@@ -136,7 +136,7 @@ where
         }
     };
     stream.write_all(&accept.response).await?;
-    let config = websocket_config(limits);
+    let config = websocket_config();
     let socket =
         WebSocketStream::from_partially_read(stream, accept.rest, Role::Server, Some(config)).await;
     let connection = acceptor.handle().clone();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hardlight_proto::Limits;
+use hardlight_proto::{Limits, MAX_MESSAGE_BYTES};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tungstenite::protocol::WebSocketConfig;
 
@@ -147,13 +147,13 @@ impl Default for ServerOptions {
     }
 }
 
-/// tungstenite's settings for a connection with these limits: 8 KiB to read into, up to 16 KiB and one message to
-/// write from, and no message longer than `max_message_bytes`, in however many WebSocket frames it comes.
-pub fn websocket_config(limits: &Limits) -> WebSocketConfig {
+/// tungstenite's settings for a connection: 8 KiB to read into, up to 16 KiB and one message to
+/// write from, and no message longer than [`MAX_MESSAGE_BYTES`], in however many WebSocket frames it comes.
+pub fn websocket_config() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
-        .max_message_size(Some(limits.max_message_bytes()))
-        .max_frame_size(Some(limits.max_message_bytes()))
+        .max_message_size(Some(MAX_MESSAGE_BYTES))
+        .max_frame_size(Some(MAX_MESSAGE_BYTES))
         .accept_unmasked_frames(false)
 }

@@ -101,8 +101,7 @@ where
             // Behind a Close it does not matter how the peer hangs up.
             Error::Io(_) | Error::Protocol(_) if self.closing => None,
             Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
-                let reason = format!("max_message_bytes is {max_size}");
-                self.fail(cx, CloseReason::new(CloseCode::LIMIT_EXCEEDED, reason));
+                self.fail(cx, CloseReason::new(CloseCode::LIMIT_EXCEEDED, "max_message_bytes"));
                 Some(TransportError::MessageTooLarge { bytes: size, limit: max_size })
             }
             error @ (Error::Protocol(_) | Error::Utf8(_)) => {
@@ -198,7 +197,7 @@ mod tests {
     use std::future::poll_fn;
 
     use futures_util::{SinkExt, StreamExt};
-    use hardlight_proto::Limits;
+    use hardlight_proto::MAX_MESSAGE_BYTES;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
     use tokio_tungstenite::WebSocketStream;
     use tungstenite::protocol::Role;
@@ -210,13 +209,12 @@ mod tests {
     type Received = Option<Result<Incoming, TransportError>>;
 
     async fn socket(stream: DuplexStream, role: Role) -> Socket {
-        let config = websocket_config(&Limits::new().with_max_message_bytes(2048));
-        WebSocketStream::from_raw_socket(stream, role, Some(config)).await
+        WebSocketStream::from_raw_socket(stream, role, Some(websocket_config())).await
     }
 
     /// A server's transport and the raw socket of its client.
     async fn server() -> (WebSocketTransport<Socket>, DuplexStream) {
-        let (client, stream) = duplex(64 * 1024);
+        let (client, stream) = duplex(2 * MAX_MESSAGE_BYTES);
         (WebSocketTransport::new(socket(stream, Role::Server).await), client)
     }
 
@@ -361,21 +359,26 @@ mod tests {
         let mut client = WebSocketTransport::new(
             WebSocketStream::from_raw_socket(client, Role::Client, None).await,
         );
-        send(&mut client, Outgoing::Message(vec![0; 2049].into())).await;
+        send(&mut client, Outgoing::Message(vec![0; MAX_MESSAGE_BYTES + 1].into())).await;
         let error = receive(&mut server).await.unwrap().unwrap_err();
-        assert!(matches!(error, TransportError::MessageTooLarge { bytes: 2049, limit: 2048 }));
-        assert!(error.to_string().contains("max_message_bytes (2048)"), "{error}");
+        assert!(matches!(error, TransportError::MessageTooLarge { bytes: 66_561, limit: 66_560 }));
+        assert!(error.to_string().contains("max_message_bytes (66560)"), "{error}");
         let told = receive(&mut client).await.unwrap().unwrap();
-        assert_eq!(told, Incoming::Close(Some(close(4002, "max_message_bytes is 2048"))));
+        assert_eq!(told, Incoming::Close(Some(close(4002, "max_message_bytes"))));
     }
 
     #[tokio::test]
     async fn a_limit_holds_over_the_pieces_of_a_message() {
         let (mut server, mut client) = server().await;
         client.write_all(&frame(0x02, &[0; 125])).await.unwrap();
-        client.write_all(&frame(0x00, &[0; 125]).repeat(16)).await.unwrap();
-        let error = receive(&mut server).await.unwrap().unwrap_err();
-        assert!(matches!(error, TransportError::MessageTooLarge { limit: 2048, .. }), "{error}");
+        let pieces = frame(0x00, &[0; 125]).repeat(MAX_MESSAGE_BYTES / 125);
+        let (written, received) = tokio::join!(client.write_all(&pieces), receive(&mut server));
+        written.unwrap();
+        let error = received.unwrap().unwrap_err();
+        assert!(
+            matches!(error, TransportError::MessageTooLarge { limit: MAX_MESSAGE_BYTES, .. }),
+            "{error}"
+        );
     }
 
     #[tokio::test]

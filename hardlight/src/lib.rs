@@ -138,7 +138,7 @@ pub use hardlight_driver::{
     Topic, proto,
     proto::{
         CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
-        Initiator, Limits, NoEvents, ProtocolError, StateField,
+        Initiator, Limits, NoEvents, ProtocolError,
     },
 };
 pub use hardlight_macros::{ConnectionState, Events, codable, rpc};

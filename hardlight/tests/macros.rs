@@ -268,8 +268,8 @@ mod state {
     #[test]
     fn unknown_fields_are_skipped() {
         let mut out = StateWriter::new();
-        out.set(7, &1_u32).unwrap();
         out.set(1, &5_u32).unwrap();
+        out.set(7, &1_u32).unwrap();
         let mut state = Room::initial();
         assert!(apply(&mut state, &out.finish()));
         assert_eq!(state.members, 5);
@@ -278,11 +278,11 @@ mod state {
     #[test]
     fn after_an_error_nothing_has_changed() {
         let mut out = StateWriter::new();
-        out.set(1, &5_u32).unwrap();
-        out.set(0, &7_u8).unwrap();
+        out.set(0, &"rust".to_owned()).unwrap();
+        out.set(1, &7_u8).unwrap();
         let mut state = Room::initial();
         assert!(!apply(&mut state, &out.finish()));
-        assert_eq!(state.members, 0);
+        assert_eq!(state.topic, "everything");
     }
 
     #[test]

@@ -23,6 +23,14 @@ is_rust_1_95() {
     [[ $("$@" --version 2>/dev/null) == "rustc 1.95."* ]]
 }
 
+have_python_3_10() {
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null
+}
+
+install_python_3_10() {
+    apt_install python3
+}
+
 have_nightly() {
     cargo +nightly --version &>/dev/null
 }

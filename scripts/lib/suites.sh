@@ -7,6 +7,7 @@
 #     name     tier needs                    about
 suite unit     ci  ''                       'every test and doc test of the workspace, with all features'
 suite ui       ci  'rust_1_95'              'what the macros refuse, and the words they do it with'
+suite vectors  ci  'python_3_10'            'the second reader, in Python, on all golden vectors'
 suite outside  ci  ''                       'crates outside the workspace: the facade renamed, an adapter alone'
 suite features ci  ''                       'the core and the facade build with each feature alone'
 suite trees    ci  ''                       'no runtime below the adapters, nothing twice in the dependencies'
@@ -29,6 +30,10 @@ suite_ui() {
     cargo test --workspace --all-features --test macros -- --ignored what_is_refused
 }
 
+suite_vectors() {
+    python3 spec-vectors/check.py
+}
+
 # None of these crates has a lock file in the repository: each gets a copy of the workspace's, and cargo takes out what it
 # does not use. So they have the versions that everything else is tested with, and what is built for one serves the other.
 suite_outside() {
@@ -42,7 +47,8 @@ suite_outside() {
 suite_features() {
     local features
     # The last is all of them; cargo-hack would install for minutes to list these.
-    for features in '' payload std uuid payload,std payload,uuid std,uuid payload,std,uuid; do
+    for features in '' deflate payload std uuid payload,std payload,uuid std,uuid payload,std,uuid \
+        deflate,payload,std,uuid; do
         echo "hardlight-proto: features '$features'"
         cargo check --quiet -p hardlight-proto --no-default-features --features "$features"
     done
@@ -74,7 +80,7 @@ suite_no_std() {
         cargo=(/usr/bin/cargo)
         build_std=(-Z 'build-std=core,alloc')
     fi
-    for features in '' payload,uuid; do
+    for features in '' deflate,payload,uuid; do
         echo "hardlight-proto: features '$features'"
         # The workspace optimizes dependencies, which takes long for the library and proves nothing here.
         "${cargo[@]}" build "${build_std[@]}" --target "$BARE_TARGET" \

@@ -13,11 +13,7 @@ type Named = (&'static str, Script);
 
 /// By target.
 pub(super) fn all() -> [(&'static str, Vec<Named>); 3] {
-    [
-        ("client", client()),
-        ("server", server()),
-        ("pair", pair()),
-    ]
+    [("client", client()), ("server", server()), ("pair", pair())]
 }
 
 const PLAIN: Setup = Setup {
@@ -209,10 +205,7 @@ fn client() -> Vec<Named> {
             "long_call_given_up",
             [call_of(LONG), Step::Drain, Step::Cancel(0), Step::Drain],
         ),
-        open(
-            "long_answer",
-            [call_of(4)].into_iter().chain(long(0x04, 0)),
-        ),
+        open("long_answer", [call_of(4)].into_iter().chain(long(0x04, 0))),
         open("long_state", long(0x08, 1)),
         open(
             "long_answer_aborted",
@@ -539,7 +532,12 @@ fn server() -> Vec<Named> {
             [announce(260), Step::Drain, Step::Handshake]
                 .into_iter()
                 .chain(vec![Step::State { len: 2827 }; 30])
-                .chain([Step::Close, Step::State { len: 267 }, Step::Text, Step::Drain])
+                .chain([
+                    Step::Close,
+                    Step::State { len: 267 },
+                    Step::Text,
+                    Step::Drain,
+                ])
                 .collect::<Vec<_>>(),
         ),
         script(
@@ -584,11 +582,7 @@ fn pair() -> Vec<Named> {
         script("traffic_resumed", RESUMED, traffic),
         script("large", PLAIN, large.collect::<Vec<_>>()),
         script("early_call", LONG_SNAPSHOT, [call_of(LONG), Step::Drain]),
-        script(
-            "idle",
-            BEATING,
-            vec![Step::Pass(3_000); 20],
-        ),
+        script("idle", BEATING, vec![Step::Pass(3_000); 20]),
         script(
             "server_closes",
             PLAIN,

@@ -9,11 +9,11 @@ use std::{
 
 use bytes::Bytes;
 use hardlight_proto::{
-    CallId, Client, ClientEvent, Connection, ConnectionError, ConnectionState, Events, Limits,
-    ServiceSchema,
+    CallId, Client, ClientConfig, ClientEvent, Connection, ConnectionError, ConnectionState,
+    Events, GapReason, Limits, Mismatch, SchemaMismatch, SchemaPart, ServiceSchema, TopicStart,
 };
 
-use super::{Shared, calls::CallKey};
+use super::{Shared, calls::CallKey, state::StateSize};
 use crate::{error::Error, timer::Timer, transport::Transport, wire::Wire};
 
 /// Rounds of reading and writing before the driver lets others run.
@@ -28,6 +28,9 @@ pub struct ClientDriver<S: ConnectionState, E: Events, T, M> {
     wire: Wire<T, M>,
     shared: Arc<Shared<S, E>>,
     close_timeout: std::time::Duration,
+    state_size: StateSize,
+    /// The service's name.
+    service: &'static str,
     /// The call behind each id in use.
     keys: [CallKey; 256],
     /// Calls that just left the line; kept for its memory.
@@ -47,11 +50,15 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
     ) -> Self {
         let wire = Wire::new(transport, timer);
         let close_timeout = limits.close_timeout();
+        let state_size = StateSize::new(limits.max_state_bytes());
+        let config = ClientConfig::new(schema).with_limits(limits);
         Self {
-            connection: Connection::client(schema, limits, wire.now()),
+            connection: Connection::client(config, wire.now()),
             wire,
             shared,
             close_timeout,
+            state_size,
+            service: schema.name,
             keys: [NO_CALL; 256],
             calls: Vec::new(),
             done: Vec::new(),
@@ -126,10 +133,17 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
                 ClientEvent::Event { topic, event, payload, .. } => {
                     self.shared.events.receive(&topic.into(), event, &payload);
                 }
-                ClientEvent::Lagged { topic, missed } => {
-                    self.shared.events.lag(&topic.into(), missed);
+                ClientEvent::Gap { topic, first, last, reason } => {
+                    let missed = (last - first).saturating_add(1);
+                    if is_loss(reason) {
+                        self.shared.events.lag(&topic.into(), missed);
+                    }
                 }
-                ClientEvent::Answer { id, result } => {
+                ClientEvent::Subscribed { topic, start: TopicStart::Restarted } => {
+                    tracing::warn!(?topic, "the server numbers the topic's events anew");
+                }
+                ClientEvent::Mismatch(mismatch) => self.report_mismatch(&mismatch),
+                ClientEvent::Answer { id, result, .. } => {
                     let key = std::mem::replace(&mut self.keys[id.index()], NO_CALL);
                     self.done.push((key, result.map_err(Error::Call)));
                 }
@@ -146,10 +160,31 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
         more
     }
 
+    fn report_mismatch(&self, mismatch: &SchemaMismatch) {
+        let what = match mismatch.part {
+            SchemaPart::Method => "method",
+            SchemaPart::Event => "event",
+            SchemaPart::StateField => "state field",
+        };
+        let (service, name) = (self.service, mismatch.name);
+        match mismatch.why {
+            Mismatch::Unknown => tracing::warn!(service, what, name, "the server does not have it"),
+            Mismatch::Incompatible => {
+                tracing::warn!(service, what, name, "the server has it with other types");
+            }
+        }
+    }
+
     fn apply(&mut self, operations: &[u8]) {
-        if let Err(error) = self.shared.state.apply(operations) {
-            tracing::debug!(%error, "state operations do not apply");
-            self.connection.reject_state();
+        let state = &self.shared.state;
+        let applied = state.apply(operations);
+        match applied.and_then(|()| self.state_size.allows(state, operations.len())) {
+            Ok(true) => {}
+            Ok(false) => self.connection.reject_state_size(),
+            Err(error) => {
+                tracing::debug!(%error, "state operations do not apply");
+                self.connection.reject_state();
+            }
         }
     }
 
@@ -165,6 +200,11 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
         });
         self.wakers.drain(..).for_each(Waker::wake);
     }
+}
+
+/// Whether the application was to see the events of a gap: not those that were replaced, or are for others.
+const fn is_loss(reason: GapReason) -> bool {
+    !matches!(reason, GapReason::Conflated | GapReason::Withheld)
 }
 
 impl<S: ConnectionState, E: Events, T: Transport, M: Timer> Future for ClientDriver<S, E, T, M> {

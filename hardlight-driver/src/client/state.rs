@@ -1,10 +1,11 @@
-//! The client's copy of the connection state.
+//! The client's copy of the connection state, and how large it is.
 
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
 
+use bytes::Bytes;
 use event_listener::Event;
 use hardlight_proto::{ConnectionState, StateError, StateOperations, StateWriter};
 use parking_lot::Mutex;
@@ -56,8 +57,44 @@ impl<S: ConnectionState> StateCopy<S> {
 /// Copies a state by its encoding, since it need not be `Clone`.
 fn copy<S: ConnectionState>(state: &S) -> Result<S, StateError> {
     let mut copy = S::initial();
+    copy.apply(StateOperations::new(&snapshot(state)?))?;
+    Ok(copy)
+}
+
+fn snapshot<S: ConnectionState>(state: &S) -> Result<Bytes, StateError> {
     let mut writer = StateWriter::new();
     state.snapshot(&mut writer)?;
-    copy.apply(StateOperations::new(&writer.finish()))?;
-    Ok(copy)
+    Ok(writer.finish())
+}
+
+/// Sees to it that a server cannot make the copy grow without end.
+pub(super) struct StateSize {
+    /// The length of a snapshot when it was measured.
+    measured: usize,
+    /// What came since then.
+    since: usize,
+    max: usize,
+}
+
+impl StateSize {
+    pub(super) const fn new(max: usize) -> Self {
+        Self { measured: 0, since: 0, max }
+    }
+
+    /// Whether the state may be as large as it is after these operations. It is measured only once so much has come that
+    /// it could be too large, and then not again before a sixteenth of the limit has: so that this costs in proportion to
+    /// what comes.
+    pub(super) fn allows<S: ConnectionState>(
+        &mut self,
+        state: &StateCopy<S>,
+        operations: usize,
+    ) -> Result<bool, StateError> {
+        self.since = self.since.saturating_add(operations);
+        if self.measured.saturating_add(self.since) <= self.max || self.since <= self.max / 16 {
+            return Ok(true);
+        }
+        self.measured = snapshot(&*state.get())?.len();
+        self.since = 0;
+        Ok(self.measured <= self.max)
+    }
 }

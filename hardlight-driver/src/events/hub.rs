@@ -21,8 +21,18 @@ use crate::server::mailbox::{Command, ServerMailbox};
 ///
 /// Locks are taken in this order: a connection's subscriptions, the topics, one topic, a connection's mailbox.
 pub(crate) struct Hub {
-    topics: Mutex<HashMap<Topic, Arc<Mutex<Subscribers>>>>,
+    topics: Mutex<Topics>,
     next_topic: AtomicU64,
+    /// Stands for this life of the sequence numbers.
+    epoch: u64,
+}
+
+#[derive(Default)]
+struct Topics {
+    entries: HashMap<Topic, Arc<Mutex<Subscribers>>>,
+    /// No topic that is gone came further than this number. A new one goes on from here, so that nobody who comes back
+    /// takes its events for those that were missed.
+    highest: u64,
 }
 
 /// The subscription of one connection to one topic.
@@ -43,17 +53,24 @@ struct Subscribers {
 impl Hub {
     pub(crate) fn new() -> Self {
         // Somewhere in 48 bits, so that the numbers tell nobody how many topics there were.
-        let offset = RandomState::new().hash_one(0) >> 16;
-        Self { topics: Mutex::new(HashMap::new()), next_topic: AtomicU64::new(offset) }
+        let random = RandomState::new();
+        let next_topic = AtomicU64::new(random.hash_one(0) >> 16);
+        Self { topics: Mutex::default(), next_topic, epoch: random.hash_one(1) }
+    }
+
+    /// Stands for this life of the sequence numbers.
+    pub(crate) const fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// Subscribes a connection, which is not subscribed to the topic yet. Every event that is emitted once this has
     /// returned reaches it.
     pub(crate) fn subscribe(&self, topic: &Topic, mailbox: &Arc<ServerMailbox>) -> Subscription {
         let mut topics = self.topics.lock();
-        let entry = topics.entry(topic.clone()).or_insert_with(|| {
+        let next = topics.highest;
+        let entry = topics.entries.entry(topic.clone()).or_insert_with(|| {
             let topic = self.next_topic.fetch_add(1, Ordering::Relaxed);
-            Arc::new(Mutex::new(Subscribers { topic, next: 0, mailboxes: Slab::new() }))
+            Arc::new(Mutex::new(Subscribers { topic, next, mailboxes: Slab::new() }))
         });
         let entry = Arc::clone(entry);
         let mut subscribers = entry.lock();
@@ -79,7 +96,8 @@ impl Hub {
         let asleep =
             mailbox.post_asleep(|commands| commands.push(Command::Leave { topic: number }));
         if subscribers.mailboxes.is_empty() {
-            topics.remove(topic);
+            topics.highest = topics.highest.max(subscribers.next);
+            topics.entries.remove(topic);
         }
         drop(subscribers);
         drop(topics);
@@ -94,7 +112,7 @@ impl Hub {
         topic: &Topic,
         encode: impl FnOnce() -> Result<(u32, Bytes), Error>,
     ) -> Result<usize, Error> {
-        let Some(entry) = self.topics.lock().get(topic).cloned() else { return Ok(0) };
+        let Some(entry) = self.topics.lock().entries.get(topic).cloned() else { return Ok(0) };
         let (event, payload) = encode()?;
         let mut subscribers = entry.lock();
         let (number, sequence) = (subscribers.topic, subscribers.next);

@@ -65,6 +65,11 @@ impl Subscriptions {
         Self { shared: Arc::new(Shared { hub, mailbox, topics: Mutex::new(topics) }) }
     }
 
+    /// Stands for this life of the topics' sequence numbers.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.shared.hub.epoch()
+    }
+
     /// Subscribes the connection to a topic: every event that is emitted on it from here on reaches the client, and the
     /// answer of the handler that does this comes after the client knows. Does nothing if it is subscribed already.
     ///

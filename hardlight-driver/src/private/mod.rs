@@ -3,13 +3,12 @@
 mod app;
 mod calls;
 mod events;
-mod state;
 
 pub use bytes::Bytes;
 pub use hardlight_proto::__private::*;
 pub use hardlight_proto::{
     CallError, ConnectionState, EventSchema, Events, FieldSchema, NoEvents, ServiceSchema,
-    StateError, StateField, StateOperation, StateOperations, StateWriter,
+    StateError, StateOperation, StateOperations, StateWriter,
     payload::{decode, encode_to_bytes},
 };
 pub use std::vec::Vec;
@@ -21,7 +20,6 @@ pub use self::{
         method_at, split_method, try_call, types,
     },
     events::on_event,
-    state::{Field, FieldOf},
 };
 pub use crate::{
     client::ClientConnection,

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use hardlight_proto::{
     CallError, CallId, CloseCode, CloseReason, Connection, ConnectionError, ConnectionState,
-    EncodeError, Limits, Server, ServerEvent, ServiceSchema,
+    EncodeError, GapReason, Limits, Server, ServerConfig, ServerEvent, ServiceSchema,
 };
 
 use super::{
@@ -68,10 +68,13 @@ where
         dispatch: D,
         end: End,
     ) -> Self {
+        let config = ServerConfig::new(schema)
+            .with_limits(limits.clone())
+            .with_epoch(end.subscriptions.epoch());
         let wire = Wire::new(transport, timer);
         let snapshot = shared.go_live();
         let encoded = snapshot.as_ref().map_or_else(|_| Bytes::new(), Bytes::clone);
-        let mut connection = Connection::server(schema, limits.clone(), encoded, wire.now());
+        let mut connection = Connection::server(config, encoded, wire.now());
         if let Err(error) = snapshot {
             connection.abort(cannot_encode(error));
         }
@@ -126,7 +129,7 @@ where
         self.handlers.shrink();
         let congested = self.connection.is_congested();
         let blocked = !self.queue.is_empty();
-        if !self.connection.wants_message() && !congested && !blocked {
+        if self.connection.has_ready_call() && !blocked {
             // What was held back for a slow client goes on now that some was written.
             return false;
         }
@@ -155,7 +158,9 @@ where
         for _ in 0..MAX_EVENTS_PER_ROUND {
             match self.connection.poll_event() {
                 None => return false,
-                Some(ServerEvent::Call { id, method, payload }) => self.start(id, method, payload),
+                Some(ServerEvent::Call { id, method, payload, .. }) => {
+                    self.start(id, method, payload);
+                }
                 Some(ServerEvent::Cancel { id }) => {
                     self.handlers.remove(id);
                     self.answer(id, Err(CallError::Cancelled));
@@ -234,7 +239,9 @@ where
         while let Some(next) = self.queue.pop_front() {
             match next {
                 Next::Posted(command) => self.send(command),
-                Next::Skip(topic, last) => self.connection.skip_events(topic, last),
+                Next::Skip(topic, last) => {
+                    self.connection.skip_events(topic, last, GapReason::Lagged);
+                }
                 Next::Answer(id, result) => {
                     let dirty = self.shared.mailbox.with(|commands| commands.dirty);
                     if dirty && !self.send_changes() {

@@ -61,6 +61,11 @@ pub(crate) struct App {
     pub(crate) seen: Seen,
 }
 
+/// A thousand bytes that differ at both ends, so that a change from one to the next takes about as many.
+pub(crate) fn long_name(number: u32) -> String {
+    format!("{number:04}{:992}{number:04}", "")
+}
+
 struct Hanging(Arc<AtomicUsize>);
 
 impl Drop for Hanging {
@@ -111,7 +116,7 @@ impl Counter for App {
 
     async fn churn(&self, times: u32) -> u32 {
         for time in 0..times {
-            self.connection.state.lock().name = format!("{time:01000}");
+            self.connection.state.lock().name = long_name(time);
         }
         times
     }

@@ -15,12 +15,14 @@ pub(crate) fn codable(input: &DeriveInput, root: &Path) -> TokenStream {
     let mirror = parts.mirror();
     let implementation = parts.implementation();
     let members = parts.members();
+    let state_diff = parts.state_diff();
     quote! {
         #[allow(private_bounds, private_interfaces)]
         const _: () = {
             #members
             #mirror
             #implementation
+            #state_diff
         };
     }
 }
@@ -53,44 +55,54 @@ pub(super) fn stub(input: &DeriveInput, root: &Path) -> Option<TokenStream> {
             }
             fn describe(_: &mut #private::TypeDescription) {}
         }
+
+        #[automatically_derived]
+        impl #impl_generics #private::StateDiff for #name #ty_generics #where_clause {
+            fn same(_: &Self, _: &Self) -> bool {
+                ::core::unreachable!()
+            }
+            fn copy(_: &Self) -> Self {
+                ::core::unreachable!()
+            }
+        }
     })
 }
 
 /// A user's type, taken apart.
-struct Parts<'a> {
-    input: &'a DeriveInput,
+pub(super) struct Parts<'a> {
+    pub(super) input: &'a DeriveInput,
     /// `<root>::__private`.
-    private: TokenStream,
-    generics: Generics,
+    pub(super) private: TokenStream,
+    pub(super) generics: Generics,
     mirror: Ident,
     archived: Ident,
     resolver: Ident,
     /// A struct's fields, or those of each variant; the name is that of the variant.
-    shapes: Vec<Shape<'a>>,
+    pub(super) shapes: Vec<Shape<'a>>,
 }
 
 /// The fields of a struct or of a variant.
-struct Shape<'a> {
+pub(super) struct Shape<'a> {
     /// A variant's name.
-    variant: Option<&'a Ident>,
-    discriminant: Option<&'a Expr>,
+    pub(super) variant: Option<&'a Ident>,
+    pub(super) discriminant: Option<&'a Expr>,
     fields: &'a Fields,
-    members: Vec<FieldParts<'a>>,
+    pub(super) members: Vec<FieldParts<'a>>,
 }
 
-struct FieldParts<'a> {
+pub(super) struct FieldParts<'a> {
     /// The field's place among all fields of all variants.
-    index: usize,
+    pub(super) index: usize,
     visibility: &'a Visibility,
     name: Option<&'a Ident>,
-    member: Member,
+    pub(super) member: Member,
     /// The field's type, in which `Self` is spelt out, since the mirror is another type.
-    ty: Type,
+    pub(super) ty: Type,
     /// Where the type stands in the source, for generated code that may fail on its account. It is generated code
     /// nonetheless: what the user's crate lints is the user's.
     span: Span,
     /// What the field is bound to in a pattern.
-    binding: Ident,
+    pub(super) binding: Ident,
 }
 
 impl<'a> Parts<'a> {
@@ -129,11 +141,11 @@ impl<'a> Parts<'a> {
         }
     }
 
-    fn is_enum(&self) -> bool {
+    pub(super) fn is_enum(&self) -> bool {
         matches!(self.input.data, Data::Enum(_))
     }
 
-    fn fields(&self) -> impl Iterator<Item = &FieldParts<'a>> {
+    pub(super) fn fields(&self) -> impl Iterator<Item = &FieldParts<'a>> {
         self.shapes.iter().flat_map(|shape| &shape.members)
     }
 
@@ -150,6 +162,10 @@ impl<'a> Parts<'a> {
                         type Value = #ty;
 
                         fn lend(value: &#ty) -> &#ty {
+                            value
+                        }
+
+                        fn lend_mut(value: &mut #ty) -> &mut #ty {
                             value
                         }
 

@@ -299,6 +299,14 @@ impl Connection<Client> {
         self.fail(ProtocolError::InvalidState.into());
     }
 
+    /// With the last state operations the copy of the state grew beyond
+    /// [`Limits::max_state_bytes`](crate::Limits::with_max_state_bytes), which is for whoever keeps it to find out: ends the
+    /// connection.
+    pub fn reject_state_size(&mut self) {
+        let allowed = self.link.limits.max_state_bytes();
+        self.fail(ConnectionError::LimitExceeded { limit: "max_state_bytes", allowed });
+    }
+
     /// Closes once the open calls have ended; new ones are refused. Calls still open after
     /// [`Limits::close_timeout`](crate::Limits::close_timeout) are given up.
     pub fn close(&mut self, reason: CloseReason, now: Time) {

@@ -328,8 +328,8 @@ impl<R: Role> Connection<R> {
     }
 
     fn finish_draining(&mut self) {
-        let waits = self.role.has_open_calls() || self.link.outbox.has_transfers();
-        if matches!(self.link.phase, Phase::Draining { .. }) && !waits {
+        let waits = || self.role.has_open_calls() || self.link.outbox.has_transfers();
+        if matches!(self.link.phase, Phase::Draining { .. }) && !waits() {
             self.finish_closing();
         }
     }
@@ -343,10 +343,12 @@ impl<R: Role> Connection<R> {
     fn next_frame(&mut self) -> Option<Next> {
         let next = self.link.inbox.pop().map_err(ConnectionError::from);
         match next.and_then(|next| next.map(|next| self.link.receive::<R>(next)).transpose()) {
-            Ok(Some(next)) => {
+            Ok(Some(Next::Handled)) => {
+                // It may have been credit for the last that was to be sent.
                 self.finish_draining();
-                return Some(next);
+                return Some(Next::Handled);
             }
+            Ok(next @ Some(_)) => return next,
             Ok(None) => {
                 if let Some(error) = self.link.transport_end.take() {
                     self.link.end(error);

@@ -1,5 +1,6 @@
 //! Extensions: what a frame may say besides what every frame of its kind says (SPEC.md, section 7).
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -31,8 +32,8 @@ pub const APPLICATION_EXTENSIONS: core::ops::RangeInclusive<u64> = 64..=127;
 /// defines has the right form.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Extensions {
-    /// As on the wire, without the length before it.
-    block: Bytes,
+    /// As on the wire, without the length before it; not empty. In a box, since most frames have none.
+    block: Option<Box<Bytes>>,
 }
 
 /// Why an extension was not added.
@@ -59,12 +60,12 @@ pub enum ExtensionError {
 impl Extensions {
     /// None.
     pub const fn new() -> Self {
-        Self { block: Bytes::new() }
+        Self { block: None }
     }
 
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.block.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.block.is_none()
     }
 
     /// Tells how long the caller will wait for the answer; truncated to microseconds.
@@ -156,7 +157,7 @@ impl Extensions {
 
     /// All extensions, known or not: tag and body, in ascending order of their tags.
     pub fn iter(&self) -> impl Iterator<Item = (u64, Bytes)> + use<> {
-        let mut rest = self.block.clone();
+        let mut rest = self.block.as_deref().cloned().unwrap_or_default();
         core::iter::from_fn(move || take_entry(&mut rest).ok().flatten())
     }
 
@@ -186,12 +187,13 @@ impl Extensions {
         if block.len() > MAX_EXTENSION_BYTES {
             return Err(ExtensionError::TooLong);
         }
-        Ok(Self { block: block.freeze() })
+        Ok(Self { block: Some(Box::new(block.freeze())) })
     }
 
     /// The same in memory of their own.
     pub(crate) fn detached(&self) -> Self {
-        Self { block: Bytes::copy_from_slice(&self.block) }
+        let block = self.block.as_deref();
+        Self { block: block.map(|block| Box::new(Bytes::copy_from_slice(block))) }
     }
 
     /// Bytes that they take in a frame.
@@ -201,8 +203,8 @@ impl Extensions {
 
     /// The block with its length before it; nothing if there are none.
     pub(super) fn put(&self, out: &mut impl Sink) {
-        if !self.is_empty() {
-            varint::put_section(out, &self.block);
+        if let Some(block) = &self.block {
+            varint::put_section(out, block);
         }
     }
 
@@ -219,7 +221,7 @@ impl Extensions {
             }
             last = tag;
         }
-        Ok(Self { block })
+        Ok(Self { block: Some(Box::new(block)) })
     }
 }
 

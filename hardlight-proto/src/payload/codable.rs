@@ -10,7 +10,7 @@ use rkyv::{
 };
 
 use super::{DecodeError, EncodeError, PayloadEncoder, encoder::encode_sequence};
-use crate::schema::TypeDescription;
+use crate::{schema::TypeDescription, state::StateDiff};
 
 /// What a payload is checked with before anything reads it.
 #[doc(hidden)]
@@ -24,7 +24,8 @@ pub type PayloadValidator<'a> = LowValidator<'a, Failure>;
 /// - integers of a fixed size, `f32`, `f64`, `bool`, `char`, `()`, [`String`](alloc::string::String), `Box<str>`
 /// - `Vec<T>`, `VecDeque<T>`, `Box<T>`, `Option<T>`, `Result<T, E>`, `[T; N]`, tuples of up to 12, `bytes::Bytes`
 /// - `BTreeMap`, `BTreeSet`, and with the feature `std` `HashMap` and `HashSet`, with keys that are `Ord`: they travel
-///   sorted by key, so that a value has one encoding
+///   sorted by key, so that a value has one encoding. A type of your own that is a key derives `Ord`: peers in other
+///   languages sort fields and variants as the derive does
 /// - `Duration`, `IpAddr`, `Ipv4Addr`, `Ipv6Addr`, `SocketAddr`, and with the feature `uuid` `uuid::Uuid`
 ///
 /// `usize` and `isize` are not among them, since their size differs between machines, nor is anything shared or
@@ -40,7 +41,7 @@ pub type PayloadValidator<'a> = LowValidator<'a, Failure>;
     note = "instead of `usize` or `isize` use `u32` or `u64`; instead of `&str` use `String`; instead of `&[T]` use `Vec<T>`",
     note = "`Rc`, `Arc`, references and trait objects cannot travel; maps and sets need keys that are `Ord`"
 )]
-pub trait Codable: Sized + Send + Sync + 'static {
+pub trait Codable: StateDiff {
     /// The value's form in a payload.
     #[doc(hidden)]
     type Archived: Portable + for<'a> CheckBytes<PayloadValidator<'a>>;

@@ -18,8 +18,8 @@ use super::{Codable, EncodeError};
 pub type PayloadEncoder<'a> =
     Strategy<Serializer<PayloadWriter<'a>, SubAllocator<'a>, ()>, EncodeError>;
 
-/// The depth limit given to rkyv's validator, which lets one level less pass; the root is the first.
-pub(super) const MAX_DEPTH: usize = 64;
+/// The most levels of a value: the value itself is the first, what it points to the second, and so on.
+pub(crate) const MAX_LEVELS: usize = 63;
 
 /// The most bytes in a payload. Far enough below the 2 GiB of a relative pointer that no sum of them overflows.
 pub(super) const MAX_PAYLOAD: usize = 1 << 30;
@@ -35,8 +35,8 @@ pub struct PayloadWriter<'a> {
 }
 
 impl<'a> PayloadWriter<'a> {
-    pub(super) fn new(out: &'a mut BytesMut) -> Self {
-        Self { start: out.len(), out, levels_left: MAX_DEPTH - 2 }
+    pub(super) fn new(out: &'a mut BytesMut, levels_left: usize) -> Self {
+        Self { start: out.len(), out, levels_left }
     }
 }
 

@@ -2,7 +2,7 @@ use core::error::Error;
 
 use rkyv::rancor::{Source, Trace};
 
-use super::encoder::{MAX_DEPTH, MAX_PAYLOAD};
+use super::encoder::{MAX_LEVELS, MAX_PAYLOAD};
 
 /// Why a value could not be written as a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,8 +27,8 @@ impl EncodeError {
         Self::TooLarge { limit: MAX_PAYLOAD }
     }
 
-    pub(super) const fn too_deep() -> Self {
-        Self::TooDeep { limit: MAX_DEPTH - 1 }
+    pub(crate) const fn too_deep() -> Self {
+        Self::TooDeep { limit: MAX_LEVELS }
     }
 }
 

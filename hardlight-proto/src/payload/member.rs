@@ -28,6 +28,9 @@ pub trait Member<const INDEX: usize, T>: Sized {
     fn lend(value: &T) -> &Self::Value;
 
     /// Nothing but a change of type.
+    fn lend_mut(value: &mut T) -> &mut Self::Value;
+
+    /// Nothing but a change of type.
     fn give(value: Self::Value) -> T;
 
     /// Writes the field's out-of-line parts.

@@ -1,22 +1,32 @@
-//! Writing and reading state operations.
+//! Writing and reading the operations on the fields of a state.
 
-use bytes::{BufMut, Bytes, BytesMut};
-use thiserror::Error;
+use alloc::collections::BTreeMap;
 
+use bytes::{Bytes, BytesMut};
+
+use super::{DEFAULT, KIND_BITS, PATCH, PatchWriter, SET, StateError};
 use crate::{
     error::ProtocolError,
-    payload::{self, Codable, DecodeError, EncodeError},
+    payload::{Codable, EncodeError},
     varint,
 };
 
-const SET: u64 = 0;
-const KIND_BITS: u32 = 2;
-
-/// Collects state operations.
+/// Collects state operations, in ascending order of their fields.
+///
+/// A state writes every field to it that there is something to say about. Before that, the writer can be told to treat
+/// some of them otherwise: fields that the peer is not to have, because the connection lacks what they need.
 #[derive(Debug, Default)]
 pub struct StateWriter {
     out: BytesMut,
-    value: BytesMut,
+    treatments: BTreeMap<u32, Treatment>,
+}
+
+/// What becomes of a field that is not written as it comes.
+#[derive(Clone, Copy, Debug)]
+enum Treatment {
+    LeaveOut,
+    Reset,
+    SendWhole,
 }
 
 impl StateWriter {
@@ -25,19 +35,68 @@ impl StateWriter {
         Self::default()
     }
 
-    /// Sets a field to a value.
+    /// Has nothing written about a field. Its shadow stays as it is.
+    pub fn leave_out(&mut self, field: u32) {
+        self.treatments.insert(field, Treatment::LeaveOut);
+    }
+
+    /// Has a field of the peer's go back to its default, whatever its value here. Its shadow stays as it is; writers after
+    /// this one [leave the field out](Self::leave_out), until one [sends it whole](Self::send_whole).
+    pub fn reset(&mut self, field: u32) {
+        self.treatments.insert(field, Treatment::Reset);
+    }
+
+    /// Has the whole value of a field written, even if its shadow has the same: for a field that was left out or reset
+    /// before. What the peer has is its own default then, which nobody compared with ours.
+    pub fn send_whole(&mut self, field: u32) {
+        self.treatments.insert(field, Treatment::SendWhole);
+    }
+
+    /// Sets a field to a value, unless the field is treated otherwise.
     ///
     /// # Errors
     ///
     /// If the value cannot be encoded; then nothing was written.
     pub fn set<T: Codable>(&mut self, field: u32, value: &T) -> Result<(), EncodeError> {
-        // Apart, because the length goes first and positions count from the value's first byte.
-        self.value.clear();
-        payload::encode(value, &mut self.value)?;
-        varint::put(&mut self.out, u64::from(field) << KIND_BITS | SET);
-        varint::put(&mut self.out, self.value.len() as u64);
-        self.out.put_slice(&self.value);
-        Ok(())
+        let treatment = self.treatments.get(&field).copied();
+        self.write(|out| match treatment {
+            None | Some(Treatment::SendWhole) => out.set(field, value),
+            Some(Treatment::LeaveOut) => Ok(()),
+            Some(Treatment::Reset) => out.reset(field),
+        })
+    }
+
+    /// Writes what has to be done to the field's shadow, and does it, unless the field is treated otherwise.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot be encoded. Then nothing was written, and the shadow may be anything.
+    pub(super) fn diff<T: Codable>(
+        &mut self,
+        field: u32,
+        value: &T,
+        shadow: &mut T,
+    ) -> Result<(), EncodeError> {
+        match self.treatments.get(&field) {
+            None => self.write(|out| out.field(field, value, shadow)),
+            Some(Treatment::SendWhole) => {
+                *shadow = T::copy(value);
+                self.set(field, value)
+            }
+            Some(Treatment::LeaveOut | Treatment::Reset) => self.set(field, value),
+        }
+    }
+
+    fn write(
+        &mut self,
+        write: impl FnOnce(&mut PatchWriter<'_>) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        let start = self.out.len();
+        let written = write(&mut PatchWriter::new(&mut self.out));
+        if written.is_err() {
+            self.out.truncate(start);
+        }
+        written
     }
 
     /// Whether nothing was written.
@@ -62,29 +121,60 @@ pub enum StateOperation<'a> {
         /// The archive of the value.
         value: &'a [u8],
     },
+    /// A part of the field has changed.
+    Patch {
+        /// Index of the field in order of declaration.
+        field: u32,
+        /// What has changed, by the type of the field.
+        patch: &'a [u8],
+    },
+    /// The field has its default again.
+    // Not called `Default`: the compiler would spell out the trait's path in everybody's messages.
+    Reset {
+        /// Index of the field in order of declaration.
+        field: u32,
+    },
+}
+
+impl StateOperation<'_> {
+    /// Index of the field in order of declaration.
+    pub const fn field(&self) -> u32 {
+        match *self {
+            Self::Set { field, .. } | Self::Patch { field, .. } | Self::Reset { field } => field,
+        }
+    }
 }
 
 /// Reads state operations one by one. After an error there are no more.
 #[derive(Clone, Debug)]
 pub struct StateOperations<'a> {
     rest: &'a [u8],
+    /// The lowest field that may come next.
+    next: u64,
 }
 
 impl<'a> StateOperations<'a> {
     /// Reads `bytes`, which may come from anywhere.
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+        Self { rest: bytes, next: 0 }
     }
 
     fn read(&mut self) -> Result<StateOperation<'a>, StateError> {
         let tag = self.varint()?;
         let field = u32::try_from(tag >> KIND_BITS).map_err(|_| ProtocolError::InvalidVarint)?;
         let len = self.varint()?;
-        let value = usize::try_from(len).ok().and_then(|len| self.rest.split_at_checked(len));
-        let (value, rest) = value.ok_or(ProtocolError::Truncated)?;
+        let body = usize::try_from(len).ok().and_then(|len| self.rest.split_at_checked(len));
+        let (body, rest) = body.ok_or(ProtocolError::Truncated)?;
         self.rest = rest;
+        if u64::from(field) < self.next {
+            return Err(StateError::NotAscending { field });
+        }
+        self.next = u64::from(field) + 1;
         match tag & ((1 << KIND_BITS) - 1) {
-            SET => Ok(StateOperation::Set { field, value }),
+            SET => Ok(StateOperation::Set { field, value: body }),
+            PATCH => Ok(StateOperation::Patch { field, patch: body }),
+            DEFAULT if body.is_empty() => Ok(StateOperation::Reset { field }),
+            DEFAULT => Err(ProtocolError::TrailingBytes.into()),
             kind => Err(StateError::UnknownKind { field, kind: kind as u8 }),
         }
     }
@@ -109,32 +199,4 @@ impl<'a> Iterator for StateOperations<'a> {
         }
         Some(operation)
     }
-}
-
-/// Why state operations do not apply.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum StateError {
-    /// The operations are malformed.
-    #[error(transparent)]
-    Malformed(#[from] ProtocolError),
-    /// An operation of a kind that this revision does not know.
-    #[error("state field {field}: unknown kind of operation {kind}")]
-    UnknownKind {
-        /// Index of the field.
-        field: u32,
-        /// The kind.
-        kind: u8,
-    },
-    /// A value does not decode.
-    #[error("state field {field}: {error}")]
-    Value {
-        /// Index of the field.
-        field: u32,
-        /// Why not.
-        error: DecodeError,
-    },
-    /// The state could not be copied before the operations were applied.
-    #[error("the state could not be copied: {0}")]
-    Copy(#[from] EncodeError),
 }

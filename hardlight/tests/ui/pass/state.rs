@@ -8,7 +8,7 @@ use hardlight::{ConnectionState, codable};
 
 /// A user.
 #[codable]
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub enum User {
     /// Not logged in.
     Nobody,
@@ -26,6 +26,19 @@ pub struct State {
     #[state(default = [1; 4])]
     limits: [u8; 4],
     maps: Option<HashMap<String, BTreeMap<u32, Vec<bool>>>>,
+    tree: Tree<u8, 2>,
+}
+
+/// Contains itself, and has parameters.
+#[codable]
+#[derive(Debug, Default)]
+pub struct Tree<T, const N: usize>
+where
+    T: std::fmt::Debug,
+{
+    kids: Vec<Self>,
+    boxed: Option<Box<Tree<T, N>>>,
+    value: Option<T>,
 }
 
 /// State with a parameter.
