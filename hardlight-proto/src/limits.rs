@@ -15,7 +15,8 @@ pub const TOPIC_OVERHEAD_BYTES: usize = 64;
 ///
 /// Memory that a peer can make one side hold, with the defaults: about 20 MiB on a server (8 MiB of what arrives in pieces
 /// and 1 MiB of what waits for its turn, 8 MiB of inputs, 1 MiB of output and 1 MiB of events that wait), besides the
-/// outputs of calls that its own handlers made; about 10 MiB on a client, and its copy of the state.
+/// outputs of calls that its own handlers made; about 10 MiB on a client, and its copy of the state. To that comes what one
+/// message can become: about 3 MiB, for a Hello that asks to resume as many topics as fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     max_frame_bytes: usize,
@@ -72,7 +73,7 @@ impl Limits {
     /// The inputs of calls that a server has received and not answered, in bytes. A call beyond it is refused with
     /// [`CallError::Busy`](crate::CallError::Busy). Default 8 MiB.
     ///
-    /// Memory: this much a connection. What a handler makes of its input is not counted.
+    /// Memory: this much a connection, and 1 MiB of extensions at most. What a handler makes of its input is not counted.
     #[must_use]
     pub const fn with_max_input_bytes(mut self, bytes: usize) -> Self {
         self.max_input_bytes = bytes;

@@ -14,7 +14,7 @@ const PACKED: usize = 64 * KIB + MAX_MESSAGE_BYTES;
 /// A short frame that waits, with its place.
 const SHORT: usize = 64 + 32;
 
-/// What ERRORs take at most: one for each id.
+/// What ERROR frames take at most: one for each id.
 const ERRORS: usize = 256 * SHORT;
 
 /// A server that has more to send than it may have before it starts calls.
