@@ -23,11 +23,11 @@ is_rust_1_95() {
     [[ $("$@" --version 2>/dev/null) == "rustc 1.95."* ]]
 }
 
-have_python_3_10() {
-    python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null
+have_python_3_11() {
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }
 
-install_python_3_10() {
+install_python_3_11() {
     apt_install python3
 }
 

@@ -7,7 +7,7 @@
 #     name     tier needs                    about
 suite unit     ci  ''                       'every test and doc test of the workspace, with all features'
 suite ui       ci  'rust_1_95'              'what the macros refuse, and the words they do it with'
-suite vectors  ci  'python_3_10'            'the second reader, in Python, on all golden vectors'
+suite vectors  ci  'python_3_11'            'the second reader, in Python, on all golden vectors'
 suite outside  ci  ''                       'crates outside the workspace: the facade renamed, an adapter alone'
 suite features ci  ''                       'the core and the facade build with each feature alone'
 suite trees    ci  ''                       'no runtime below the adapters, nothing twice in the dependencies'
