@@ -665,3 +665,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_answer_to_a_call_that_has_not_gone_out_ends_the_connection() {
+    let mut pair = Pair::open();
+    for _ in 0..3 {
+        // The transport takes nothing, and two of these are packed.
+        pair.client.call(0, Bytes::from(vec![0; 60_000])).expect("an id is free");
+    }
+    pair.client.handle_message(Bytes::from_static(&[4, 2]));
+    let events: Vec<_> = std::iter::from_fn(|| pair.client.poll_event()).collect();
+    let closed = ClientEvent::Closed(ProtocolError::NoSuchCall(2).into());
+    assert_eq!(events.last(), Some(&closed));
+}
+
+#[test]
+fn an_id_whose_call_was_withdrawn_is_answered_when_it_is_used_again() {
+    let mut pair = Pair::open();
+    let id = pair.client.call(0, Bytes::from(vec![0; 100_000])).expect("an id is free");
+    pair.client.cancel(id);
+    pair.drive();
+    pair.take_client_events();
+    assert_eq!(pair.call(0), id);
+    pair.server.answer(id, Ok(OUTPUT));
+    pair.drive();
+    assert!(matches!(pair.take_client_events()[..], [ClientEvent::Answer { result: Ok(_), .. }]));
+}

@@ -564,7 +564,9 @@ impl Connection<Client> {
         extensions: Extensions,
     ) -> Result<ClientEvent, ConnectionError> {
         let ended = self.role.ended.iter().any(|(ended, _)| *ended == id);
-        if !self.role.open.contains(id) || ended {
+        // The server cannot know of a call that has not gone out.
+        let unsent = self.link.outbox.has_unsent(id);
+        if !self.role.open.contains(id) || ended || unsent {
             return Err(ProtocolError::NoSuchCall(id.0).into());
         }
         let result = match result {

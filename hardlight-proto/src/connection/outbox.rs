@@ -45,8 +45,8 @@ pub(super) struct Outbox {
     /// Long frames in the line.
     long_items: usize,
     max_event_bytes: usize,
-    /// Ids of the calls whose answer is not sent yet.
-    answers: CallIds,
+    /// Ids of the calls, or answers, that are not sent as a whole.
+    unsent: CallIds,
     /// Counts the subscriptions: a topic may be left and announced again while all of it waits.
     subscriptions: u64,
     /// The subscription of each topic as far as it was queued.
@@ -123,7 +123,7 @@ impl Outbox {
             empty_places: 0,
             long_items: 0,
             max_event_bytes,
-            answers: CallIds::default(),
+            unsent: CallIds::default(),
             subscriptions: 0,
             queued_topics: BTreeMap::new(),
             packed_topics: BTreeMap::new(),
@@ -189,9 +189,9 @@ impl Outbox {
         !self.outgoing.is_empty() || self.long_items > 0
     }
 
-    /// Whether the answer of a call is not sent yet.
-    pub(super) const fn has_answer(&self, id: CallId) -> bool {
-        self.answers.contains(id)
+    /// Whether the call, or answer, of an id is not sent as a whole: the peer cannot know of it.
+    pub(super) const fn has_unsent(&self, id: CallId) -> bool {
+        self.unsent.contains(id)
     }
 
     /// Whether there is a message to send now.
@@ -231,7 +231,7 @@ impl Outbox {
         self.packer.clear();
         self.control = Control::default();
         self.outgoing.clear();
-        self.answers = CallIds::default();
+        self.unsent = CallIds::default();
         self.line.clear();
         self.dropped.clear();
         self.line_bytes = 0;
@@ -253,10 +253,10 @@ impl Outbox {
     }
 
     pub(super) fn push(&mut self, frame: Frame) {
-        if let Frame::Answer { id, .. } | Frame::Error { id, .. } = frame
+        if let Frame::Call { id, .. } | Frame::Answer { id, .. } | Frame::Error { id, .. } = frame
             && !self.shut
         {
-            self.answers.insert(id);
+            self.unsent.insert(id);
         }
         self.push_item(Item::Frame(frame));
     }
@@ -321,6 +321,7 @@ impl Outbox {
             let item = core::mem::replace(place, Item::Empty);
             self.uncount(&item);
             self.note_empty_place();
+            self.unsent.remove(id);
             return true;
         }
         match self.outgoing.withdraw(id) {
@@ -328,6 +329,7 @@ impl Outbox {
             Some(Withdrawn::Unsent) => {}
             None => return false,
         }
+        self.unsent.remove(id);
         self.refill();
         true
     }
@@ -367,7 +369,7 @@ impl Outbox {
         } else {
             self.line_turn = LINE_TURN_BYTES;
             if let Some(id) = self.outgoing.pack_piece(&mut self.packer) {
-                self.answers.remove(id);
+                self.unsent.remove(id);
             }
         }
         true
@@ -486,8 +488,8 @@ impl Outbox {
         if len > MAX_MESSAGE_BYTES {
             return self.outgoing.push(LongFrame::new(frame));
         }
-        if let Frame::Answer { id, .. } | Frame::Error { id, .. } = frame {
-            self.answers.remove(*id);
+        if let Frame::Call { id, .. } | Frame::Answer { id, .. } | Frame::Error { id, .. } = frame {
+            self.unsent.remove(*id);
         }
         self.packer.push(len, |out| frame.encode(out));
     }

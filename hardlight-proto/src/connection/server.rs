@@ -482,7 +482,7 @@ impl Connection<Server> {
     /// Whether a client cannot know that this id is free: its call is not answered, or the answer was not sent.
     fn is_in_use(&self, id: CallId) -> bool {
         self.role.running.contains(id)
-            || self.link.outbox.has_answer(id)
+            || self.link.outbox.has_unsent(id)
             || self.role.held.iter().any(|call| call.id == id)
     }
 
@@ -493,7 +493,7 @@ impl Connection<Server> {
         if let Some(place) = self.role.held.iter().position(|call| call.id == id) {
             self.role.held.remove(place);
             self.refuse_held(id, CallError::Cancelled);
-        } else if self.link.outbox.has_answer(id) {
+        } else if self.link.outbox.has_unsent(id) {
             self.link.outbox.withdraw_answer(id, CallError::Cancelled);
         }
         None
