@@ -44,6 +44,8 @@ pub(super) struct Outbox {
     empty_places: usize,
     /// Long frames in the line.
     long_items: usize,
+    /// Of these, the ids of calls and answers.
+    long_calls: CallIds,
     max_event_bytes: usize,
     /// Ids of the calls, or answers, that are not sent as a whole.
     unsent: CallIds,
@@ -122,6 +124,7 @@ impl Outbox {
             first_event: 0,
             empty_places: 0,
             long_items: 0,
+            long_calls: CallIds::default(),
             max_event_bytes,
             unsent: CallIds::default(),
             subscriptions: 0,
@@ -239,6 +242,7 @@ impl Outbox {
         self.first_event = 0;
         self.empty_places = 0;
         self.long_items = 0;
+        self.long_calls = CallIds::default();
     }
 
     /// Forgets everything that waits, and all that is still to come.
@@ -316,8 +320,10 @@ impl Outbox {
     }
 
     fn withdraw(&mut self, id: CallId) -> bool {
-        let long = |item: &Item| item.is_long() && item.call() == Some(id);
-        if let Some(place) = self.line.iter_mut().find(|item| long(item)) {
+        // Looked for only if it is there, so that a flood of cancels costs nothing.
+        if self.long_calls.contains(id)
+            && let Some(place) = self.line.iter_mut().find(|item| item.call() == Some(id))
+        {
             let item = core::mem::replace(place, Item::Empty);
             self.uncount(&item);
             self.note_empty_place();
@@ -406,7 +412,10 @@ impl Outbox {
         }
         self.line_bytes += item.len();
         self.event_bytes += item.event_len();
-        self.long_items += usize::from(item.is_long());
+        if item.is_long() {
+            self.long_items += 1;
+            item.call().map(|id| self.long_calls.insert(id));
+        }
         self.line.push_back(item);
         self.refill();
     }
@@ -457,7 +466,10 @@ impl Outbox {
     fn uncount(&mut self, item: &Item) {
         self.line_bytes -= item.len();
         self.event_bytes -= item.event_len();
-        self.long_items -= usize::from(item.is_long());
+        if item.is_long() {
+            self.long_items -= 1;
+            item.call().map(|id| self.long_calls.remove(id));
+        }
         if matches!(item, Item::Empty) {
             self.empty_places -= 1;
         }

@@ -166,8 +166,9 @@ impl Transfer {
             return Err(ProtocolError::InvalidTransfer);
         }
         if arrived > self.bytes.capacity() {
-            // Grows with what arrives, not with what was announced, and never beyond that.
-            let capacity = arrived.max(2 * self.bytes.capacity()).min(self.length as usize);
+            // Grows with what arrives, not with what was announced; while it waits for its turn not beyond what may come.
+            let most = if self.admitted { self.length } else { self.allowed };
+            let capacity = arrived.max(2 * self.bytes.capacity()).min(most as usize);
             self.bytes.reserve_exact(capacity - self.bytes.len());
         }
         self.bytes.extend_from_slice(piece);
