@@ -6,7 +6,8 @@ use core::fmt;
 /// The longest reason, in bytes: what fits into a WebSocket control frame behind the code (RFC 6455, section 5.5).
 pub const MAX_CLOSE_REASON_BYTES: usize = 123;
 
-/// A close code. HardLight's own codes lie in 4000-4999, the only range that a browser may send besides 1000.
+/// A close code (SPEC.md, section 18.3). HardLight's own lie in 4000 to 4099; 4100 to 4999 are for applications. A browser may
+/// send no others but 1000.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CloseCode(pub u16);
 

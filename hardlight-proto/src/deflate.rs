@@ -35,24 +35,50 @@ pub(crate) fn deflate(payload: Bytes) -> Content {
     Content::Plain(payload)
 }
 
-/// The `length` bytes that a stream gives. Memory: that many, whatever the stream holds.
+/// What a stream may take more than it gives, in bytes, from its beginning to anywhere in it.
+#[cfg(feature = "deflate")]
+const MAX_OVERHEAD: usize = 1024;
+
+/// How much of a stream is read at a time, in bytes.
+#[cfg(feature = "deflate")]
+const STEP: usize = 1024;
+
+/// The `length` bytes that a stream gives. Memory: that many, whatever the stream holds. The work is in proportion to them
+/// too: a stream of much that gives nothing is refused as soon as that shows.
 #[cfg(feature = "deflate")]
 pub(crate) fn inflate(stream: &[u8], length: usize) -> Result<Bytes, ProtocolError> {
     use miniz_oxide::inflate::{
         TINFLStatus,
         core::{
             DecompressorOxide, decompress,
-            inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF as INTO_ONE_BUFFER,
+            inflate_flags::{
+                TINFL_FLAG_HAS_MORE_INPUT as MORE,
+                TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF as INTO_ONE_BUFFER,
+            },
         },
     };
 
+    if stream.len() > length.saturating_add(MAX_OVERHEAD) {
+        return Err(ProtocolError::InvalidCompression);
+    }
     let mut out = alloc::vec![0; length];
     let mut state = alloc::boxed::Box::new(DecompressorOxide::new());
-    let (status, read, written) = decompress(&mut state, stream, &mut out, 0, INTO_ONE_BUFFER);
-    if status == TINFLStatus::Done && read == stream.len() && written == length {
-        Ok(out.into())
-    } else {
-        Err(ProtocolError::InvalidCompression)
+    let (mut read, mut written) = (0, 0);
+    loop {
+        let end = stream.len().min(read + STEP);
+        let flags = if end < stream.len() { INTO_ONE_BUFFER | MORE } else { INTO_ONE_BUFFER };
+        let step = decompress(&mut state, &stream[read..end], &mut out, written, flags);
+        let (status, step_read, step_written) = step;
+        read += step_read;
+        written += step_written;
+        match status {
+            TINFLStatus::Done if read == stream.len() && written == length => {
+                return Ok(out.into());
+            }
+            TINFLStatus::NeedsMoreInput if end < stream.len() && read <= written + MAX_OVERHEAD => {
+            }
+            _ => return Err(ProtocolError::InvalidCompression),
+        }
     }
 }
 

@@ -31,15 +31,15 @@ pub enum CallError {
     /// The result did not decode.
     #[error("the result of the call did not decode")]
     InvalidOutput,
-    /// The arguments are larger than the peer accepts. The call was not sent.
-    #[error("the arguments take {bytes} bytes, the peer accepts {limit}")]
+    /// The arguments are larger than either side allows. The call was not sent.
+    #[error("the arguments take {bytes} bytes, {limit} are allowed")]
     InputTooLarge {
         /// The size of the arguments in bytes.
         bytes: usize,
-        /// The most that fits into a message the peer accepts, in bytes.
+        /// The most that either side's [`max_frame_bytes`](crate::Limits::with_max_frame_bytes) leaves, in bytes.
         limit: usize,
     },
-    /// The result is larger than the caller accepts. The handler ran.
+    /// The result is larger than either side allows. The handler ran.
     #[error("the result of the call is larger than this side accepts")]
     OutputTooLarge,
     /// A value could not be encoded.
@@ -102,15 +102,14 @@ impl CallError {
             Self::HandlerPanicked => 2,
             Self::UnknownMethod => 3,
             Self::IncompatibleMethod => 4,
-            Self::InvalidInput => 5,
+            Self::InvalidInput | Self::InputTooLarge { .. } => 5,
             Self::OutputTooLarge => 6,
-            Self::EncodeFailed => 7,
+            Self::EncodeFailed | Self::InvalidOutput => 7,
             Self::GoingAway => 8,
             Self::MissingFeature => 9,
-            // What a caller finds by itself and never receives: to a handler that passes it on, it was busy or failed.
-            Self::Busy | Self::TooManyCallsInFlight | Self::InputTooLarge { .. } => 10,
+            // Some that a caller finds by itself and never receives, from a handler that passes them on.
+            Self::Busy | Self::TooManyCallsInFlight => 10,
             Self::DeadlineExceeded => 11,
-            Self::InvalidOutput => 7,
             Self::Unknown(code) => *code,
         }
     }
@@ -166,7 +165,7 @@ pub enum ConnectionError {
     /// The peer exceeded a limit of this side.
     #[error("the peer exceeded a limit of this side: {limit} is {allowed}")]
     LimitExceeded {
-        /// The limit's name in [`Limits`](crate::Limits).
+        /// The limit's name (SPEC.md, section 17), or `max_message_bytes`, which is fixed (4.1).
         limit: &'static str,
         /// What it allows.
         allowed: usize,

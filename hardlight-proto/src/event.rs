@@ -69,7 +69,7 @@ pub fn encode_event(topic: u64, sequence: u64, event: u32, payload: Bytes) -> By
 }
 
 /// The same event with its payload compressed, for connections that [agreed](crate::Connection::deflates) on that; plain
-/// if that is not longer. It is not for events that are marked secret.
+/// if that is not shorter. It is not for events that hold secrets (SPEC.md, section 22).
 pub fn encode_event_deflated(topic: u64, sequence: u64, event: u32, payload: Bytes) -> Bytes {
     encode(topic, sequence, event, deflate::deflate(payload))
 }

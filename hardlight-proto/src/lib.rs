@@ -20,6 +20,7 @@ mod event;
 mod features;
 mod frame;
 mod limits;
+mod operation;
 #[cfg(feature = "payload")]
 pub mod payload;
 pub mod schema;

@@ -93,7 +93,7 @@ impl Limits {
     /// Events that may wait for a slow reader, in bytes: on a server for the client, on a client for each of its
     /// streams. Beyond it the oldest are dropped, and the reader is told how many. Default 1 MiB.
     ///
-    /// Each counts 64 bytes more than it takes on the wire, for its place in the queue.
+    /// Each counts 64 bytes more than it takes on the wire, for its place in the queue, which takes up to twice that.
     ///
     /// Memory: on a server the events themselves are shared among all subscribers.
     #[must_use]

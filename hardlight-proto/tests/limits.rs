@@ -269,14 +269,19 @@ fn calls_are_held_while_more_than_two_of_the_longest_answers_wait() {
     sent(&mut server);
     receive(&mut server, &call_frame(8, 0, INPUT));
     assert_eq!(server_events(&mut server), []);
-    // Of each, what needs credit waits: of six of them no more than two of the longest.
-    for transfer in 0..2 {
+    // Each is held as a whole until its last byte is sent.
+    for transfer in 0..5 {
+        let all_but_one = 100_000 - (64 << 10) - 1;
+        receive(&mut server, &Frame::Credit { transfer, bytes: all_but_one });
+        sent(&mut server);
+    }
+    for transfer in 0..5 {
         assert!(server.is_congested());
-        receive(&mut server, &Frame::Credit { transfer, bytes: 100_000 - (64 << 10) });
+        receive(&mut server, &Frame::Credit { transfer, bytes: 1 });
         assert_eq!(server_events(&mut server), []);
         sent(&mut server);
     }
-    receive(&mut server, &Frame::Credit { transfer: 2, bytes: 100_000 - (64 << 10) });
+    receive(&mut server, &Frame::Credit { transfer: 5, bytes: 100_000 - (64 << 10) });
     server_events(&mut server);
     sent(&mut server);
     assert!(!server.is_congested());

@@ -18,6 +18,8 @@ use crate::{error::Error, timer::Timer, transport::Transport, wire::Wire};
 
 /// Rounds of reading and writing before the driver lets others run.
 const MAX_ROUNDS: usize = 16;
+/// Events that are handled in a round: a patch of a few bytes may be much work.
+const MAX_EVENTS_PER_ROUND: usize = 64;
 /// In place of the key of a call, where an id is free.
 const NO_CALL: CallKey = CallKey::MAX;
 
@@ -75,7 +77,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             // Behind all that may set a deadline.
             let timed_out = self.wire.run_timer(cx, &mut self.connection);
             if self.connection.is_ended() {
-                self.handle_events();
+                while self.handle_events() {}
                 return false;
             }
             if read || more {
@@ -117,13 +119,14 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
 
     /// Whether there may be more events than were handled now.
     fn handle_events(&mut self) -> bool {
-        let mut more = false;
-        while let Some(event) = self.connection.poll_event() {
+        let mut more = true;
+        for _ in 0..MAX_EVENTS_PER_ROUND {
+            let Some(event) = self.connection.poll_event() else {
+                more = false;
+                break;
+            };
             match event {
-                ClientEvent::Busy => {
-                    more = true;
-                    break;
-                }
+                ClientEvent::Busy => break,
                 ClientEvent::Open { snapshot } => {
                     self.apply(&snapshot);
                     self.shared.mailbox.with(|calls| calls.opened = true);

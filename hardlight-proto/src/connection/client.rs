@@ -31,6 +31,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Client {
     open: CallIds,
+    /// Of these, those that the server was asked to give up.
+    cancelled: CallIds,
     /// The revision of the state; `None` before the snapshot.
     state_revision: Option<u64>,
     /// Calls made before the connection was open, in order.
@@ -191,6 +193,7 @@ impl Connection<Client> {
         let ClientConfig { schema, limits, compression, resume } = config;
         let role = Client {
             open: CallIds::default(),
+            cancelled: CallIds::default(),
             state_revision: None,
             early: VecDeque::new(),
             ended: VecDeque::new(),
@@ -287,9 +290,11 @@ impl Connection<Client> {
         if let Some(place) = self.role.early.iter().position(|call| call.id == id) {
             self.role.early.remove(place);
             self.role.ended.push_back((id, CallError::Cancelled));
-        } else if self.link.outbox.withdraw_call(id) {
+        } else if self.link.outbox.withdraw(id) {
             self.role.ended.push_back((id, CallError::Cancelled));
-        } else if !self.role.ended.iter().any(|(ended, _)| *ended == id) {
+        } else if !self.role.ended.iter().any(|(ended, _)| *ended == id)
+            && self.role.cancelled.insert(id)
+        {
             self.link.outbox.push(Frame::Cancel { id });
         }
     }
@@ -311,7 +316,6 @@ impl Connection<Client> {
     /// [`Limits::close_timeout`](crate::Limits::close_timeout) are given up.
     pub fn close(&mut self, reason: CloseReason, now: Time) {
         self.drain(reason, now);
-        self.finish_draining();
     }
 
     /// What happened next.
@@ -583,6 +587,7 @@ impl Connection<Client> {
         extensions: Extensions,
     ) -> ClientEvent {
         self.role.open.remove(id);
+        self.role.cancelled.remove(id);
         self.finish_draining();
         ClientEvent::Answer { id, result, extensions }
     }

@@ -26,8 +26,8 @@ impl ClientConfig {
 
     /// Whether payloads may travel compressed, if the server agrees. Default: no. Without the feature `deflate` never.
     ///
-    /// Payloads of 1 KiB and more are, if that makes them shorter; never those of methods, events and state fields that
-    /// are marked secret (SPEC.md, sections 8 and 22).
+    /// Payloads of 1 KiB and more are, if that makes them shorter; never those of methods and state fields that are marked
+    /// secret (SPEC.md, sections 8 and 22).
     #[must_use]
     pub const fn with_compression(mut self, compression: bool) -> Self {
         self.compression = compression;

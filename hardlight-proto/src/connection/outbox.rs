@@ -20,6 +20,9 @@ use crate::{
 /// What a place in the line counts for, besides its frame.
 const PLACE_BYTES: usize = 64;
 
+/// Places that an empty line keeps.
+const MAX_IDLE_PLACES: usize = 1024;
+
 /// Frames are packed while no more than this waits in messages; the rest waits where events can still be dropped.
 const MAX_PACKED_BYTES: usize = 64 * 1024;
 
@@ -38,6 +41,8 @@ pub(super) struct Outbox {
     line_bytes: usize,
     /// Of these, what events take.
     event_bytes: usize,
+    /// Of these, what changes of topics and features take.
+    change_bytes: usize,
     /// There is no event before this place in the line.
     first_event: usize,
     /// Places in the line whose event was dropped.
@@ -121,6 +126,7 @@ impl Outbox {
             line: VecDeque::new(),
             line_bytes: 0,
             event_bytes: 0,
+            change_bytes: 0,
             first_event: 0,
             empty_places: 0,
             long_items: 0,
@@ -177,9 +183,9 @@ impl Outbox {
         self.packer.queued_bytes() + self.line_bytes - self.event_bytes
     }
 
-    /// What waits behind what is packed, events aside.
-    pub(super) fn waiting_bytes(&self) -> usize {
-        self.line_bytes - self.event_bytes
+    /// What changes of topics and features take in the line.
+    pub(super) const fn change_bytes(&self) -> usize {
+        self.change_bytes
     }
 
     /// Bytes of calls and answers that are sent in pieces.
@@ -239,6 +245,7 @@ impl Outbox {
         self.dropped.clear();
         self.line_bytes = 0;
         self.event_bytes = 0;
+        self.change_bytes = 0;
         self.first_event = 0;
         self.empty_places = 0;
         self.long_items = 0;
@@ -273,6 +280,11 @@ impl Outbox {
         self.push_item(Item::Topic { subscription, topic, next, name });
     }
 
+    /// Whether a topic is announced, or waits to be.
+    pub(super) fn has_topic(&self, topic: u64) -> bool {
+        self.queued_topics.contains_key(&topic)
+    }
+
     /// Ends the subscription to a topic.
     pub(super) fn push_leave(&mut self, topic: u64) {
         if self.queued_topics.remove(&topic).is_some() {
@@ -305,21 +317,15 @@ impl Outbox {
         Ok(())
     }
 
-    /// Gives up sending a call in pieces: whether it was. The peer will not have heard of it.
-    pub(super) fn withdraw_call(&mut self, id: CallId) -> bool {
-        self.withdraw(id)
-    }
-
-    /// Gives up sending an answer in pieces, and sends an error in its place: whether it was sent so.
-    pub(super) fn withdraw_answer(&mut self, id: CallId, error: CallError) -> bool {
-        let withdrawn = self.withdraw(id);
-        if withdrawn {
+    /// Gives up sending an answer in pieces, if it is, and sends an error in its place.
+    pub(super) fn withdraw_answer(&mut self, id: CallId, error: CallError) {
+        if self.withdraw(id) {
             self.push(Frame::Error { id, error, extensions: Extensions::new() });
         }
-        withdrawn
     }
 
-    fn withdraw(&mut self, id: CallId) -> bool {
+    /// Gives up sending the call, or answer, of an id in pieces: whether it was. The peer will not have heard of it.
+    pub(super) fn withdraw(&mut self, id: CallId) -> bool {
         // Looked for only if it is there, so that a flood of cancels costs nothing.
         if self.long_calls.contains(id)
             && let Some(place) = self.line.iter_mut().find(|item| item.call() == Some(id))
@@ -383,6 +389,9 @@ impl Outbox {
 
     fn pack_from_line(&mut self) {
         let Some(item) = self.line.pop_front() else { return };
+        if self.line.is_empty() && self.line.capacity() > MAX_IDLE_PLACES {
+            self.line = VecDeque::new();
+        }
         self.first_event = self.first_event.saturating_sub(1);
         self.line_turn = self.line_turn.saturating_sub(item.len());
         self.uncount(&item);
@@ -412,6 +421,7 @@ impl Outbox {
         }
         self.line_bytes += item.len();
         self.event_bytes += item.event_len();
+        self.change_bytes += item.change_len();
         if item.is_long() {
             self.long_items += 1;
             item.call().map(|id| self.long_calls.insert(id));
@@ -466,6 +476,7 @@ impl Outbox {
     fn uncount(&mut self, item: &Item) {
         self.line_bytes -= item.len();
         self.event_bytes -= item.event_len();
+        self.change_bytes -= item.change_len();
         if item.is_long() {
             self.long_items -= 1;
             item.call().map(|id| self.long_calls.remove(id));
@@ -604,6 +615,15 @@ impl Item {
     fn event_len(&self) -> usize {
         match self {
             Self::Event { .. } => self.len(),
+            _ => 0,
+        }
+    }
+
+    fn change_len(&self) -> usize {
+        match self {
+            Self::Topic { .. } | Self::Frame(Frame::Leave { .. } | Frame::Features(_)) => {
+                self.len()
+            }
             _ => 0,
         }
     }

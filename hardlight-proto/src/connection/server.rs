@@ -17,6 +17,7 @@ use crate::{
         Mismatch, RefusedMethod,
     },
     limits::MAX_MESSAGE_BYTES,
+    limits::MAX_TOPIC_NAME_BYTES,
     schema::ServiceSchema,
     time::Time,
 };
@@ -64,7 +65,7 @@ impl HeldCall {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServerEvent {
-    /// The client's Hello is read.
+    /// The client's Hello is read, also while the connection is closing.
     Open,
     /// Run this method, then [`answer`](Connection::answer).
     Call {
@@ -74,7 +75,8 @@ pub enum ServerEvent {
         method: u32,
         /// What the call says besides.
         extensions: Extensions,
-        /// The archive of the method's input, not checked yet.
+        /// The archive of the method's input, not checked yet. It may share the memory of the message that it came in: who
+        /// keeps it for long had better copy it.
         payload: Bytes,
     },
     /// The client gave this call up. It is still to be answered, best at once with [`CallError::Cancelled`].
@@ -197,6 +199,8 @@ impl Connection<Server> {
 
     /// Sends a change of the state: state operations, as a snapshot was made of.
     ///
+    /// Nothing bounds what waits: while [`is_congested`](Self::is_congested), keep changes back and send them as one.
+    ///
     /// A change that is longer than either side allows ends the connection.
     pub fn send_state(&mut self, operations: Bytes) {
         if self.is_ended() {
@@ -225,8 +229,7 @@ impl Connection<Server> {
     /// Whether operations may be about a field that is marked secret.
     fn touches_secrets(&self, operations: &[u8]) -> bool {
         let fields = &self.link.schema.state;
-        let is_secret =
-            |field: u64| fields.iter().any(|our| our.secret && u64::from(our.index) == field);
+        let is_secret = |field: u32| fields.iter().any(|our| our.secret && our.index == field);
         fields.iter().any(|field| field.secret) && touches(operations, is_secret)
     }
 
@@ -246,13 +249,15 @@ impl Connection<Server> {
     }
 
     /// Tells the client that a subscription is in force: `topic` stands for `name` from here on, and the next event that
-    /// is sent has the sequence number `next`. `name` is at most [`MAX_TOPIC_NAME_BYTES`](crate::MAX_TOPIC_NAME_BYTES)
-    /// long. A topic may be announced again once it was left.
+    /// is sent has the sequence number `next`. A topic may be announced again once it was left. Does nothing if it is
+    /// announced already, or if `name` is longer than [`MAX_TOPIC_NAME_BYTES`].
     ///
-    /// If the client left off here on an earlier connection ([`resume_hint`](Self::resume_hint)) and `next` is later than
-    /// that, it is told that what is between is no longer kept.
+    /// If the client left off here on an earlier connection ([`resume_hint`](Self::resume_hint)): to replay, announce with
+    /// the hint for `next`, and send the events from there. If `next` is above the hint, the client is told that what is
+    /// between is no longer kept; if it is below, that the topic is numbered anew (SPEC.md, section 13.5).
     pub fn announce_topic(&mut self, topic: u64, next: u64, name: Bytes) {
-        if !self.is_ended() {
+        let fits = name.len() <= MAX_TOPIC_NAME_BYTES && !self.link.outbox.has_topic(topic);
+        if !self.is_ended() && fits {
             self.link.outbox.push_topic(topic, next, name);
             self.check_waiting();
         }
@@ -306,9 +311,9 @@ impl Connection<Server> {
     fn check_waiting(&mut self) {
         let limits = &self.link.limits;
         let allowed = limits.max_buffered_bytes().saturating_add(limits.max_topic_bytes());
-        if self.link.outbox.waiting_bytes() > allowed.saturating_mul(2) {
-            let limit = "max_buffered_bytes";
-            self.fail(ConnectionError::LimitExceeded { limit, allowed });
+        if self.link.outbox.change_bytes() > allowed.saturating_mul(2) {
+            let why = "subscriptions and features change faster than the client reads";
+            self.fail(ConnectionError::Internal(why.into()));
         }
     }
 
@@ -444,6 +449,8 @@ impl Connection<Server> {
         };
         let payload = self.link.expand(payload)?;
         self.role.inputs.insert(id, bytes);
+        // A slice would keep the whole message, or transfer.
+        let extensions = extensions.detached();
         let call = HeldCall { id, method, extensions, payload };
         if self.is_congested() {
             self.role.held.push_back(call.detached());
@@ -493,7 +500,7 @@ impl Connection<Server> {
         if let Some(place) = self.role.held.iter().position(|call| call.id == id) {
             self.role.held.remove(place);
             self.refuse_held(id, CallError::Cancelled);
-        } else if self.link.outbox.has_unsent(id) {
+        } else {
             self.link.outbox.withdraw_answer(id, CallError::Cancelled);
         }
         None

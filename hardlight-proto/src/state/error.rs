@@ -2,10 +2,11 @@ use thiserror::Error;
 
 use crate::{
     error::ProtocolError,
+    operation::Flaw,
     payload::{DecodeError, EncodeError},
 };
 
-/// Why state operations do not apply.
+/// Why state operations do not apply (SPEC.md, section 12.7).
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum StateError {
@@ -47,7 +48,17 @@ pub enum StateError {
     Copy(#[from] EncodeError),
 }
 
-/// Why a patch cannot be applied to a value.
+impl From<Flaw> for StateError {
+    fn from(flaw: Flaw) -> Self {
+        match flaw {
+            Flaw::Malformed(error) => Self::Malformed(error),
+            Flaw::Order { field } => Self::NotAscending { field },
+            Flaw::UnknownKind { field, kind } => Self::UnknownKind { field, kind },
+        }
+    }
+}
+
+/// Why a patch cannot be applied to a value (SPEC.md, section 12.7).
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PatchError {

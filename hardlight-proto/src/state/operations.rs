@@ -4,11 +4,10 @@ use alloc::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{DEFAULT, KIND_BITS, PATCH, PatchWriter, SET, StateError};
+use super::{PatchWriter, StateError};
 use crate::{
-    error::ProtocolError,
+    operation::{Operation, Operations, PATCH, SET},
     payload::{Codable, EncodeError},
-    varint,
 };
 
 /// Collects state operations, in ascending order of their fields.
@@ -136,7 +135,16 @@ pub enum StateOperation<'a> {
     },
 }
 
-impl StateOperation<'_> {
+impl<'a> StateOperation<'a> {
+    const fn new(operation: Operation<'a>) -> Self {
+        let Operation { field, kind, body } = operation;
+        match kind {
+            SET => Self::Set { field, value: body },
+            PATCH => Self::Patch { field, patch: body },
+            _ => Self::Reset { field },
+        }
+    }
+
     /// Index of the field in order of declaration.
     pub const fn field(&self) -> u32 {
         match *self {
@@ -145,44 +153,16 @@ impl StateOperation<'_> {
     }
 }
 
-/// Reads state operations one by one. After an error there are no more.
+/// Reads state operations one by one (SPEC.md, section 12.1). After an error there are no more.
 #[derive(Clone, Debug)]
 pub struct StateOperations<'a> {
-    rest: &'a [u8],
-    /// The lowest field that may come next.
-    next: u64,
+    operations: Operations<'a>,
 }
 
 impl<'a> StateOperations<'a> {
     /// Reads `bytes`, which may come from anywhere.
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, next: 0 }
-    }
-
-    fn read(&mut self) -> Result<StateOperation<'a>, StateError> {
-        let tag = self.varint()?;
-        let field = u32::try_from(tag >> KIND_BITS).map_err(|_| ProtocolError::InvalidVarint)?;
-        let len = self.varint()?;
-        let body = usize::try_from(len).ok().and_then(|len| self.rest.split_at_checked(len));
-        let (body, rest) = body.ok_or(ProtocolError::Truncated)?;
-        self.rest = rest;
-        if u64::from(field) < self.next {
-            return Err(StateError::NotAscending { field });
-        }
-        self.next = u64::from(field) + 1;
-        match tag & ((1 << KIND_BITS) - 1) {
-            SET => Ok(StateOperation::Set { field, value: body }),
-            PATCH => Ok(StateOperation::Patch { field, patch: body }),
-            DEFAULT if body.is_empty() => Ok(StateOperation::Reset { field }),
-            DEFAULT => Err(ProtocolError::TrailingBytes.into()),
-            kind => Err(StateError::UnknownKind { field, kind: kind as u8 }),
-        }
-    }
-
-    fn varint(&mut self) -> Result<u64, ProtocolError> {
-        let (value, used) = varint::read(self.rest)?;
-        self.rest = &self.rest[used..];
-        Ok(value)
+        Self { operations: Operations::new(bytes) }
     }
 }
 
@@ -190,13 +170,7 @@ impl<'a> Iterator for StateOperations<'a> {
     type Item = Result<StateOperation<'a>, StateError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let operation = self.read();
-        if operation.is_err() {
-            self.rest = &[];
-        }
-        Some(operation)
+        let read = self.operations.next()?;
+        Some(read.map(StateOperation::new).map_err(StateError::from))
     }
 }

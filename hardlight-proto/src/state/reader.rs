@@ -1,6 +1,7 @@
-use super::{KIND_BITS, PATCH, PatchError, SET};
+use super::PatchError;
 use crate::{
     error::ProtocolError,
+    operation::{KIND_BITS, PATCH, SET},
     payload::{self, Codable, MAX_LEVELS},
     varint,
 };

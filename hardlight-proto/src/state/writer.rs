@@ -1,10 +1,8 @@
 use bytes::{BufMut, BytesMut};
 
-use super::{
-    DEFAULT, KIND_BITS, PATCH, SET,
-    diff::{Change, patch},
-};
+use super::diff::{Change, patch};
 use crate::{
+    operation::{DEFAULT, KIND_BITS, PATCH, SET},
     payload::{self, Codable, EncodeError, MAX_LEVELS},
     varint,
 };

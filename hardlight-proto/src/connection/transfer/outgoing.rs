@@ -43,7 +43,7 @@ pub(in crate::connection) struct Outgoing {
     waiting: VecDeque<LongFrame>,
     /// Bytes that are not sent yet.
     bytes: usize,
-    /// Of these, those of calls and answers.
+    /// What calls and answers hold: each its whole length until its last piece is sent.
     unordered_bytes: usize,
 }
 
@@ -114,7 +114,7 @@ impl Outgoing {
         self.bytes
     }
 
-    /// Of these, those of calls and answers.
+    /// What calls and answers hold, in bytes: each its whole length until its last piece is sent.
     pub(in crate::connection) const fn unordered_bytes(&self) -> usize {
         self.unordered_bytes
     }
@@ -173,12 +173,12 @@ impl Outgoing {
         let mut transfer = self.open.remove(index)?;
         let len = transfer.pack_piece(&mut self.next, packer);
         self.bytes -= len;
-        if transfer.frame.call.is_some() {
-            self.unordered_bytes -= len;
-        }
         if transfer.sent < transfer.frame.len() as u64 {
             self.open.push_back(transfer);
             return None;
+        }
+        if transfer.frame.call.is_some() {
+            self.unordered_bytes -= transfer.frame.len();
         }
         self.open_waiting();
         transfer.frame.call
@@ -196,20 +196,20 @@ impl Outgoing {
     pub(in crate::connection) fn withdraw(&mut self, id: CallId) -> Option<Withdrawn> {
         if let Some(index) = self.waiting.iter().position(|frame| frame.call == Some(id)) {
             let frame = self.waiting.remove(index)?;
-            self.forget(frame.len());
+            self.forget(&frame, frame.len());
             return Some(Withdrawn::Unsent);
         }
         let index = self.open.iter().position(|transfer| transfer.frame.call == Some(id))?;
         let transfer = self.open.remove(index)?;
-        self.forget(transfer.frame.len() - transfer.sent as usize);
+        self.forget(&transfer.frame, transfer.frame.len() - transfer.sent as usize);
         self.open_waiting();
         Some(transfer.number.map_or(Withdrawn::Unsent, Withdrawn::Begun))
     }
 
-    /// Bytes of a call or an answer are not to be sent any longer.
-    const fn forget(&mut self, len: usize) {
-        self.bytes -= len;
-        self.unordered_bytes -= len;
+    /// What is left of a call or an answer is not to be sent any longer.
+    fn forget(&mut self, frame: &LongFrame, left: usize) {
+        self.bytes -= left;
+        self.unordered_bytes -= frame.len();
     }
 
     /// Gives everything up.
