@@ -16,6 +16,7 @@ mod payloads;
 mod session;
 mod sessions;
 mod state;
+mod state_edges;
 mod store;
 mod types;
 mod value;
