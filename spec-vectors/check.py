@@ -707,7 +707,8 @@ class StateField:
 
 
 def read_operations(data: bytes, places: int):
-    """12.1, 12.3: the place, the kind and the body of each operation. What is wrong with a body is not seen here."""
+    """12.1, 12.3: the place, the kind and the body of each operation. Of what is wrong with a body only that of a DEFAULT
+    is seen here."""
     reader, last = Reader(data), -1
     while reader.more():
         tag = reader.varint(min(places << 2, 1 << 64))
@@ -717,11 +718,15 @@ def read_operations(data: bytes, places: int):
         if place <= last:
             raise Refused("order")
         last = place
-        yield place, kind, reader.sect()
+        body = reader.sect()
+        if kind == DEFAULT and body:
+            raise Refused("kind")
+        yield place, kind, body
 
 
 def leave_out(operations: bytes, fields: set[int]) -> bytes:
-    """6.3: the operations without those on these fields. The tags of all are checked (12.1)."""
+    """6.3: the operations without those on these fields. Malformed ones stay as they are, all of them: whoever applies
+    them is to refuse them (12.1)."""
     try:
         return b"".join(
             varint(field << 2 | kind) + sect(body)
@@ -729,7 +734,7 @@ def leave_out(operations: bytes, fields: set[int]) -> bytes:
             if field not in fields
         )
     except Refused:
-        raise Refused("invalid-state") from None
+        return operations
 
 
 def apply_operations(operations: bytes, fields: dict[int, StateField]) -> dict[int, object]:
@@ -748,8 +753,6 @@ def apply_operations(operations: bytes, fields: dict[int, StateField]) -> dict[i
 def apply_to_field(field: StateField, kind: int, body: bytes):
     if kind != DEFAULT:
         return apply_to_part(field.type, field.value, kind, body, 1)
-    if body:
-        raise Refused("kind")
     if not field.has_default:
         raise BadCase("the default of a field is not known")
     return field.default
