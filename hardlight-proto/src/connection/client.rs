@@ -9,7 +9,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Connection, MAX_QUIET_FRAMES, Phase, Role, call_ids::CallIds, check_revision,
+    Connection, MAX_QUIET_FRAMES, Phase, Role, call::Call, call_ids::CallIds, check_revision,
     config::ClientConfig, heartbeat::Heartbeat, inbox::Next, sealed, skip::skip_fields,
     topics::Topics,
 };
@@ -36,7 +36,7 @@ pub struct Client {
     /// The revision of the state; `None` before the snapshot.
     state_revision: Option<u64>,
     /// Calls made before the connection was open, in order.
-    early: VecDeque<EarlyCall>,
+    early: VecDeque<Call>,
     /// Calls that ended on this side.
     ended: VecDeque<(CallId, CallError)>,
     /// What does not fit and was not reported yet.
@@ -55,14 +55,6 @@ pub struct Client {
     /// What the server's event numbers mean here.
     events: Vec<Option<u32>>,
     skipped_events: u64,
-}
-
-#[derive(Debug)]
-struct EarlyCall {
-    id: CallId,
-    method: u32,
-    extensions: Extensions,
-    payload: Bytes,
 }
 
 /// What happened on a client's connection.
@@ -266,13 +258,13 @@ impl Connection<Client> {
         match self.link.phase {
             Phase::Handshake { .. } => {
                 let id = self.next_id()?;
-                self.role.early.push_back(EarlyCall { id, method, extensions, payload });
+                self.role.early.push_back(Call { id, method, extensions, payload });
                 Ok(id)
             }
             Phase::Open => {
                 self.check_call(method, &payload, &extensions)?;
                 let id = self.next_id()?;
-                self.send_call(EarlyCall { id, method, extensions, payload });
+                self.send_call(Call { id, method, extensions, payload });
                 Ok(id)
             }
             Phase::Draining { .. } | Phase::Ended => Err(CallError::GoingAway),
@@ -380,8 +372,8 @@ impl Connection<Client> {
         if bytes > limit { Err(CallError::InputTooLarge { bytes, limit }) } else { Ok(()) }
     }
 
-    fn send_call(&mut self, call: EarlyCall) {
-        let EarlyCall { id, method, extensions, payload } = call;
+    fn send_call(&mut self, call: Call) {
+        let Call { id, method, extensions, payload } = call;
         let secret = self.link.schema.methods[method as usize].secret;
         let payload = self.link.shrink(payload, secret);
         self.link.outbox.push(Frame::Call { id, method, extensions, payload });
@@ -463,10 +455,7 @@ impl Connection<Client> {
         self.link.heartbeat = hello.heartbeat_interval.map(Heartbeat::new);
         self.role.epoch = hello.epoch;
         self.role.features = FeatureSet::of_names(hello.features);
-        let methods = self.link.schema.methods.iter().map(|method| HelloEntry {
-            name_hash: method.name_hash,
-            fingerprint: method.fingerprint,
-        });
+        let methods = self.link.schema.methods.iter().map(HelloEntry::from);
         let mut ours = Hello {
             max_frame_bytes: self.link.limits.max_frame_bytes(),
             deflate: self.link.deflates,

@@ -1,5 +1,6 @@
 //! One connection as a pure state machine, for either side.
 
+mod call;
 mod call_ids;
 mod client;
 mod config;

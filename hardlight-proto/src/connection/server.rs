@@ -5,7 +5,7 @@ use alloc::{collections::VecDeque, vec::Vec};
 use bytes::Bytes;
 
 use super::{
-    Connection, MAX_QUIET_FRAMES, Phase, Role, call_ids::CallIds, check_revision,
+    Connection, MAX_QUIET_FRAMES, Phase, Role, call::Call, call_ids::CallIds, check_revision,
     config::ServerConfig, heartbeat::Heartbeat, inbox::Next, inputs::Inputs, sealed, skip::touches,
 };
 use crate::{
@@ -16,7 +16,6 @@ use crate::{
         CALL, CallId, Content, Extensions, Frame, GapReason, Hello, HelloEntry, HelloField,
         Mismatch, RefusedMethod,
     },
-    limits::MAX_MESSAGE_BYTES,
     limits::MAX_TOPIC_NAME_BYTES,
     schema::ServiceSchema,
     time::Time,
@@ -30,7 +29,7 @@ pub struct Server {
     /// Of these, those of methods that are marked secret.
     secret: CallIds,
     /// Calls that wait until less is to be sent.
-    held: VecDeque<HeldCall>,
+    held: VecDeque<Call>,
     inputs: Inputs,
     state_revision: u64,
     /// The longest frame of the state that was made before it was known what the client accepts.
@@ -38,27 +37,6 @@ pub struct Server {
     epoch: Option<u64>,
     features: FeatureSet,
     methods: MethodTable,
-}
-
-/// A call that was accepted.
-#[derive(Debug)]
-struct HeldCall {
-    id: CallId,
-    method: u32,
-    extensions: Extensions,
-    payload: Bytes,
-}
-
-impl HeldCall {
-    /// Slices would keep the whole message they came in, for as long as it is held.
-    fn detached(mut self) -> Self {
-        // A longer input came in pieces, and has its memory to itself.
-        if self.payload.len() <= MAX_MESSAGE_BYTES {
-            self.payload = Bytes::copy_from_slice(&self.payload);
-        }
-        self.extensions = self.extensions.detached();
-        self
-    }
 }
 
 /// What happened on a server's connection.
@@ -360,25 +338,15 @@ impl Connection<Server> {
     }
 
     fn greet_client(&mut self, snapshot: Bytes) {
-        let state = self.link.schema.state.iter().map(|field| HelloField {
-            index: field.index,
-            fingerprint: field.fingerprint,
-            name: field.name.into(),
-            feature: field.feature.unwrap_or_default().into(),
-        });
-        let events =
-            self.link.schema.events.iter().map(|event| HelloEntry {
-                name_hash: event.name_hash,
-                fingerprint: event.fingerprint,
-            });
+        let schema = self.link.schema;
         let hello = Hello {
             max_frame_bytes: self.link.limits.max_frame_bytes(),
             heartbeat_interval: self.link.limits.heartbeat_interval(),
             deflate: self.link.offers_deflate,
             epoch: self.role.epoch,
             features: self.role.features.to_names(),
-            state: state.collect(),
-            events: events.collect(),
+            state: schema.state.iter().map(HelloField::from).collect(),
+            events: schema.events.iter().map(HelloEntry::from).collect(),
             ..Hello::new()
         };
         self.greet(hello);
@@ -451,7 +419,7 @@ impl Connection<Server> {
         self.role.inputs.insert(id, bytes);
         // A slice would keep the whole message, or transfer.
         let extensions = extensions.detached();
-        let call = HeldCall { id, method, extensions, payload };
+        let call = Call { id, method, extensions, payload };
         if self.is_congested() {
             self.role.held.push_back(call.detached());
             return Ok(None);
@@ -475,8 +443,8 @@ impl Connection<Server> {
         Ok(method)
     }
 
-    fn start(&mut self, call: HeldCall) -> ServerEvent {
-        let HeldCall { id, method, extensions, payload } = call;
+    fn start(&mut self, call: Call) -> ServerEvent {
+        let Call { id, method, extensions, payload } = call;
         self.role.running.insert(id);
         if self.link.schema.methods[method as usize].secret {
             self.role.secret.insert(id);

@@ -9,7 +9,7 @@ use crate::{
     error::ProtocolError,
     features,
     limits::{MAX_MESSAGE_BYTES, MAX_TOPIC_NAME_BYTES},
-    schema::Fingerprint,
+    schema::{EventSchema, FieldSchema, Fingerprint, MethodSchema},
     sink::{self, Sink},
     varint,
 };
@@ -238,6 +238,29 @@ impl Hello {
 impl Default for Hello {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl From<&FieldSchema> for HelloField {
+    fn from(field: &FieldSchema) -> Self {
+        Self {
+            index: field.index,
+            fingerprint: field.fingerprint,
+            name: field.name.into(),
+            feature: field.feature.unwrap_or_default().into(),
+        }
+    }
+}
+
+impl From<&MethodSchema> for HelloEntry {
+    fn from(method: &MethodSchema) -> Self {
+        Self { name_hash: method.name_hash, fingerprint: method.fingerprint }
+    }
+}
+
+impl From<&EventSchema> for HelloEntry {
+    fn from(event: &EventSchema) -> Self {
+        Self { name_hash: event.name_hash, fingerprint: event.fingerprint }
     }
 }
 

@@ -180,28 +180,15 @@ pub(crate) fn features<const N: usize>(names: [&str; N]) -> FeatureSet {
 
 /// The Hello of a client of `counter`.
 pub(crate) fn client_hello() -> Hello {
-    let methods = counter()
-        .methods
-        .iter()
-        .map(|method| HelloEntry { name_hash: method.name_hash, fingerprint: method.fingerprint });
+    let methods = counter().methods.iter().map(HelloEntry::from);
     Hello { methods: methods.collect(), max_frame_bytes: 4 * MIB, ..Hello::new() }
 }
 
 /// The Hello of a server of `counter`.
 pub(crate) fn server_hello() -> Hello {
-    let state = counter().state.iter().map(|field| HelloField {
-        index: field.index,
-        fingerprint: field.fingerprint,
-        name: field.name.into(),
-        feature: String::new(),
-    });
-    let events = counter()
-        .events
-        .iter()
-        .map(|event| HelloEntry { name_hash: event.name_hash, fingerprint: event.fingerprint });
     Hello {
-        state: state.collect(),
-        events: events.collect(),
+        state: counter().state.iter().map(HelloField::from).collect(),
+        events: counter().events.iter().map(HelloEntry::from).collect(),
         max_frame_bytes: 4 * MIB,
         ..Hello::new()
     }

@@ -1,0 +1,29 @@
+//! A call on its way in or out.
+
+use bytes::Bytes;
+
+use crate::{
+    frame::{CallId, Extensions},
+    limits::MAX_MESSAGE_BYTES,
+};
+
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) id: CallId,
+    pub(super) method: u32,
+    pub(super) extensions: Extensions,
+    /// Not compressed.
+    pub(super) payload: Bytes,
+}
+
+impl Call {
+    /// Slices would keep the whole message they came in, for as long as it waits.
+    pub(super) fn detached(mut self) -> Self {
+        // A longer input came in pieces, and has its memory to itself.
+        if self.payload.len() <= MAX_MESSAGE_BYTES {
+            self.payload = Bytes::copy_from_slice(&self.payload);
+        }
+        self.extensions = self.extensions.detached();
+        self
+    }
+}
