@@ -364,3 +364,23 @@ fn an_event_longer_than_the_client_accepts_is_not_sent_however_short_it_is_compr
     assert_eq!(frames[1], gap);
     assert!(matches!(frames[2], Frame::Event { sequence: 1, .. }));
 }
+
+#[test]
+fn a_stream_that_gives_nothing_for_long_is_refused_and_one_that_gives_something_is_not() {
+    // Stored blocks of nothing, 5 bytes each, before one that says it: as many as there may be, and one more.
+    let block = |last: u8, text: &[u8]| {
+        let len = text.len() as u16;
+        [&[last][..], &len.to_le_bytes(), &(!len).to_le_bytes(), text].concat()
+    };
+    let stream = |nothing: usize| [block(0, b"").repeat(nothing), block(1, b"hi")].concat();
+    let mut server = deflating_server(quiet());
+    receive(&mut server, &call(of(2, stream(1024 / 5 - 1))));
+    server_events(&mut server);
+    assert_eq!(server.running_calls(), 1);
+    for (length, nothing) in [(2, 1024 / 5), (60_000, 10_000)] {
+        let mut server = deflating_server(quiet());
+        receive(&mut server, &call(of(length, stream(nothing))));
+        let error = server_failed(ProtocolError::InvalidCompression);
+        assert_eq!(server_events(&mut server), [error]);
+    }
+}

@@ -363,3 +363,45 @@ fn a_frame_may_always_be_as_long_as_a_message() {
     pair.drive();
     assert_eq!(pair.take_client_events(), [answered(id, zeros(MAX_MESSAGE_BYTES - 2))]);
 }
+
+#[test]
+fn cancelling_a_call_again_and_again_asks_once() {
+    let mut client = client(quiet());
+    let id = client.call(0, INPUT).expect("an id is free");
+    sent(&mut client);
+    for _ in 0..100 {
+        client.cancel(id);
+    }
+    assert_eq!(sent(&mut client), [Frame::Cancel { id }]);
+    receive(&mut client, &error_frame(id.0, CallError::Cancelled));
+    client_events(&mut client);
+    assert_eq!(client.call(0, INPUT), Ok(id));
+    sent(&mut client);
+    client.cancel(id);
+    assert_eq!(sent(&mut client), [Frame::Cancel { id }]);
+}
+
+#[test]
+fn answers_that_wait_do_not_make_a_change_of_subscriptions_one_too_many() {
+    let mut server = server(quiet());
+    for id in 0..=255 {
+        receive(&mut server, &call_frame(id, 0, INPUT));
+    }
+    server_events(&mut server);
+    for id in 0..=255 {
+        server.answer(CallId(id), Ok(noise(20_000)));
+    }
+    server.announce_topic(1, 0, Bytes::from_static(b"chat"));
+    server.set_features(features(["admin"]));
+    assert!(server.is_open());
+}
+
+#[test]
+fn a_topic_that_cannot_be_announced_is_not() {
+    let mut server = server(quiet());
+    server.announce_topic(1, 0, Bytes::from(vec![b'x'; 513]));
+    server.announce_topic(2, 0, Bytes::from_static(b"chat"));
+    server.announce_topic(2, 5, Bytes::from_static(b"news"));
+    let chat = topic_frame(2, 0, TopicStart::Fresh, Bytes::from_static(b"chat"));
+    assert_eq!(sent(&mut server), [chat]);
+}
