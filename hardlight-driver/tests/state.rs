@@ -2,13 +2,17 @@
 
 mod support;
 
-use std::sync::atomic::Ordering;
+use std::{
+    pin::pin,
+    sync::atomic::Ordering,
+    task::{Context, Waker},
+};
 
 use bytes::Bytes;
 use futures_executor::LocalPool;
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use hardlight_driver::{
-    Acceptor, Error, EventHub, client,
+    Acceptor, Error, EventHub, Incoming, client,
     proto::{CallError, CloseReason, ConnectionError, Limits},
 };
 use support::{
@@ -225,4 +229,25 @@ fn a_state_that_changes_for_ever_stays_and_one_that_grows_beyond_the_limit_ends_
     }
     let limit = ConnectionError::LimitExceeded { limit: "max_state_bytes", allowed: 2000 };
     assert_eq!(*waits.borrow(), Some(Err(Error::Connection(limit))));
+}
+
+#[test]
+fn a_message_of_many_changes_lets_others_run_between_them() {
+    let (client_side, _server_side, to_client, _) = transport();
+    let (connecting, driver) =
+        client::<counter::Client, _, _>(client_side, ManualTimer::default(), Limits::new());
+    let mut driver = pin!(driver);
+    let mut cx = Context::from_waker(Waker::noop());
+    // HELLO and SNAPSHOT, of a server that announces nothing.
+    to_client.inject(Incoming::Message(Bytes::from_static(&[0, 2, 1, 1, 2, 7, 0])));
+    assert!(driver.as_mut().poll(&mut cx).is_pending());
+    let client = connecting.now_or_never().expect("it is open").expect("it is open");
+    // Each STATE behind its length: its revision, and SET field 0.
+    let changes = (1..=100).flat_map(|value| [8, 8, value, 0, 4, value, 0, 0, 0]);
+    let batch: Vec<u8> = std::iter::once(0).chain(changes).collect();
+    to_client.inject(Incoming::Message(batch.into()));
+    assert!(driver.as_mut().poll(&mut cx).is_pending());
+    assert!((1..100).contains(&client.state().counter), "{}", client.state().counter);
+    assert!(driver.as_mut().poll(&mut cx).is_pending());
+    assert_eq!(client.state().counter, 100);
 }

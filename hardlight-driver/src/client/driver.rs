@@ -18,7 +18,7 @@ use crate::{error::Error, timer::Timer, transport::Transport, wire::Wire};
 
 /// Rounds of reading and writing before the driver lets others run.
 const MAX_ROUNDS: usize = 16;
-/// Events that are handled in a round: a patch of a few bytes may be much work.
+/// Events that are handled before the driver lets others run: a patch of a few bytes may be much work.
 const MAX_EVENTS_PER_ROUND: usize = 64;
 /// In place of the key of a call, where an id is free.
 const NO_CALL: CallKey = CallKey::MAX;
@@ -80,7 +80,10 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
                 while self.handle_events() {}
                 return false;
             }
-            if read || more {
+            if more {
+                break;
+            }
+            if read {
                 // Whatever else has arrived goes first: answers free ids, and new calls then share a message.
                 continue;
             }
