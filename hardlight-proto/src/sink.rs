@@ -11,6 +11,7 @@ pub(crate) trait Sink {
 }
 
 impl Sink for BytesMut {
+    #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
     }
@@ -44,6 +45,7 @@ pub(crate) fn count(write: impl FnOnce(&mut Count)) -> usize {
 pub(crate) struct Count(usize);
 
 impl Sink for Count {
+    #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.0 += bytes.len();
     }
