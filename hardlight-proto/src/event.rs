@@ -1,4 +1,4 @@
-//! Events: what a server pushes to the clients that are subscribed to a topic.
+//! Events: what a server pushes to the clients that are subscribed to a topic (SPEC.md, section 13).
 
 #[cfg(feature = "payload")]
 use alloc::vec::Vec;

@@ -1,8 +1,9 @@
-//! What two peers compare before they decode anything of each other's: descriptions of types, and their fingerprints.
+//! What two peers compare before they decode anything of each other's: descriptions of types, and their fingerprints
+//! (SPEC.md, section 20).
 //!
 //! # The text
 //!
-//! A type is described by a text without any white space:
+//! A type is described by a text without white space, but for one space behind `struct` and `enum`:
 //!
 //! | type | text |
 //! |---|---|

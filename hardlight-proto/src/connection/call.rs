@@ -11,19 +11,19 @@ use crate::{
 pub(super) struct Call {
     pub(super) id: CallId,
     pub(super) method: u32,
+    /// In memory of their own.
     pub(super) extensions: Extensions,
     /// Not compressed.
     pub(super) payload: Bytes,
 }
 
 impl Call {
-    /// Slices would keep the whole message they came in, for as long as it waits.
+    /// A slice would keep the whole message that it came in, for as long as the call waits.
     pub(super) fn detached(mut self) -> Self {
         // A longer input came in pieces, and has its memory to itself.
         if self.payload.len() <= MAX_MESSAGE_BYTES {
             self.payload = Bytes::copy_from_slice(&self.payload);
         }
-        self.extensions = self.extensions.detached();
         self
     }
 }

@@ -170,7 +170,7 @@ impl<R: Role> Connection<R> {
         Self { link, role }
     }
 
-    /// Whether both Hellos were exchanged and nobody has begun to close.
+    /// Whether the handshake is done (for a client: the snapshot is read) and this side has not begun to close.
     pub fn is_open(&self) -> bool {
         self.link.phase == Phase::Open
     }

@@ -19,6 +19,7 @@ use crate::{
     limits::MAX_TOPIC_NAME_BYTES,
     schema::ServiceSchema,
     time::Time,
+    varint,
 };
 
 /// The server's side of a [`Connection`].
@@ -191,8 +192,7 @@ impl Connection<Server> {
         } else {
             self.link.limits.max_frame_bytes()
         };
-        let plain = Frame::State { revision, operations: Content::Plain(operations.clone()) };
-        let len = plain.encoded_len();
+        let len = 1 + varint::len(revision) + operations.len();
         if len > max_bytes {
             return self.fail_to_send("a change of the state");
         }

@@ -1,4 +1,4 @@
-//! Payloads: the one checked door to rkyv.
+//! Payloads: the one checked door to rkyv. SPEC.md, section 21, has their layout.
 //!
 //! A payload is one value in rkyv's default format: little-endian, aligned, with 32-bit relative pointers. Positions
 //! count from the payload's first byte, so that its bytes are the same wherever it stands. Maps and sets travel as lists
