@@ -13,6 +13,7 @@ suite features ci  ''                       'the core and the facade build with 
 suite trees    ci  ''                       'no runtime below the adapters, nothing twice in the dependencies'
 suite seeds    ci  ''                       'the fuzz targets on their seeds, with stable Rust'
 suite bench    ci  ''                       'every benchmark runs once; nothing is measured'
+suite instructions ci 'valgrind'            'what the core costs, in instructions, stays within its budgets'
 suite typos    ci  'typos'                  'spelling'
 suite no_std   ci  'bare_target'            'the core builds for a machine that has no std'
 suite fuzz     ci  'nightly cxx cargo_fuzz' 'a fixed number of runs of each fuzz target, from its seeds'
@@ -66,6 +67,10 @@ suite_seeds() {
 
 suite_bench() {
     cargo test --manifest-path bench/Cargo.toml --benches
+}
+
+suite_instructions() {
+    cargo run --release --manifest-path bench/Cargo.toml --bin instructions
 }
 
 suite_typos() {
