@@ -83,6 +83,7 @@ fn it_takes_both_sides_to_agree() {
         // SET field 0 to 59,996 zeros.
         pair.server.send_state([&[0, 0xdc, 0xd4, 0x03][..], &zeros(59_996)].concat().into());
         assert_eq!(is_deflated(&sent(&mut pair.server)[0]), agreed);
+        pair.part();
     }
 }
 
@@ -176,6 +177,7 @@ fn payloads_below_1_kib_and_those_that_would_not_shrink_are_left_as_they_are() {
         assert_eq!(is_deflated(&sent(&mut pair.client)[0]), shrinks, "{} bytes", payload.len());
         let event = encode_event_deflated(0, 0, 0, payload.clone());
         assert_eq!(event.len() < payload.len(), shrinks);
+        pair.part();
     }
 }
 
@@ -205,6 +207,7 @@ fn what_is_secret_is_not_compressed() {
         pair.server.send_state(operations.into());
         assert_eq!(is_deflated(&sent(&mut pair.server)[0]), compressed);
     }
+    pair.part();
 }
 
 #[test]

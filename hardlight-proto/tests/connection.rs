@@ -8,8 +8,8 @@ use bytes::Bytes;
 use hardlight_proto::*;
 use proptest::prelude::*;
 use support::{
-    INPUT, OUTPUT, Pair, answered, changed, client_failed, closed_by, counter, exceeded, failed,
-    features, messages, opened, quiet, server_failed, started, zeros,
+    INPUT, OUTPUT, Pair, SNAPSHOT, answered, changed, client_failed, closed_by, counter, exceeded,
+    failed, features, messages, opened, quiet, server_config, server_failed, started, zeros,
 };
 
 /// What a client reads of a server that stops, with the default timeout.
@@ -26,7 +26,8 @@ fn the_client_says_nothing_before_it_has_read_the_servers_hello() {
 
 #[test]
 fn hello_and_snapshot_share_a_message() {
-    assert_eq!(messages(&mut Pair::new().server).len(), 1);
+    let mut server = Connection::server(server_config(Limits::new()), SNAPSHOT, Time::ZERO);
+    assert_eq!(messages(&mut server).len(), 1);
 }
 
 #[test]
@@ -86,6 +87,7 @@ fn a_lone_call_has_no_batch_header_and_several_share_one() {
     pair.client.call(0, INPUT).expect("an id is free");
     pair.client.call(1, Bytes::new()).expect("an id is free");
     assert_eq!(messages(&mut pair.client), [&b"\x00\x05\x03\x01\x00in\x03\x03\x02\x01"[..]]);
+    pair.part();
 }
 
 #[test]
@@ -100,6 +102,7 @@ fn a_batch_holds_64_frames_or_64_kib() {
     }
     let sizes: Vec<_> = messages(&mut pair.client).iter().map(Bytes::len).collect();
     assert_eq!(sizes, [1 + 2 * (3 + 30_003), 30_003]);
+    pair.part();
 }
 
 #[test]
@@ -211,6 +214,7 @@ fn calls_are_held_while_too_much_output_waits_and_reading_goes_on() {
     assert!(pair.server.poll_transmit().is_some());
     assert!(pair.server.has_ready_call());
     assert_eq!(pair.server.poll_event(), Some(started(second, 1, INPUT)));
+    pair.part();
 }
 
 #[test]

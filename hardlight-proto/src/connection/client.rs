@@ -174,6 +174,17 @@ impl sealed::Role for Client {
         !self.open.is_empty()
     }
 
+    fn forget(&mut self) {
+        self.early.clear();
+        self.ended.clear();
+        self.mismatches.clear();
+    }
+
+    fn is_idle(&self) -> bool {
+        // Those that are early, or have ended, are open until that is given out.
+        self.open.is_empty() && self.mismatches.is_empty()
+    }
+
     fn takes_in_pieces(kind: u8) -> bool {
         matches!(kind, ANSWER | SNAPSHOT | STATE | EVENT)
     }
