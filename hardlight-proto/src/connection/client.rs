@@ -230,8 +230,12 @@ impl Connection<Client> {
     }
 
     /// How far this connection came on its topics, for [`ClientConfig::with_resume`] of the next one; also after the
-    /// connection has ended. `None` if there is nothing to resume.
+    /// connection has ended. Before the server's Hello is read that is where it is itself to go on. `None` if there is
+    /// nothing to resume.
     pub fn resume_point(&self) -> Option<Resume> {
+        if !self.link.greeted {
+            return self.role.resume.clone();
+        }
         let epoch = self.role.epoch?;
         let topics = self.role.topics.resume_topics();
         (!topics.is_empty()).then_some(Resume { epoch, topics })
