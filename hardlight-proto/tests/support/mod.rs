@@ -3,8 +3,10 @@
 //! see; scenarios that are cut at every step; and what it takes to be a peer that keeps to no rule.
 
 mod act;
+mod frames;
 mod ledger;
 mod link;
+mod operations;
 mod pair;
 mod payloads;
 mod peer;
@@ -15,8 +17,10 @@ mod tap;
 mod words;
 
 pub(crate) use act::Act;
+pub(crate) use frames::frame;
 pub(crate) use ledger::Ledger;
 pub(crate) use link::{Link, Pace};
+pub(crate) use operations::{act, cases, setup};
 pub(crate) use pair::{Cut, Pair, assert_at_rest};
 pub(crate) use peer::*;
 pub(crate) use run::{Run, Setup};
