@@ -387,3 +387,24 @@ fn a_stream_that_gives_nothing_for_long_is_refused_and_one_that_gives_something_
         assert_eq!(server_events(&mut server), [error]);
     }
 }
+
+#[test]
+fn a_stream_that_has_given_all_before_its_last_bytes_have_come_is_read() {
+    // 1 KiB that does not shrink, and 1 KiB that does, by turns.
+    let payload = |len| -> Bytes {
+        let halves = noise(8 * KIB);
+        let filling = halves.chunks(KIB).flat_map(|noise| [noise, &[0; KIB]].concat());
+        filling.take(len).collect()
+    };
+    let mut client = deflating_client(quiet());
+    receive(&mut client, &topic_frame(7, 0, TopicStart::Fresh, CHAT));
+    assert_eq!(client_events(&mut client), [subscribed(CHAT)]);
+    // Of some of these all but the end of the last block is within a whole number of KiB.
+    for (len, sequence) in (2950..3100).chain(5000..5100).zip(0..) {
+        let event = encode_event_deflated(7, sequence, 0, payload(len));
+        assert!(event.len() < len);
+        client.handle_message(event);
+        let arrived = arrived(CHAT, sequence, payload(len));
+        assert!(client_events(&mut client) == [arrived], "{len} bytes");
+    }
+}
