@@ -68,11 +68,13 @@ fn states(pair: &Pair) -> usize {
 #[test]
 fn both_sides_only_write() {
     // Neither polls its events before all is queued, and both are far beyond what either buffers.
-    let mut pair = pair(roomy(), roomy().with_max_buffered_bytes(1000));
+    let small = roomy().with_max_frame_bytes(500_000).with_max_buffered_bytes(1000);
+    let mut pair = pair(small.clone(), small);
     let running = call(&mut pair, 20, 10);
     pair.drive();
     running.iter().for_each(|&id| pair.server.answer(id, Ok(zeros(LONG))));
     call(&mut pair, 20, LONG);
+    assert!(pair.server.is_congested());
     serve(&mut pair, LONG);
     assert_eq!(outputs(&pair), 40);
 }
@@ -179,6 +181,25 @@ fn the_window_of_what_was_given_up_goes_to_others() {
     call(&mut pair, 15, MIB);
     serve(&mut pair, 10);
     assert_eq!(outputs(&pair), 15);
+}
+
+#[test]
+fn what_waits_for_a_place_begins_when_all_before_it_are_given_up() {
+    let mut pair = pair(roomy(), roomy());
+    let calls = call(&mut pair, 20, LONG);
+    calls[..15].iter().for_each(|&id| pair.client.cancel(id));
+    serve(&mut pair, 10);
+    assert_eq!((outputs(&pair), errors(&pair, &CallError::Cancelled)), (5, 15));
+    // And so it is with answers, of which these have begun.
+    let running = call(&mut pair, 20, 10);
+    pair.drive();
+    running.iter().for_each(|&id| pair.server.answer(id, Ok(zeros(LONG))));
+    pair.to_client.set_pace(Pace::Paused, pair.now);
+    running[..15].iter().for_each(|&id| pair.client.cancel(id));
+    pair.drive();
+    pair.to_client.set_pace(Pace::Free, pair.now);
+    pair.drive();
+    assert_eq!((outputs(&pair), errors(&pair, &CallError::Cancelled)), (10, 30));
 }
 
 #[test]

@@ -40,6 +40,9 @@ pub(crate) enum Act {
     AbortServer,
     ClientReads(Pace),
     ServerReads(Pace),
+    /// The client's application takes no events, until it does again.
+    ClientSleeps(bool),
+    ServerSleeps(bool),
     Steps(usize),
     /// Until nothing is under way.
     Drive,

@@ -88,6 +88,8 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
         3 => time.prop_map(Act::RunFor),
         2 => pace().prop_map(Act::ClientReads),
         1 => pace().prop_map(Act::ServerReads),
+        1 => any::<bool>().prop_map(Act::ClientSleeps),
+        1 => any::<bool>().prop_map(Act::ServerSleeps),
     ];
     let ends = prop_oneof![
         Just(Act::CloseClient),
@@ -96,5 +98,5 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
         Just(Act::AbortServer),
         prop::sample::select(Cut::ALL.to_vec()).prop_map(Act::Cut),
     ];
-    prop_oneof![34 => applications, 17 => transport, 1 => ends]
+    prop_oneof![34 => applications, 19 => transport, 1 => ends]
 }

@@ -26,6 +26,9 @@ pub(crate) struct Pair {
     pub(crate) down: Tap,
     /// Whether nothing is sent behind the taps' backs.
     pub(crate) is_tapped: bool,
+    /// An application that sleeps takes no events; then its side reads no further message.
+    pub(crate) client_sleeps: bool,
+    pub(crate) server_sleeps: bool,
     is_finished: bool,
 }
 
@@ -79,6 +82,8 @@ impl Pair {
             up: Tap::default(),
             down: Tap::default(),
             is_tapped: true,
+            client_sleeps: false,
+            server_sleeps: false,
             is_finished: false,
         }
     }
@@ -215,8 +220,12 @@ impl Pair {
     }
 
     pub(crate) fn poll_events(&mut self) {
-        self.client_events.extend(client_events(&mut self.client));
-        self.server_events.extend(server_events(&mut self.server));
+        if !self.client_sleeps {
+            self.client_events.extend(client_events(&mut self.client));
+        }
+        if !self.server_sleeps {
+            self.server_events.extend(server_events(&mut self.server));
+        }
     }
 
     /// The test took what was sent for itself: all that is left is that the transport ends.
@@ -229,6 +238,7 @@ impl Pair {
     /// side. If one side alone has ended the other one learns of it.
     pub(crate) fn finish(&mut self) {
         self.is_finished = true;
+        (self.client_sleeps, self.server_sleeps) = (false, false);
         self.to_client.set_pace(Pace::Free, self.now);
         self.to_server.set_pace(Pace::Free, self.now);
         self.drive();
@@ -271,8 +281,10 @@ impl Pair {
             }
             self.to_client.send(transmit, self.now);
         }
-        let up = self.to_server.receive(self.now);
-        let down = self.to_client.receive(self.now);
+        let reads = |arrival: Option<Time>| arrival.is_some_and(|arrival| arrival <= self.now);
+        let (reads_up, reads_down) = (reads(self.arrival_up()), reads(self.arrival_down()));
+        let up = reads_up.then(|| self.to_server.receive(self.now)).flatten();
+        let down = reads_down.then(|| self.to_client.receive(self.now)).flatten();
         let moved = up.is_some() || down.is_some();
         let echo_up = down.is_some_and(|parcel| deliver(parcel, &mut self.client));
         let echo_down = up.is_some_and(|parcel| deliver(parcel, &mut self.server));
@@ -287,7 +299,16 @@ impl Pair {
     }
 
     fn next_arrival(&self) -> Option<Time> {
-        self.to_client.next_arrival().into_iter().chain(self.to_server.next_arrival()).min()
+        self.arrival_down().into_iter().chain(self.arrival_up()).min()
+    }
+
+    /// When the server reads the next thing.
+    fn arrival_up(&self) -> Option<Time> {
+        self.to_server.next_arrival().filter(|_| reads(&self.server))
+    }
+
+    fn arrival_down(&self) -> Option<Time> {
+        self.to_client.next_arrival().filter(|_| reads(&self.client))
     }
 
     fn next_timeout(&self) -> Option<Time> {
@@ -313,6 +334,11 @@ impl Drop for Pair {
             self.finish();
         }
     }
+}
+
+/// Whether a side reads on; once it has ended it reads, and drops, what still comes.
+fn reads<R: Role>(connection: &Connection<R>) -> bool {
+    connection.wants_message() || connection.is_ended()
 }
 
 /// Hands over what has arrived: whether the transport owes the sender an answer to its close.

@@ -123,6 +123,14 @@ impl Run {
                 self.may_time_out |= pace != Pace::Free;
                 pair.to_server.set_pace(pace, pair.now);
             }
+            Act::ClientSleeps(sleeps) => {
+                self.may_time_out |= sleeps;
+                pair.client_sleeps = sleeps;
+            }
+            Act::ServerSleeps(sleeps) => {
+                self.may_time_out |= sleeps;
+                pair.server_sleeps = sleeps;
+            }
             Act::Steps(steps) => {
                 for _ in 0..steps {
                     self.step();
@@ -317,7 +325,12 @@ impl Run {
 
     /// Lets everything come to its end: readers read, handlers answer, timeouts pass; and checks what holds then.
     pub(crate) fn settle(&mut self) {
-        for act in [Act::ClientReads(Pace::Free), Act::ServerReads(Pace::Free)] {
+        for act in [
+            Act::ClientSleeps(false),
+            Act::ServerSleeps(false),
+            Act::ClientReads(Pace::Free),
+            Act::ServerReads(Pace::Free),
+        ] {
             self.apply(&act);
         }
         self.drive();

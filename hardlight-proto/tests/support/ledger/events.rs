@@ -30,6 +30,8 @@ pub(crate) struct Topic {
     seen: Option<u64>,
     /// Where the client asked to go on, until it is told how.
     asked: Option<u64>,
+    /// Where what is kept begins, behind where the client went on: it has to be told so.
+    kept_from: Option<u64>,
     /// The last event that arrived, on any connection.
     arrived: Option<u64>,
     /// What is below was posted before an answer that has arrived.
@@ -103,19 +105,25 @@ impl Topic {
         let announced = self.announcements.pop_front();
         self.seen = match (start, self.asked.take()) {
             (TopicStart::Fresh, None) => announced,
-            (TopicStart::Resumed, Some(asked)) => Some(asked),
+            (TopicStart::Resumed, Some(asked)) => {
+                self.kept_from = announced.filter(|kept| *kept > asked);
+                Some(asked)
+            }
             how => panic!("{how:?}"),
         };
     }
 
     fn arrived(&mut self, sequence: u64) {
         assert_eq!(self.seen, Some(sequence), "an event is out of order");
+        assert_eq!(self.kept_from, None);
         assert!(self.arrived < Some(sequence), "event {sequence} arrives twice");
         assert!(self.floor <= sequence, "an answer overtook event {sequence}");
         (self.seen, self.arrived) = (Some(sequence + 1), Some(sequence));
     }
 
-    fn missed(&mut self, first: u64, last: u64) {
+    fn missed(&mut self, first: u64, last: u64, reason: GapReason) {
+        let gone = self.kept_from.take().map(|kept| (kept - 1, GapReason::Expired));
+        assert!(gone.is_none_or(|gone| gone == (last, reason)), "not told what is no longer kept");
         assert_eq!(self.seen, Some(first), "a gap is out of order");
         assert!(first <= last && last < self.next);
         self.seen = Some(last + 1);
@@ -133,7 +141,7 @@ impl Topic {
         self.asked = self.seen.take().or(self.asked);
         self.is_announced = false;
         self.announcements.clear();
-        (self.posted, self.floor) = (0, 0);
+        (self.posted, self.floor, self.kept_from) = (0, 0, None);
     }
 }
 
@@ -150,7 +158,9 @@ pub(super) fn see(event: &ClientEvent, topics: &mut [Topic; TOPICS]) {
             assert_eq!((*event, read_numbered(payload)), (0, [topic as u64, *sequence]));
             topics[topic].arrived(*sequence);
         }
-        ClientEvent::Gap { topic, first, last, .. } => topics[number(topic)].missed(*first, *last),
+        ClientEvent::Gap { topic, first, last, reason } => {
+            topics[number(topic)].missed(*first, *last, *reason);
+        }
         event => panic!("{event:?}"),
     }
 }
