@@ -173,6 +173,17 @@ impl sealed::Role for Client {
         !self.open.is_empty()
     }
 
+    fn forget(&mut self) {
+        self.early.clear();
+        self.ended.clear();
+        self.mismatches.clear();
+    }
+
+    fn is_idle(&self) -> bool {
+        // Those that are early, or have ended, are open until that is given out.
+        self.open.is_empty() && self.mismatches.is_empty()
+    }
+
     fn takes_in_pieces(kind: u8) -> bool {
         matches!(kind, ANSWER | SNAPSHOT | STATE | EVENT)
     }
@@ -218,8 +229,12 @@ impl Connection<Client> {
     }
 
     /// How far this connection came on its topics, for [`ClientConfig::with_resume`] of the next one; also after the
-    /// connection has ended. `None` if there is nothing to resume.
+    /// connection has ended. Before the server's Hello is read that is where it is itself to go on. `None` if there is
+    /// nothing to resume.
     pub fn resume_point(&self) -> Option<Resume> {
+        if !self.link.greeted {
+            return self.role.resume.clone();
+        }
         let epoch = self.role.epoch?;
         let topics = self.role.topics.resume_topics();
         (!topics.is_empty()).then_some(Resume { epoch, topics })

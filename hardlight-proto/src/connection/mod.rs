@@ -53,6 +53,12 @@ mod sealed {
         /// Whether calls are open that a close has to wait for.
         fn has_open_calls(&self) -> bool;
 
+        /// Lets go of what the end of the connection has made void.
+        fn forget(&mut self);
+
+        /// Whether no call is open, and nothing waits to be given out.
+        fn is_idle(&self) -> bool;
+
         /// Whether what arrived before the transport ended is still of use: answers are, calls that nobody waits for
         /// are not.
         const HANDLES_LATE_INPUT: bool;
@@ -203,6 +209,18 @@ impl<R: Role> Connection<R> {
     /// Memory that frames hold which are arriving in pieces, in bytes.
     pub fn arriving_bytes(&self) -> usize {
         self.link.incoming.bytes()
+    }
+
+    /// Whether nothing is under way on this side: nothing waits to be sent, to be handled or to arrive as a whole, no call
+    /// is open, and the connection is neither being opened nor being closed.
+    ///
+    /// Heartbeats aside it stays so until a message arrives or the application asks for something; once the connection
+    /// has ended, for ever.
+    pub fn is_idle(&self) -> bool {
+        let rests = self.is_open() || self.link.reported;
+        let sent = self.link.outbox.is_empty() && !self.has_transmit();
+        let read = self.link.inbox.is_empty() && self.link.incoming.is_empty();
+        rests && sent && read && self.role.is_idle()
     }
 
     /// Whether compressed payloads are agreed on.
@@ -420,6 +438,7 @@ impl<R: Role> Connection<R> {
         }
         let error = self.link.error.clone()?;
         self.link.reported = true;
+        self.role.forget();
         Some(error)
     }
 }

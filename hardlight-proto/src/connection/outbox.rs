@@ -211,6 +211,16 @@ impl Outbox {
         self.unsent.contains(id)
     }
 
+    /// Whether nothing waits, whether or not it could be sent now.
+    pub(super) fn is_empty(&self) -> bool {
+        self.packer.is_empty()
+            && self.control.is_empty()
+            && self.outgoing.is_empty()
+            && self.line.is_empty()
+            && self.dropped.is_empty()
+            && self.unsent.is_empty()
+    }
+
     /// Whether there is a message to send now.
     pub(super) fn is_ready(&self) -> bool {
         let more = || !self.control.is_empty() || self.outgoing.is_ready() || self.line_is_ready();
@@ -233,6 +243,7 @@ impl Outbox {
         self.control = Control::default();
         let keeps_line = self.peer.is_some() && !self.outgoing.blocks_line();
         self.outgoing.clear();
+        self.unsent = CallIds::default();
         let short = self.line.iter().position(Item::is_long).unwrap_or(self.line.len());
         self.truncate_line(if keeps_line { short } else { 0 });
         if !keeps_line {

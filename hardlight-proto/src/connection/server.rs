@@ -89,6 +89,16 @@ impl sealed::Role for Server {
         !self.running.is_empty() || !self.held.is_empty()
     }
 
+    fn forget(&mut self) {
+        self.running = CallIds::default();
+        self.held.clear();
+        self.inputs = Inputs::default();
+    }
+
+    fn is_idle(&self) -> bool {
+        !self.has_open_calls()
+    }
+
     fn takes_in_pieces(kind: u8) -> bool {
         kind == CALL
     }
