@@ -163,7 +163,13 @@ pub enum SchemaPart {
     StateField,
 }
 
-impl Role for Client {}
+impl Role for Client {
+    type Event = ClientEvent;
+
+    fn next_event(connection: &mut Connection<Self>) -> Option<ClientEvent> {
+        connection.next_event()
+    }
+}
 
 impl sealed::Role for Client {
     const HANDLES_LATE_INPUT: bool = true;
@@ -310,9 +316,7 @@ impl Connection<Client> {
         self.drain(reason, now);
     }
 
-    /// What happened next.
-    #[must_use]
-    pub fn poll_event(&mut self) -> Option<ClientEvent> {
+    fn next_event(&mut self) -> Option<ClientEvent> {
         for _ in 0..MAX_QUIET_FRAMES {
             if self.is_ended() {
                 return self.poll_end();
