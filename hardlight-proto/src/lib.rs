@@ -43,7 +43,7 @@ pub use features::{FeatureError, FeatureSet, MAX_FEATURE_NAME_BYTES, MAX_FEATURE
 pub use frame::{
     APPLICATION_EXTENSIONS, CallId, Content, ExtensionError, Extensions, Frame, Frames, GapReason,
     Hello, HelloEntry, HelloField, MAX_EXTENSION_BYTES, Mismatch, REVISION, RefusedMethod, Resume,
-    ResumeTopic, TopicStart,
+    ResumeTopic, SUBPROTOCOL, TopicStart,
 };
 pub use limits::{Limits, MAX_MESSAGE_BYTES, MAX_TOPIC_NAME_BYTES, TOPIC_OVERHEAD_BYTES};
 #[cfg(feature = "payload")]
@@ -53,8 +53,8 @@ pub use schema::{
 };
 #[cfg(feature = "payload")]
 pub use state::{
-    ConnectionState, PatchError, StateDiff, StateError, StateOperation, StateOperations,
-    StateWriter,
+    ConnectionState, PatchError, StateCopy, StateDiff, StateError, StateOperation, StateOperations,
+    StateSize, StateSource, StateWriter,
 };
 pub use time::Time;
 pub use varint::read as read_varint;

@@ -309,6 +309,16 @@ fn answers_that_arrived_before_the_end_of_the_transport_count() {
 }
 
 #[test]
+fn a_message_that_is_too_long_to_be_read_ends_the_connection_as_if_it_had_been() {
+    let mut pair = Pair::open();
+    pair.server.handle_oversized();
+    let limit = exceeded("max_message_bytes", MAX_MESSAGE_BYTES);
+    assert_eq!(pair.server.poll_event(), Some(ServerEvent::Closed(limit)));
+    let reason = CloseReason::new(CloseCode::LIMIT_EXCEEDED, "max_message_bytes");
+    assert_eq!(pair.server.poll_transmit(), Some(Transmit::Close(reason)));
+}
+
+#[test]
 fn a_connection_is_finished_once_its_end_was_both_told_and_sent() {
     let mut pair = Pair::open();
     pair.client.close(CloseReason::normal(), pair.now);

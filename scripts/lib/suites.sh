@@ -9,6 +9,7 @@ suite unit     ci  ''                       'every test and doc test of the work
 suite ui       ci  'rust_1_95'              'what the macros refuse, and the words they do it with'
 suite vectors  ci  'python_3_11'            'the second reader, in Python, on all golden vectors'
 suite outside  ci  ''                       'crates outside the workspace: the facade renamed, an adapter alone'
+suite examples ci  ''                       'the examples of the core end by themselves and print what they should'
 suite features ci  ''                       'the core and the facade build with each feature alone'
 suite trees    ci  ''                       'no runtime below the adapters, nothing twice in the dependencies'
 suite seeds    ci  ''                       'the fuzz targets on their seeds, with stable Rust'
@@ -41,6 +42,17 @@ suite_outside() {
     for crate in tests/outside/*/; do
         cp Cargo.lock "$crate"
         CARGO_TARGET_DIR=$target cargo run --quiet --manifest-path "$crate/Cargo.toml"
+    done
+}
+
+suite_examples() {
+    local source name
+    cargo build --quiet -p hardlight-proto --all-features --examples
+    for source in hardlight-proto/examples/*.rs; do
+        name=$(basename "$source" .rs)
+        echo "hardlight-proto: example $name"
+        timeout 60 cargo run --quiet -p hardlight-proto --all-features --example "$name" |
+            diff "hardlight-proto/examples/expected/$name.txt" -
     done
 }
 

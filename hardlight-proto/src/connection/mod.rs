@@ -200,6 +200,11 @@ impl<R: Role> Connection<R> {
         self.link.error.as_ref()
     }
 
+    /// The limits of this side.
+    pub const fn limits(&self) -> &Limits {
+        &self.link.limits
+    }
+
     /// Bytes that wait to be sent.
     pub fn queued_bytes(&self) -> usize {
         self.link.outbox.queued_bytes()
@@ -228,15 +233,19 @@ impl<R: Role> Connection<R> {
         if message.is_empty() {
             return self.fail(ProtocolError::Empty.into());
         }
-        let allowed = MAX_MESSAGE_BYTES;
-        if message.len() > allowed {
-            return self
-                .fail(ConnectionError::LimitExceeded { limit: "max_message_bytes", allowed });
+        if message.len() > MAX_MESSAGE_BYTES {
+            return self.handle_oversized();
         }
         if let Some(heartbeat) = &mut self.link.heartbeat {
             heartbeat.heard();
         }
         self.link.inbox.push(message);
+    }
+
+    /// A message of more than [`MAX_MESSAGE_BYTES`] arrives; the transport need not read it. The connection ends.
+    pub fn handle_oversized(&mut self) {
+        let allowed = MAX_MESSAGE_BYTES;
+        self.fail(ConnectionError::LimitExceeded { limit: "max_message_bytes", allowed });
     }
 
     /// A text message arrived. The connection ends: this protocol is binary.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 pub(crate) use codec::{ANSWER, BATCH, CALL, COMPRESSED, EVENT, KIND_MASK, SNAPSHOT, STATE};
 pub use extensions::{APPLICATION_EXTENSIONS, ExtensionError, Extensions, MAX_EXTENSION_BYTES};
-pub use hello::{Hello, HelloEntry, HelloField, REVISION, Resume, ResumeTopic};
+pub use hello::{Hello, HelloEntry, HelloField, REVISION, Resume, ResumeTopic, SUBPROTOCOL};
 pub use message::Frames;
 
 use crate::error::CallError;
