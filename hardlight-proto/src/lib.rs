@@ -1,4 +1,15 @@
 #![doc = include_str!("../README.md")]
+//!
+//! ## Where to look
+//!
+//! [`Connection`] is one side of a connection, made with a [`ClientConfig`] or [`ServerConfig`]; [`ClientEvent`],
+//! [`ServerEvent`] and [`Transmit`] are what comes out of it, [`Limits`] bounds it. [`ServiceSchema`] is what a service has.
+#![cfg_attr(
+    feature = "payload",
+    doc = "[`StateSource`] and [`StateCopy`] hold a state, [`payload`] turns values into bytes and back."
+)]
+//! [`Frames`] and [`Frame`] take messages apart, for whoever looks at them without being a side. [`schema`] is about the
+//! descriptions of types and their fingerprints.
 #![no_std]
 
 extern crate alloc;
