@@ -76,22 +76,27 @@ fn run<A: Application>(
     });
     thread::spawn(move || write_packets(to, &outputs, &inputs));
 
+    let mut outbox = Some(outbox);
     let (mut writing, mut peer_ended) = (false, false);
     while writing || !connection.is_finished() {
         if let Some(event) = connection.poll_event() {
             application.handle(&mut connection, event, now(start));
         } else if !writing && let Some(transmit) = connection.poll_transmit() {
-            writing = outbox.send(transmit).is_ok();
+            writing = outbox.as_ref().is_some_and(|outbox| outbox.send(transmit).is_ok());
         } else {
             match wait(&inbox, connection.poll_timeout(), start) {
                 Some(Input::Read(Ok(incoming))) => {
                     peer_ended |= matches!(incoming, Incoming::Close(_));
                     incoming.hand_to(&mut connection);
                 }
-                Some(Input::Written(Ok(()))) => writing = false,
-                Some(Input::Read(Err(error)) | Input::Written(Err(error))) => {
-                    (writing, peer_ended) = (false, true);
+                Some(Input::Read(Err(error))) => {
+                    peer_ended = true;
                     connection.handle_lost(error.to_string());
+                }
+                Some(Input::Written(written)) => {
+                    writing = false;
+                    // The peer has gone, and may have said why: that is still to be read.
+                    outbox = outbox.filter(|_| written.is_ok());
                 }
                 None => connection.handle_timeout(now(start)),
             }

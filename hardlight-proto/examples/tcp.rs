@@ -22,9 +22,6 @@ use hardlight_proto::{Connection, ConnectionError, Limits, Time, Transmit};
 /// How long a peer may take to end, once it was told to.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a peer may take nothing of what is written, if it has not been given up before.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
-
 fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
@@ -88,7 +85,6 @@ impl<A: Application<Side: Send> + Send> Peer<A> {
         start: Instant,
     ) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
         let side = Mutex::new(Side { connection, application, reading: true });
         Ok(Self { stream, start, side, changed: Condvar::new() })
     }
@@ -106,7 +102,8 @@ impl<A: Application<Side: Send> + Send> Peer<A> {
     fn read(&self) {
         let mut packets = PacketReader::new(&self.stream);
         let mut due = self.lock().connection.poll_timeout();
-        loop {
+        let mut end = None;
+        while end.is_none_or(|end| self.now() < end) {
             let read = self.set_read_timeout(due).and_then(|()| packets.read());
             let mut side = self.lock();
             match read {
@@ -123,18 +120,21 @@ impl<A: Application<Side: Send> + Send> Peer<A> {
             side.handle_events(self.now());
             self.changed.notify_one();
             if !side.reading {
-                return;
+                break;
             }
-            due = side.connection.poll_timeout();
+            // What the peer sends behind the end is read, and comes to nothing.
+            end = end.or_else(|| side.connection.is_ended().then(|| self.now() + CLOSE_TIMEOUT));
+            due = end.or_else(|| side.connection.poll_timeout());
         }
+        // It frees the writer, if the peer no longer reads.
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 
     fn write(&self) {
         while let Some(transmit) = self.next_transmit() {
-            if let Err(error) = write_packet(&mut &self.stream, &transmit) {
-                let mut side = self.lock();
-                side.connection.handle_lost(error.to_string());
-                side.handle_events(self.now());
+            if write_packet(&mut &self.stream, &transmit).is_err() {
+                // The peer has gone, and may have said why: the reader comes to it, or to the end.
+                break;
             }
         }
         // The peer finds the end behind the last packet, and ends as well. Before that the socket must not be dropped:
@@ -142,7 +142,7 @@ impl<A: Application<Side: Send> + Send> Peer<A> {
         let _ = self.stream.shutdown(Shutdown::Write);
         let wait = self.changed.wait_timeout_while(self.lock(), CLOSE_TIMEOUT, |side| side.reading);
         drop(wait);
-        // It frees the reader of a peer that did not. Both fail only if the socket is closed already.
+        // It frees the reader, if the peer does not end. All of them fail only if the socket is closed already.
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
