@@ -8,7 +8,7 @@ use bytes::Bytes;
 use hardlight_proto::*;
 use support::{
     INPUT, OUTPUT, Pair, SNAPSHOT, answered, changed, client_failed, closed_by, counter, exceeded,
-    failed, messages, opened, quiet, server_config, server_failed, started, zeros,
+    failed, messages, opened, quiet, server_config, server_events, server_failed, started, zeros,
 };
 
 /// What a client reads of a server that stops, with the default timeout.
@@ -309,6 +309,44 @@ fn answers_that_arrived_before_the_end_of_the_transport_count() {
     ];
     assert_eq!(pair.take_client_events(), expected);
     assert_eq!(pair.client.poll_transmit(), None);
+}
+
+#[test]
+fn a_message_that_is_too_long_to_be_read_ends_the_connection_as_if_it_had_been() {
+    let mut pair = Pair::open();
+    pair.server.handle_oversized();
+    let limit = exceeded("max_message_bytes", MAX_MESSAGE_BYTES);
+    assert_eq!(pair.server.poll_event(), Some(ServerEvent::Closed(limit)));
+    let reason = CloseReason::new(CloseCode::LIMIT_EXCEEDED, "max_message_bytes");
+    assert_eq!(pair.server.poll_transmit(), Some(Transmit::Close(reason)));
+}
+
+#[test]
+fn a_connection_is_finished_once_its_end_was_both_told_and_sent() {
+    let mut pair = Pair::open();
+    pair.client.close(CloseReason::normal(), pair.now);
+    assert!(pair.client.is_ended() && !pair.client.is_finished());
+    assert!(matches!(pair.client.poll_event(), Some(ClientEvent::Closed(_))));
+    assert!(!pair.client.is_finished());
+    assert_eq!(pair.client.poll_transmit(), Some(Transmit::Close(CloseReason::normal())));
+    assert!(pair.client.is_finished());
+
+    pair.server.handle_close(Some(CloseReason::normal()));
+    assert!(!pair.server.is_finished());
+    assert!(matches!(pair.server.poll_event(), Some(ServerEvent::Closed(_))));
+    assert!(pair.server.is_finished());
+}
+
+#[test]
+fn a_connection_whose_last_words_cannot_be_sent_is_finished_without() {
+    let mut pair = Pair::open();
+    let id = pair.call(0);
+    pair.server.answer(id, Ok(OUTPUT));
+    pair.server.close(CloseReason::normal(), pair.now);
+    assert!(matches!(server_events(&mut pair.server)[..], [.., ServerEvent::Closed(_)]));
+    assert!(pair.server.has_transmit() && !pair.server.is_finished());
+    pair.server.handle_lost("cable cut");
+    assert!(pair.server.is_finished());
 }
 
 #[test]

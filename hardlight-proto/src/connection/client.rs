@@ -162,7 +162,13 @@ pub enum SchemaPart {
     StateField,
 }
 
-impl Role for Client {}
+impl Role for Client {
+    type Event = ClientEvent;
+
+    fn next_event(connection: &mut Connection<Self>) -> Option<ClientEvent> {
+        connection.next_event()
+    }
+}
 
 impl sealed::Role for Client {
     const HANDLES_LATE_INPUT: bool = true;
@@ -331,9 +337,8 @@ impl Connection<Client> {
         self.drain(reason, now);
     }
 
-    /// What happened next.
-    #[must_use]
-    pub fn poll_event(&mut self) -> Option<ClientEvent> {
+    #[inline]
+    fn next_event(&mut self) -> Option<ClientEvent> {
         // The most frequent, by itself.
         if matches!(self.link.phase, Phase::Open)
             && self.role.mismatches.is_empty()

@@ -44,7 +44,14 @@ use outbox::Outbox;
 use transfer::incoming::Incoming;
 
 /// Which side of a connection this is: [`Client`] or [`Server`].
-pub trait Role: sealed::Role {}
+pub trait Role: sealed::Role + Sized {
+    /// What happens on this side: [`ClientEvent`] or [`ServerEvent`].
+    type Event;
+
+    /// The body of [`Connection::poll_event`].
+    #[doc(hidden)]
+    fn next_event(connection: &mut Connection<Self>) -> Option<Self::Event>;
+}
 
 mod sealed {
     /// What the shared part asks of a side.
@@ -85,10 +92,12 @@ mod sealed {
 ///   [`poll_timeout`](Self::poll_timeout);
 /// - getters.
 ///
-/// Any order of calls is legal. After any `handle_*` or command, drain `poll_event`, then `poll_transmit`, and look at
-/// `poll_timeout`: what they return may have changed. All times must come from one monotonic clock.
+/// Any order of calls is legal. After any `handle_*` or command, drain `poll_event`, then take one `poll_transmit`, and so
+/// on until neither has anything; then look at `poll_timeout`, since it may have changed. All times must come from one
+/// monotonic clock.
 ///
-/// Every open call ends exactly once, and `Closed` is the last event, on every path, exactly once.
+/// Every open call ends exactly once, and `Closed` is the last event, on every path, exactly once. Once
+/// [`is_finished`](Self::is_finished) there is nothing left to do.
 pub struct Connection<R: Role> {
     link: Link,
     role: R,
@@ -196,9 +205,20 @@ impl<R: Role> Connection<R> {
         self.link.phase == Phase::Ended
     }
 
+    /// Whether there is nothing left to do: the connection has ended, the `Closed` event was given out, and so was all
+    /// that was to be sent.
+    pub fn is_finished(&self) -> bool {
+        self.link.reported && !self.has_transmit()
+    }
+
     /// Why the connection has ended, once it has.
     pub fn error(&self) -> Option<&ConnectionError> {
         self.link.error.as_ref()
+    }
+
+    /// The limits of this side.
+    pub const fn limits(&self) -> &Limits {
+        &self.link.limits
     }
 
     /// Bytes that wait to be sent.
@@ -241,15 +261,19 @@ impl<R: Role> Connection<R> {
         if message.is_empty() {
             return self.fail(ProtocolError::Empty.into());
         }
-        let allowed = MAX_MESSAGE_BYTES;
-        if message.len() > allowed {
-            return self
-                .fail(ConnectionError::LimitExceeded { limit: "max_message_bytes", allowed });
+        if message.len() > MAX_MESSAGE_BYTES {
+            return self.handle_oversized();
         }
         if let Some(heartbeat) = &mut self.link.heartbeat {
             heartbeat.heard();
         }
         self.link.inbox.push(message);
+    }
+
+    /// A message of more than [`MAX_MESSAGE_BYTES`] arrives; the transport need not read it. The connection ends.
+    pub fn handle_oversized(&mut self) {
+        let allowed = MAX_MESSAGE_BYTES;
+        self.fail(ConnectionError::LimitExceeded { limit: "max_message_bytes", allowed });
     }
 
     /// A text message arrived. The connection ends: this protocol is binary.
@@ -294,7 +318,16 @@ impl<R: Role> Connection<R> {
         }
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout).
+    /// What happened next, in order.
+    ///
+    /// A [`poll_transmit`](Self::poll_transmit) may bring more: the end that a close waited for; on a server a call that
+    /// was held while more waited to be sent than [`is_congested`](Connection::is_congested) allows.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<R::Event> {
+        R::next_event(self)
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), at once if that has passed; `None` if nothing is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
         let deadline = match self.link.phase {

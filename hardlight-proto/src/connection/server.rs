@@ -78,7 +78,13 @@ enum MethodTable {
     Mapped(Vec<Result<u32, Mismatch>>),
 }
 
-impl Role for Server {}
+impl Role for Server {
+    type Event = ServerEvent;
+
+    fn next_event(connection: &mut Connection<Self>) -> Option<ServerEvent> {
+        connection.next_event()
+    }
+}
 
 impl sealed::Role for Server {
     const HANDLES_LATE_INPUT: bool = false;
@@ -329,10 +335,8 @@ impl Connection<Server> {
         }
     }
 
-    /// What happened next. While more waits to be sent than [`is_congested`](Self::is_congested) allows, calls that
-    /// arrive are held.
-    #[must_use]
-    pub fn poll_event(&mut self) -> Option<ServerEvent> {
+    #[inline]
+    fn next_event(&mut self) -> Option<ServerEvent> {
         // The most frequent, by itself.
         if matches!(self.link.phase, Phase::Open)
             && self.role.held.is_empty()

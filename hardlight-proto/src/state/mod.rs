@@ -9,6 +9,7 @@
 //! arrived and to the size of the lists and texts that are spliced.
 
 mod compounds;
+mod copy;
 mod diff;
 mod error;
 pub(crate) mod field;
@@ -19,16 +20,19 @@ pub mod members;
 mod operations;
 mod places;
 mod reader;
+mod source;
 mod text;
 mod writer;
 
 use alloc::vec::Vec;
 
 pub use self::{
+    copy::{StateCopy, StateSize},
     diff::{Change, StateDiff},
     error::{PatchError, StateError},
     operations::{StateOperation, StateOperations, StateWriter},
     reader::{FieldPatch, PatchReader},
+    source::StateSource,
     writer::PatchWriter,
 };
 use crate::{payload::EncodeError, schema::FieldSchema};

@@ -1,0 +1,64 @@
+//! The server's end of a state: the value, and what the client was last sent of it.
+
+use core::{fmt, ops::Deref};
+
+use bytes::Bytes;
+
+use super::{ConnectionState, StateWriter};
+use crate::payload::EncodeError;
+
+/// A connection's state on the server, for an embedder: it makes the operations that a
+/// [`Connection`](crate::Connection) sends.
+///
+/// Memory: the state twice, since what the client has is kept to find out what changed.
+pub struct StateSource<S: ConnectionState> {
+    state: S,
+    shadow: S::Shadow,
+}
+
+impl<S: ConnectionState> StateSource<S> {
+    /// A state, and the snapshot that [`Connection::server`](crate::Connection::server) takes.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot be encoded.
+    pub fn new(state: S) -> Result<(Self, Bytes), EncodeError> {
+        let mut snapshot = StateWriter::new();
+        state.snapshot(&mut snapshot)?;
+        let shadow = state.shadow();
+        Ok((Self { state, shadow }, snapshot.finish()))
+    }
+
+    /// The state, to be changed. What changes is sent once [`changes`](Self::changes) are taken.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.state
+    }
+
+    /// What has changed since the last time, for [`Connection::send_state`](crate::Connection::send_state); `None` if
+    /// nothing has. Changes that a call makes are to be sent before its answer. This takes time in proportion to the
+    /// size of the state.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot be encoded. The client's copy would be wrong from there on:
+    /// [abort](crate::Connection::abort) the connection.
+    pub fn changes(&mut self) -> Result<Option<Bytes>, EncodeError> {
+        let mut changes = StateWriter::new();
+        self.state.diff(&mut self.shadow, &mut changes)?;
+        Ok((!changes.is_empty()).then(|| changes.finish()))
+    }
+}
+
+impl<S: ConnectionState> Deref for StateSource<S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        &self.state
+    }
+}
+
+impl<S: ConnectionState + fmt::Debug> fmt::Debug for StateSource<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StateSource").field(&self.state).finish()
+    }
+}
