@@ -102,30 +102,29 @@ impl<A: Application<Side: Send> + Send> Peer<A> {
     fn read(&self) {
         let mut packets = PacketReader::new(&self.stream);
         let mut due = self.lock().connection.poll_timeout();
-        let mut end = None;
-        while end.is_none_or(|end| self.now() < end) {
+        let (mut peer_ended, mut end) = (false, None);
+        while !peer_ended && end.is_none_or(|end| self.now() < end) {
             let read = self.set_read_timeout(due).and_then(|()| packets.read());
             let mut side = self.lock();
             match read {
                 Ok(incoming) => {
-                    side.reading = !matches!(incoming, Incoming::Close(_));
+                    peer_ended = matches!(incoming, Incoming::Close(_));
                     incoming.hand_to(&mut side.connection);
                 }
                 Err(error) if is_timeout(&error) => side.connection.handle_timeout(self.now()),
                 Err(error) => {
-                    side.reading = false;
+                    peer_ended = true;
                     side.connection.handle_lost(error.to_string());
                 }
             }
             side.handle_events(self.now());
             self.changed.notify_one();
-            if !side.reading {
-                break;
-            }
             // What the peer sends behind the end is read, and comes to nothing.
             end = end.or_else(|| side.connection.is_ended().then(|| self.now() + CLOSE_TIMEOUT));
             due = end.or_else(|| side.connection.poll_timeout());
         }
+        self.lock().reading = false;
+        self.changed.notify_one();
         // It frees the writer, if the peer no longer reads.
         let _ = self.stream.shutdown(Shutdown::Both);
     }

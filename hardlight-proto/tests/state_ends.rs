@@ -3,9 +3,9 @@
 
 mod support;
 
-use hardlight_macros::ConnectionState;
+use hardlight_macros::{ConnectionState, codable};
 use hardlight_proto::*;
-use support::{client, client_events, client_failed, exceeded, quiet};
+use support::{client, client_events, client_failed, exceeded, quiet, sent, server};
 
 #[derive(Debug, ConnectionState)]
 struct Notes {
@@ -33,6 +33,40 @@ fn the_copy_follows_what_the_source_says_has_changed() {
     assert!(copy.apply(&changes, &mut connection));
     assert_eq!(copy.lines, source.lines);
     assert!(connection.is_open());
+}
+
+#[test]
+fn a_source_sends_what_has_changed_and_only_once() {
+    let mut server = server(quiet());
+    let (mut source, _) = source();
+    source.send_changes(&mut server);
+    assert_eq!(sent(&mut server), []);
+    source.get_mut().title = "tomorrow".into();
+    source.send_changes(&mut server);
+    source.send_changes(&mut server);
+    assert!(matches!(sent(&mut server)[..], [Frame::State { revision: 1, .. }]));
+}
+
+#[test]
+fn a_source_that_cannot_be_encoded_ends_the_connection() {
+    #[codable]
+    #[derive(Default)]
+    struct Chain {
+        next: Option<Box<Chain>>,
+    }
+    #[derive(ConnectionState)]
+    struct Deep {
+        chain: Chain,
+    }
+    let mut server = server(quiet());
+    let (mut source, _) = StateSource::new(Deep::initial()).expect("it encodes");
+    for _ in 0..100 {
+        let state = source.get_mut();
+        state.chain = Chain { next: Some(Box::new(std::mem::take(&mut state.chain))) };
+    }
+    source.send_changes(&mut server);
+    let reason = CloseReason::new(CloseCode::INTERNAL_ERROR, "");
+    assert_eq!(server.poll_transmit(), Some(Transmit::Close(reason)));
 }
 
 #[test]

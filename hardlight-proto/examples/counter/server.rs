@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use hardlight_proto::{
-    CallError, CallId, CloseCode, CloseReason, Codable, Connection, ConnectionState, Limits,
-    Server, ServerConfig, ServerEvent, StateSource, Time, encode_event, payload::decode,
+    CallError, CallId, Codable, Connection, ConnectionState, Limits, Server, ServerConfig,
+    ServerEvent, StateSource, Time, encode_event, payload::decode,
 };
 
 use super::{
@@ -72,10 +72,7 @@ impl CounterServer {
     /// Changes the total, and sends all that follows from it: behind that comes the answer of the call that did it.
     fn set(&mut self, total: u32, connection: &mut Connection<Server>) {
         let before = std::mem::replace(&mut self.counter.get_mut().total, total);
-        match self.counter.changes() {
-            Ok(changes) => changes.into_iter().for_each(|changes| connection.send_state(changes)),
-            Err(_) => return connection.abort(CloseReason::new(CloseCode::INTERNAL_ERROR, "")),
-        }
+        self.counter.send_changes(connection);
         if total / 10 > before / 10 {
             let event = encode_event(TOPIC, self.sequence, PASSED, encode(&Passed { total }));
             connection.send_event(TOPIC, self.sequence, event);

@@ -291,6 +291,9 @@ impl Connection<Server> {
 
     /// Sends an event that [`encode_event`](crate::encode_event) has made, to a client that the topic was announced to.
     ///
+    /// Each has the number that follows the one before. Numbers that are left out are told as missing; an event whose
+    /// number is not above those that were sent is dropped.
+    ///
     /// Behind a slow client, once more than
     /// [`Limits::max_queued_event_bytes`](crate::Limits::max_queued_event_bytes) of events wait, the oldest are dropped,
     /// and the client is told how many it missed. So it is if an event is longer than it accepts.

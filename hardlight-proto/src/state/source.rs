@@ -5,10 +5,13 @@ use core::{fmt, ops::Deref};
 use bytes::Bytes;
 
 use super::{ConnectionState, StateWriter};
-use crate::payload::EncodeError;
+use crate::{
+    close::{CloseCode, CloseReason},
+    connection::{Connection, Server},
+    payload::EncodeError,
+};
 
-/// A connection's state on the server, for an embedder: it makes the operations that a
-/// [`Connection`](crate::Connection) sends.
+/// A connection's state on the server, for an embedder: it makes the operations that a [`Connection`] sends.
 ///
 /// Memory: the state twice, since what the client has is kept to find out what changed.
 pub struct StateSource<S: ConnectionState> {
@@ -17,7 +20,7 @@ pub struct StateSource<S: ConnectionState> {
 }
 
 impl<S: ConnectionState> StateSource<S> {
-    /// A state, and the snapshot that [`Connection::server`](crate::Connection::server) takes.
+    /// A state, and the snapshot that [`Connection::server`] takes.
     ///
     /// # Errors
     ///
@@ -29,19 +32,28 @@ impl<S: ConnectionState> StateSource<S> {
         Ok((Self { state, shadow }, snapshot.finish()))
     }
 
-    /// The state, to be changed. What changes is sent once [`changes`](Self::changes) are taken.
+    /// The state, to be changed; to send what has changed takes [`send_changes`](Self::send_changes).
     pub const fn get_mut(&mut self) -> &mut S {
         &mut self.state
     }
 
-    /// What has changed since the last time, for [`Connection::send_state`](crate::Connection::send_state); `None` if
-    /// nothing has. Changes that a call makes are to be sent before its answer. This takes time in proportion to the
-    /// size of the state.
+    /// Sends what has changed since the last time. Call it before a call is answered that has changed something.
+    ///
+    /// It takes time in proportion to the size of the state. If a value cannot be encoded it ends the connection, since the
+    /// client's copy would be wrong from there on.
+    pub fn send_changes(&mut self, connection: &mut Connection<Server>) {
+        match self.changes() {
+            Ok(Some(changes)) => connection.send_state(changes),
+            Ok(None) => {}
+            Err(_) => connection.abort(CloseReason::new(CloseCode::INTERNAL_ERROR, "")),
+        }
+    }
+
+    /// What has changed since the last time, for [`Connection::send_state`]; `None` if nothing has.
     ///
     /// # Errors
     ///
-    /// If a value cannot be encoded. The client's copy would be wrong from there on:
-    /// [abort](crate::Connection::abort) the connection.
+    /// If a value cannot be encoded. The connection is to end then: [`Connection::abort`].
     pub fn changes(&mut self) -> Result<Option<Bytes>, EncodeError> {
         let mut changes = StateWriter::new();
         self.state.diff(&mut self.shadow, &mut changes)?;

@@ -10,9 +10,8 @@ use alloc::{boxed::Box, collections::BTreeMap, string::String, vec};
 use bytes::Bytes;
 use hardlight_macros::{ConnectionState, codable};
 use hardlight_proto::{
-    CallError, CallId, CloseCode, CloseReason, Connection, ConnectionState, EncodeError,
-    EventSchema, Limits, MethodSchema, Server, ServerConfig, ServerEvent, ServiceSchema,
-    StateSource, Time, encode_event,
+    CallError, CallId, Connection, ConnectionState, EncodeError, EventSchema, Limits, MethodSchema,
+    Server, ServerConfig, ServerEvent, ServiceSchema, StateSource, Time, encode_event,
     payload::{decode, encode_to_bytes},
 };
 
@@ -118,9 +117,7 @@ impl Device {
     /// A sensor says what it measures, in degrees.
     pub fn measure(&mut self, sensor: &str, degrees: i32) {
         self.thermostat.get_mut().sensors.insert(sensor.into(), degrees);
-        if self.publish().is_err() {
-            self.connection.abort(CloseReason::new(CloseCode::INTERNAL_ERROR, ""));
-        }
+        self.publish();
     }
 
     fn run(&mut self, id: CallId, method: u32, input: &[u8]) {
@@ -142,21 +139,20 @@ impl Device {
         if result.is_ok() {
             self.thermostat.get_mut().target = degrees;
         }
-        self.publish().and_then(|()| encode_to_bytes(&result)).map_err(|_| CallError::EncodeFailed)
+        self.publish();
+        encode_to_bytes(&result).map_err(|_| CallError::EncodeFailed)
     }
 
     /// Sends what has changed, and switches the heater if need be.
-    fn publish(&mut self) -> Result<(), EncodeError> {
-        if let Some(changes) = self.thermostat.changes()? {
-            self.connection.send_state(changes);
-        }
+    fn publish(&mut self) {
+        self.thermostat.send_changes(&mut self.connection);
         let target = self.thermostat.target;
         let on = self.thermostat.sensors.values().any(|degrees| *degrees < target);
         if on != core::mem::replace(&mut self.heats, on) {
-            let event = encode_event(TOPIC, self.next, 0, encode_to_bytes(&Switched { on })?);
+            let switched = encode_to_bytes(&Switched { on }).expect("a bool fits");
+            let event = encode_event(TOPIC, self.next, 0, switched);
             self.connection.send_event(TOPIC, self.next, event);
             self.next += 1;
         }
-        Ok(())
     }
 }
