@@ -3,14 +3,13 @@
 mod emitter;
 mod hub;
 mod subscriptions;
-mod topic;
 
 use std::sync::Arc;
 
 pub use emitter::EventEmitter;
+pub use hardlight_proto::Topic;
 pub(crate) use hub::Hub;
 pub use subscriptions::{SubscribeError, Subscriptions};
-pub use topic::Topic;
 
 /// Where the events of a server's connections meet: one for each server. Clones are the same hub.
 #[derive(Clone)]

@@ -20,6 +20,7 @@ mod operations;
 mod places;
 mod reader;
 mod text;
+mod topics;
 mod writer;
 
 use alloc::vec::Vec;
