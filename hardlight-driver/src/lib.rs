@@ -10,6 +10,7 @@ pub mod __private;
 mod client;
 mod error;
 mod events;
+mod inside;
 mod mailbox;
 mod server;
 mod service;
@@ -21,7 +22,11 @@ pub use client::{
     ClientConnection, ClientDriver, DriverOf, EventStream, Received, StateWatch, client,
 };
 pub use error::Error;
-pub use events::{EventEmitter, EventHub, SubscribeError, Subscriptions, Topic};
+pub use events::{
+    ConnectionId, Emitted, EventEmitter, EventHub, Interest, Keep, Overflow, Pattern, PatternError,
+    Relay, RelayError, RelayedEvent, SubscribeError, SubscribeOptions, Subscriptions, Topic,
+    TopicNotice, TopicNotices, TopicOptions,
+};
 pub use hardlight_proto as proto;
 pub use server::{Acceptor, ServerConnection, StateCell, StateGuard};
 pub use service::{Dispatch, Service, ServiceClient};

@@ -14,7 +14,7 @@ use hardlight_proto::{
 };
 
 use super::{Shared, calls::CallKey, state::StateSize};
-use crate::{error::Error, timer::Timer, transport::Transport, wire::Wire};
+use crate::{error::Error, inside::Inside, timer::Timer, transport::Transport, wire::Wire};
 
 /// Rounds of reading and writing before the driver lets others run.
 const MAX_ROUNDS: usize = 16;
@@ -75,7 +75,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             let read = self.wire.read(cx, &mut self.connection);
             let more = self.handle_events();
             // Behind all that may set a deadline.
-            let timed_out = self.wire.run_timer(cx, &mut self.connection);
+            let timed_out = self.wire.run_timer(cx, &mut self.connection, None);
             if self.connection.is_ended() {
                 while self.handle_events() {}
                 return false;
@@ -218,6 +218,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> Future for ClientDri
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        let _inside = Inside::enter();
         this.shared.mailbox.wake_up(cx);
         if !this.connection.is_ended() && this.run(cx) {
             cx.waker().wake_by_ref();
