@@ -19,7 +19,8 @@ mod transport;
 mod wire;
 
 pub use client::{
-    ClientConnection, ClientDriver, DriverOf, EventStream, Received, StateWatch, client,
+    Attachment, ClientConnection, ClientDriver, DriverOf, EventCounts, EventStream, Received,
+    StateWatch, client, client_resuming,
 };
 pub use error::Error;
 pub use events::{

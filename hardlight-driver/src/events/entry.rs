@@ -2,7 +2,10 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use hardlight_proto::{Overflow, Topic};
@@ -115,9 +118,10 @@ struct Shard(RwLock<Part>);
 #[derive(Default)]
 struct Part {
     entries: HashTable<Arc<Entry>>,
-    /// No topic of this part that is gone came further than this number. A new one goes on from here, so that nobody who
-    /// comes back takes its events for those that were missed.
-    highest: u64,
+    /// No topic of this part that is gone came further than this number, and every event that reached nobody counts. A new
+    /// topic goes on from here, so that nobody who comes back takes its events for those that were missed, or is not told
+    /// that there were some.
+    highest: AtomicU64,
 }
 
 impl Table {
@@ -140,6 +144,16 @@ impl Table {
         part.entries.find(hash, |entry| entry.name == *topic).cloned()
     }
 
+    /// Finds a topic that an event was emitted on. If there is none the event counts as missed by those who may come back.
+    pub(super) fn find_or_count(&self, hash: u64, topic: &Topic) -> Option<Arc<Entry>> {
+        let part = self.shard(hash).read();
+        let found = part.entries.find(hash, |entry| entry.name == *topic).cloned();
+        if found.is_none() {
+            part.highest.fetch_add(1, Ordering::Relaxed);
+        }
+        found
+    }
+
     /// Finds a topic, or adds it: whether it was added.
     pub(super) fn find_or_add(
         &self,
@@ -151,7 +165,7 @@ impl Table {
             return (entry, false);
         }
         let mut part = self.shard(hash).write();
-        let next = part.highest;
+        let next = part.highest.load(Ordering::Relaxed);
         let same = |entry: &Arc<Entry>| entry.name == *topic;
         match part.entries.entry(hash, same, |entry| entry.hash) {
             hash_table::Entry::Occupied(found) => (Arc::clone(found.get()), false),
@@ -175,7 +189,7 @@ impl Table {
             return;
         }
         state.gone = true;
-        part.highest = part.highest.max(state.next);
+        part.highest.fetch_max(state.next, Ordering::Relaxed);
         let found = part.entries.find_entry(entry.hash, |other| Arc::ptr_eq(other, entry));
         if let Ok(found) = found {
             found.remove();

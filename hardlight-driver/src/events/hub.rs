@@ -214,7 +214,7 @@ impl Hub {
 
     /// The topic of an event, if anybody gets it or it is to be kept.
     fn find_to_emit(&self, topic: &Topic) -> Option<Arc<Entry>> {
-        if let Some(entry) = self.find(topic) {
+        if let Some(entry) = self.table.find_or_count(self.table.hash(topic), topic) {
             return Some(entry);
         }
         let kept = self.rule(topic).is_some_and(|options| options.keep.is_some());

@@ -185,10 +185,9 @@ impl Memberships {
 
     /// Takes a place out, whatever holds it.
     pub(super) fn remove(&mut self, entry: &Arc<Entry>) -> Option<Membership> {
-        let membership = self.find(entry)?;
-        (membership.exact, membership.by_pattern) = (false, false);
-        self.sort_in(entry);
-        self.remove_if_free(entry)
+        self.set_by_pattern(entry, false);
+        let same = |membership: &Membership| Arc::ptr_eq(&membership.entry, entry);
+        Some(self.table.find_entry(entry.hash, same).ok()?.remove().0)
     }
 
     /// What the topics take that patterns alone brought, in bytes of their names and the overhead of each.

@@ -233,7 +233,8 @@ impl Commands {
             self.firm_bytes += bytes;
         }
         self.queue.push_back(Command::Event { event: Arc::clone(event), gap, yields });
-        while self.event_bytes > self.max_event_bytes && self.drop_oldest_event() {}
+        // The only one goes on, of whatever length: the connection knows whether it has to wait.
+        while self.event_bytes > self.max_event_bytes.max(bytes) && self.drop_oldest_event() {}
     }
 
     /// Whether so much more may wait besides what does not make room. One that waits for nothing may be of any length.
