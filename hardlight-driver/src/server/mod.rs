@@ -12,7 +12,7 @@ use hardlight_proto::{CloseReason, ConnectionError, ConnectionState, Events, Lim
 pub use state::{StateCell, StateGuard};
 
 use crate::{
-    events::{EventEmitter, EventHub, Subscriptions},
+    events::{ConnectionId, EventEmitter, EventHub, Subscriptions},
     mailbox::Mailbox,
     service::{Dispatch, Service},
     timer::Timer,
@@ -45,6 +45,11 @@ impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
             events: hub.emitter(),
             subscriptions: Subscriptions::new(Arc::clone(&hub.hub), mailbox, topics),
         }
+    }
+
+    /// Names the connection among those of its server: in [`EventHub::subscribers`], for one.
+    pub fn id(&self) -> ConnectionId {
+        self.subscriptions.id()
     }
 
     /// The connection's state.
@@ -92,6 +97,7 @@ impl<S: ConnectionState, E: Events> Clone for ServerConnection<S, E> {
 impl<S: ConnectionState, E: Events> fmt::Debug for ServerConnection<S, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerConnection")
+            .field("id", &self.id())
             .field("subscriptions", &self.subscriptions)
             .finish_non_exhaustive()
     }

@@ -22,6 +22,7 @@ mod places;
 mod reader;
 mod source;
 mod text;
+mod topics;
 mod writer;
 
 use alloc::vec::Vec;
