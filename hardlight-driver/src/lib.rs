@@ -23,6 +23,7 @@ pub use client::{
 pub use error::Error;
 pub use events::{EventEmitter, EventHub, SubscribeError, Subscriptions, Topic};
 pub use hardlight_proto as proto;
+pub use hardlight_proto::sync;
 pub use server::{Acceptor, ServerConnection, StateCell, StateGuard};
 pub use service::{Dispatch, Service, ServiceClient};
 pub use timer::Timer;

@@ -104,6 +104,11 @@ impl StateWriter {
         self.out.is_empty()
     }
 
+    /// The operations so far. The writer goes on without them, in the same memory as long as there is some left.
+    pub fn take(&mut self) -> Bytes {
+        self.out.split().freeze()
+    }
+
     /// The operations.
     pub fn finish(self) -> Bytes {
         self.out.freeze()
