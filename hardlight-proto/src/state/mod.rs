@@ -20,7 +20,6 @@ mod operations;
 mod places;
 mod reader;
 pub(crate) mod recording;
-pub(crate) mod shadow;
 mod text;
 mod values;
 mod writer;
