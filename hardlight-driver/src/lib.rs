@@ -29,6 +29,7 @@ pub use events::{
     TopicNotice, TopicNotices, TopicOptions,
 };
 pub use hardlight_proto as proto;
+pub use hardlight_proto::sync;
 pub use server::{Acceptor, ServerConnection, StateCell, StateGuard};
 pub use service::{Dispatch, Service, ServiceClient};
 pub use timer::Timer;

@@ -38,6 +38,8 @@ pub mod schema;
 mod sink;
 #[cfg(feature = "payload")]
 mod state;
+#[cfg(feature = "payload")]
+pub mod sync;
 mod time;
 mod topic;
 mod varint;
@@ -66,7 +68,7 @@ pub use schema::{
 #[cfg(feature = "payload")]
 pub use state::{
     ConnectionState, PatchError, StateCopy, StateDiff, StateError, StateOperation, StateOperations,
-    StateSize, StateSource, StateWriter,
+    StateSize, StateSource, StateWriter, ValueError, Values, WithValues,
 };
 pub use time::Time;
 pub use topic::Topic;

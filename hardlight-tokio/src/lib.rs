@@ -12,8 +12,9 @@ pub use hardlight_driver::{
     Topic, proto,
     proto::{
         CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
-        Initiator, Limits, NoEvents, ProtocolError,
+        Initiator, Limits, NoEvents, ProtocolError, ValueError, Values,
     },
+    sync,
 };
 pub use hardlight_macros::*;
 pub use hardlight_ws::{

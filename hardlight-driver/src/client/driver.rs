@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use hardlight_proto::{
     CallId, Client, ClientConfig, ClientEvent, Connection, ConnectionError, ConnectionState,
-    Events, Mismatch, SchemaMismatch, SchemaPart, StateSize, Topic, TopicStart,
+    Events, Mismatch, SchemaMismatch, StateSize, Topic, TopicStart,
 };
 
 use super::{Shared, attached::Attached, calls::CallKey};
@@ -210,16 +210,24 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
     }
 
     fn report_mismatch(&self, mismatch: &SchemaMismatch) {
-        let what = match mismatch.part {
-            SchemaPart::Method => "method",
-            SchemaPart::Event => "event",
-            SchemaPart::StateField => "state field",
-        };
-        let (service, name) = (self.service, mismatch.name);
-        match mismatch.why {
-            Mismatch::Unknown => tracing::warn!(service, what, name, "the server does not have it"),
-            Mismatch::Incompatible => {
-                tracing::warn!(service, what, name, "the server has it with other types");
+        let SchemaMismatch { part, name, why, ty, name_there, .. } = mismatch;
+        let (service, what) = (self.service, tracing::field::display(part));
+        match (why, name_there) {
+            (Mismatch::Unknown, _) => {
+                tracing::warn!(service, what, name, ty, "the server does not have it");
+            }
+            (Mismatch::Incompatible, None) => {
+                tracing::warn!(service, what, name, ty, "the server has it with other types");
+            }
+            (Mismatch::Incompatible, Some(there)) => {
+                tracing::warn!(
+                    service,
+                    what,
+                    name,
+                    ty,
+                    there,
+                    "the server has another in its place"
+                );
             }
         }
     }

@@ -73,14 +73,14 @@ impl<S: ConnectionState> StateCell<S> {
 
 impl<S: ConnectionState> Shared<S> {
     pub(super) fn new(mailbox: Arc<ServerMailbox>) -> Self {
-        let state = S::initial();
+        let mut state = S::initial();
         let shadow = state.shadow();
         Self { state: Mutex::new(Tracked { state, shadow }), mailbox }
     }
 
     /// Encodes the whole state, and sends changes from here on.
     pub(super) fn go_live(&self) -> Result<Bytes, EncodeError> {
-        let mut tracked = self.state.lock();
+        let tracked = &mut *self.state.lock();
         let mut writer = StateWriter::new();
         tracked.state.snapshot(&mut writer)?;
         tracked.shadow = tracked.state.shadow();

@@ -151,8 +151,8 @@ impl<T: Codable, E: Codable> StateDiff for Result<T, E> {
         out: &mut PatchWriter<'_>,
     ) -> Result<Change, EncodeError> {
         match (value, shadow) {
-            (Ok(value), Ok(shadow)) => out.variant(OK, |out| out.field(0, value, shadow)),
-            (Err(value), Err(shadow)) => out.variant(ERR, |out| out.field(0, value, shadow)),
+            (Ok(value), Ok(shadow)) => out.variant(OK, |out| out.part(0, value, shadow)),
+            (Err(value), Err(shadow)) => out.variant(ERR, |out| out.part(0, value, shadow)),
             (value, shadow) => {
                 *shadow = Self::copy(value);
                 Ok(Change::Set)
@@ -204,7 +204,7 @@ impl<T: Codable, const N: usize> StateDiff for [T; N] {
     ) -> Result<Change, EncodeError> {
         out.fields(|out| {
             let mut elements = (0..).zip(value.iter().zip(shadow));
-            elements.try_for_each(|(index, (value, shadow))| out.field(index, value, shadow))
+            elements.try_for_each(|(index, (value, shadow))| out.part(index, value, shadow))
         })
     }
 
@@ -246,7 +246,7 @@ macro_rules! tuple {
 
             fn diff(value: &Self, shadow: &mut Self, out: &mut PatchWriter<'_>) -> Result<Change, EncodeError> {
                 out.fields(|out| {
-                    $(out.field($index, &value.$index, &mut shadow.$index)?;)*
+                    $(out.part($index, &value.$index, &mut shadow.$index)?;)*
                     Ok(())
                 })
             }

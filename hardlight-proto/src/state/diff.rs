@@ -46,6 +46,37 @@ pub trait StateDiff: Sized + Send + Sync + 'static {
         Ok(Change::Set)
     }
 
+    /// What is kept of the value of a state's field, to tell later what has changed since: a copy, or for a value that
+    /// records its changes what ties the record to what the peer has. What it has recorded so far is forgotten.
+    #[doc(hidden)]
+    fn keep(value: &mut Self) -> Self {
+        Self::copy(value)
+    }
+
+    /// Whether nothing has changed since `kept`, as far as that is known without a comparison.
+    #[doc(hidden)]
+    fn knows_no_change(_value: &Self, _kept: &Self) -> bool {
+        false
+    }
+
+    /// Writes what has changed since `kept`, unless the value as a whole is no longer than that, and brings `kept` up to
+    /// date.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot be encoded. What is kept may then be anything.
+    #[doc(hidden)]
+    fn diff_kept(
+        value: &mut Self,
+        kept: &mut Self,
+        out: &mut PatchWriter<'_>,
+    ) -> Result<Change, EncodeError>
+    where
+        Self: Codable,
+    {
+        patch(value, kept, out)
+    }
+
     /// Whether the patch can be applied: then [`apply`](Self::apply) will succeed.
     ///
     /// # Errors
@@ -94,12 +125,22 @@ pub(super) fn patch<T: Codable>(
 ) -> Result<Change, EncodeError> {
     let start = out.len();
     let change = T::diff(value, shadow, out)?;
+    Ok(shorter(change, value, start, out))
+}
+
+/// Takes back the patch that was written from `start` on, if the value as a whole is no longer than that.
+pub(super) fn shorter<T: Codable>(
+    change: Change,
+    value: &T,
+    start: usize,
+    out: &mut PatchWriter<'_>,
+) -> Change {
     let written = out.len() - start;
     if change == Change::Patch && written > archive_len(value, written) {
         out.truncate(start);
-        return Ok(Change::Set);
+        return Change::Set;
     }
-    Ok(change)
+    change
 }
 
 /// At least how many bytes the value's archive takes. What is beyond `enough` may not be counted.

@@ -23,9 +23,9 @@ pub trait FieldOf<S: ConnectionState, const INDEX: u32> {
         FieldSchema::new::<Self::Value>(INDEX, name)
     }
 
-    /// A copy for the shadow.
-    fn shadow(value: &Self::Value) -> Self::Value {
-        StateDiff::copy(value)
+    /// What is kept of the field, to tell later what has changed since.
+    fn shadow(value: &mut Self::Value) -> Self::Value {
+        StateDiff::keep(value)
     }
 
     /// Writes the field.
@@ -43,7 +43,7 @@ pub trait FieldOf<S: ConnectionState, const INDEX: u32> {
     ///
     /// If the value cannot be encoded.
     fn diff(
-        value: &Self::Value,
+        value: &mut Self::Value,
         shadow: &mut Self::Value,
         out: &mut StateWriter,
     ) -> Result<(), EncodeError> {

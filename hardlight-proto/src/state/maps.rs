@@ -264,6 +264,32 @@ fn diff_map<K: Codable, V: Codable, M: Map<K, V>>(
     })
 }
 
+/// What keys of a map had before they were touched, if they were there.
+pub(super) type Before<K, V> = BTreeMap<K, Option<V>>;
+
+/// Writes how the keys that were touched have changed.
+pub(super) fn write_recorded<K: Codable + Ord, V: Codable>(
+    before: Before<K, V>,
+    map: &BTreeMap<K, V>,
+    out: &mut PatchWriter<'_>,
+) -> Result<Change, EncodeError> {
+    let start = out.len();
+    out.below(|out| {
+        for (key, old) in before {
+            match (old, map.get(&key)) {
+                (None, None) => {}
+                (Some(_), None) => write_key(REMOVE, &key, out)?,
+                (Some(old), Some(value)) if V::same(value, &old) => {}
+                (Some(mut old), Some(value)) if !V::LEAF => {
+                    write_change(&key, value, &mut old, out)?;
+                }
+                (_, Some(value)) => write_put(&key, value, out)?,
+            }
+        }
+        Ok(if out.len() == start { Change::Nothing } else { Change::Patch })
+    })
+}
+
 fn write_key<K: Codable>(kind: u64, key: &K, out: &mut PatchWriter<'_>) -> Result<(), EncodeError> {
     out.varint(kind);
     out.section(|out| out.archive(key))

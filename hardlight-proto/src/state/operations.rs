@@ -65,7 +65,8 @@ impl StateWriter {
         })
     }
 
-    /// Writes what has to be done to the field's shadow, and does it, unless the field is treated otherwise.
+    /// Writes how a field differs from its shadow, and brings the shadow up to date, unless the field is treated
+    /// otherwise.
     ///
     /// # Errors
     ///
@@ -73,13 +74,13 @@ impl StateWriter {
     pub(super) fn diff<T: Codable>(
         &mut self,
         field: u32,
-        value: &T,
+        value: &mut T,
         shadow: &mut T,
     ) -> Result<(), EncodeError> {
         match self.treatments.get(&field) {
             None => self.write(|out| out.field(field, value, shadow)),
             Some(Treatment::SendWhole) => {
-                *shadow = T::copy(value);
+                *shadow = T::keep(value);
                 self.set(field, value)
             }
             Some(Treatment::LeaveOut | Treatment::Reset) => self.set(field, value),
@@ -101,6 +102,11 @@ impl StateWriter {
     /// Whether nothing was written.
     pub fn is_empty(&self) -> bool {
         self.out.is_empty()
+    }
+
+    /// The operations so far. The writer goes on without them, in the same memory as long as there is some left.
+    pub fn take(&mut self) -> Bytes {
+        self.out.split().freeze()
     }
 
     /// The operations.

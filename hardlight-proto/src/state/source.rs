@@ -25,7 +25,7 @@ impl<S: ConnectionState> StateSource<S> {
     /// # Errors
     ///
     /// If a value cannot be encoded.
-    pub fn new(state: S) -> Result<(Self, Bytes), EncodeError> {
+    pub fn new(mut state: S) -> Result<(Self, Bytes), EncodeError> {
         let mut snapshot = StateWriter::new();
         state.snapshot(&mut snapshot)?;
         let shadow = state.shadow();

@@ -116,14 +116,14 @@ fn a_field_is_left_out_of_snapshots_and_differences() {
 
     let mut shadow = account().shadow();
     let mut out = without_name();
-    let changed = Account { credit: 8, name: "anybody".into(), ..account() };
+    let mut changed = Account { credit: 8, name: "anybody".into(), ..account() };
     changed.diff(&mut shadow, &mut out).unwrap();
     assert_eq!(out.finish(), hex("00 04 08000000"));
 }
 
 #[test]
 fn a_field_is_reset_and_sent_whole_again() {
-    let state = account();
+    let mut state = account();
     let (mut shadow, mut copy) = (state.shadow(), account());
     let mut out = StateWriter::new();
     out.reset(1);
@@ -140,7 +140,7 @@ fn a_field_is_reset_and_sent_whole_again() {
     assert_eq!(operations, hex("04 08 736f6d65 626f6479"));
     assert_eq!(apply(&mut copy, &operations), Ok(()));
     assert_eq!(copy, account());
-    assert_eq!(diff(&state, &mut shadow), []);
+    assert_eq!(diff(&mut state, &mut shadow), []);
 }
 
 #[test]
@@ -156,7 +156,48 @@ fn a_field_that_changed_while_it_was_left_out_is_sent_whole() {
     out.send_whole(1);
     state.diff(&mut shadow, &mut out).unwrap();
     assert_eq!(out.finish(), hex("04 08 616e7962 6f6479ff"));
-    assert_eq!(diff(&state, &mut shadow), []);
+    assert_eq!(diff(&mut state, &mut shadow), []);
+}
+
+#[derive(ConnectionState)]
+#[state(reserved(1, 4))]
+struct Kept {
+    first: u32,
+    #[state(skip)]
+    secret: Option<Secret>,
+    second: u32,
+    #[state(skip, default = Secret(7))]
+    other: Secret,
+    third: u32,
+}
+
+/// Is neither codable, nor `Default`.
+#[derive(Debug, PartialEq)]
+struct Secret(u32);
+
+#[test]
+fn a_field_that_stays_takes_no_index_and_a_removed_one_keeps_its_own() {
+    let fields: Vec<_> = Kept::schema().iter().map(|field| (field.index, field.name)).collect();
+    assert_eq!(fields, [(0, "first"), (2, "second"), (3, "third")]);
+}
+
+#[test]
+fn a_field_that_stays_is_in_no_message_and_is_not_changed_by_one() {
+    let mut server = Kept { secret: Some(Secret(1)), ..Kept::initial() };
+    let mut client = Kept::initial();
+    client.other = Secret(5);
+    assert_eq!(snapshot(&server), hex("00 04 00000000 08 04 00000000 0c 04 00000000"));
+    let mut shadow = server.shadow();
+    server.secret = Some(Secret(2));
+    server.other = Secret(3);
+    assert_eq!(diff(&mut server, &mut shadow), []);
+    server.second = 9;
+    let operations = diff(&mut server, &mut shadow);
+    assert_eq!(operations, hex("08 04 09000000"));
+    assert_eq!(apply(&mut client, &operations), Ok(()));
+    // A DEFAULT, and what an older server has where a field was removed.
+    assert_eq!(apply(&mut client, &hex("02 00 04 01 ff 0a 00")), Ok(()));
+    assert_eq!((client.secret, client.other, client.second), (None, Secret(5), 0));
 }
 
 #[test]
