@@ -23,7 +23,7 @@ pub use client::{
 pub use error::Error;
 pub use events::{EventEmitter, EventHub, SubscribeError, Subscriptions, Topic};
 pub use hardlight_proto as proto;
-pub use server::{Acceptor, ServerConnection, StateCell, StateGuard};
+pub use server::{Acceptor, ServerConnection, StateCell, StateGuard, StateReadGuard};
 pub use service::{Dispatch, Service, ServiceClient};
 pub use timer::Timer;
 pub use transport::{Incoming, Outgoing, Transport};

@@ -134,8 +134,8 @@ pub mod guide;
 pub use hardlight_driver::__private;
 pub use hardlight_driver::{
     ClientConnection, Dispatch, Error, EventEmitter, EventStream, Received, ServerConnection,
-    Service, ServiceClient, StateCell, StateGuard, StateWatch, SubscribeError, Subscriptions,
-    Topic, proto,
+    Service, ServiceClient, StateCell, StateGuard, StateReadGuard, StateWatch, SubscribeError,
+    Subscriptions, Topic, proto,
     proto::{
         CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
         Initiator, Limits, NoEvents, ProtocolError,

@@ -25,6 +25,6 @@ pub use crate::{
     client::ClientConnection,
     error::Error,
     events::{EventEmitter, Subscriptions, Topic},
-    server::{ServerConnection, StateCell, StateGuard},
+    server::{ServerConnection, StateCell, StateGuard, StateReadGuard},
     service::{Dispatch, Service, ServiceClient},
 };

@@ -7,13 +7,14 @@ use hardlight_proto::{CallId, CloseCode, CloseReason, EncodeError};
 
 use crate::mailbox::Mailbox;
 
-/// State operations that may wait for the driver, in bytes. A change beyond it only marks the state.
-const MAX_STATE_BYTES: usize = 64 * 1024;
+/// State operations that may wait to be sent, in bytes. A change beyond it only marks the state: so what waits is never
+/// more than this, and one change as large as the state.
+pub(super) const MAX_STATE_BYTES: usize = 64 * 1024;
 
 /// Subscriptions that may begin or end between two runs of the driver.
 const MAX_TOPIC_CHANGES: usize = 100_000;
 
-/// What a place in the queue counts for, besides its event.
+/// What a place in the queue counts for, besides its event or its state operations.
 const PLACE_BYTES: usize = 64;
 
 pub(crate) type ServerMailbox = Mailbox<Commands>;
@@ -33,6 +34,8 @@ pub(crate) struct Commands {
     pub(crate) dropped: BTreeMap<u64, u64>,
     /// What the state operations in the queue take.
     state_bytes: usize,
+    /// What those take that the driver has and the connection has not sent.
+    unsent_state_bytes: usize,
     /// Subscriptions that begin or end, in the queue.
     topic_changes: usize,
     /// The connection has ended: nothing is collected any longer.
@@ -65,6 +68,17 @@ pub(crate) enum Command {
     Empty,
 }
 
+/// Whether an answer waits for changes of the state that were not encoded yet, and what these wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// None waits.
+    None,
+    /// Somebody holds the state.
+    AwaitsState,
+    /// So much of the state is to be sent that no more is made.
+    AwaitsClient,
+}
+
 /// How the application ends the connection.
 pub(crate) enum Close {
     /// After the calls that run.
@@ -83,6 +97,7 @@ impl Commands {
             max_event_bytes,
             dropped: BTreeMap::new(),
             state_bytes: 0,
+            unsent_state_bytes: 0,
             topic_changes: 0,
             ended: false,
             live: false,
@@ -99,7 +114,7 @@ impl Commands {
             return;
         }
         match &command {
-            Command::State(operations) => self.state_bytes += operations.len(),
+            Command::State(operations) => self.state_bytes += operations.len() + PLACE_BYTES,
             Command::Announce { .. } | Command::Leave { .. } => self.change_topic(),
             Command::Fail(_) | Command::Event { .. } | Command::Empty => {}
         }
@@ -117,7 +132,12 @@ impl Commands {
 
     /// Whether changes of the state had better be encoded later, together.
     pub(crate) const fn defers_state(&self) -> bool {
-        self.congested || self.state_bytes > MAX_STATE_BYTES
+        self.congested || self.state_bytes + self.unsent_state_bytes > MAX_STATE_BYTES
+    }
+
+    /// The connection has this much of the state to send, besides what is still here.
+    pub(crate) const fn set_unsent_state(&mut self, bytes: usize) {
+        self.unsent_state_bytes = bytes;
     }
 
     /// Queues an event. If the driver does not come to empty the queue in time, the oldest events are dropped; it finds
@@ -161,7 +181,7 @@ impl Commands {
         self.event_bytes = 0;
         self.first_event = 0;
         self.empty_places = 0;
-        self.state_bytes = 0;
+        self.unsent_state_bytes += std::mem::take(&mut self.state_bytes);
         self.topic_changes = 0;
     }
 
@@ -176,14 +196,16 @@ impl Commands {
         self.woken[id.index() / 64] |= 1 << (id.0 % 64);
     }
 
-    /// Whether the driver has nothing to do. While it is `blocked`, an answer waits for the state, and all else with it.
-    pub(crate) fn lets_driver_sleep(&self, blocked: bool) -> bool {
+    /// Whether the driver has nothing to do. While an answer waits for the state, all else does so with it.
+    pub(crate) fn lets_driver_sleep(&self, answer: Answer) -> bool {
         if self.close.is_some() {
             return false;
         }
-        if blocked || self.dirty && !self.congested {
-            return self.awaits_state;
+        match answer {
+            Answer::AwaitsClient => true,
+            Answer::AwaitsState => self.awaits_state,
+            Answer::None if self.dirty && !self.congested => self.awaits_state,
+            Answer::None => self.queue.is_empty() && self.woken == [0; 4],
         }
-        self.queue.is_empty() && self.woken == [0; 4]
     }
 }

@@ -2,6 +2,7 @@
 
 mod driver;
 mod handlers;
+mod held;
 pub(crate) mod mailbox;
 mod state;
 
@@ -9,7 +10,7 @@ use std::{fmt, sync::Arc};
 
 use hardlight_proto::{CloseReason, ConnectionError, ConnectionState, Events, Limits, NoEvents};
 
-pub use state::{StateCell, StateGuard};
+pub use state::{StateCell, StateGuard, StateReadGuard};
 
 use crate::{
     events::{EventEmitter, EventHub, Subscriptions},

@@ -42,6 +42,8 @@ pub(crate) trait Counter {
     /// Never answers.
     async fn hang(&self) -> u32;
     async fn panic_locked(&self, value: u32) -> u32;
+    /// Locks the state a second time, which panics.
+    async fn lock_twice(&self, value: u32) -> u32;
     async fn panic_later(&self) -> u32;
     async fn large(&self, bytes: u32) -> Vec<u8>;
     /// Changes the state this many times without letting the driver run.
@@ -103,6 +105,12 @@ impl Counter for App {
         let mut state = self.connection.state.lock();
         state.counter = value;
         panic!("on purpose");
+    }
+
+    async fn lock_twice(&self, value: u32) -> u32 {
+        let mut state = self.connection.state.lock();
+        state.counter = value;
+        self.connection.state.lock().counter
     }
 
     async fn panic_later(&self) -> u32 {

@@ -43,6 +43,8 @@ pub(super) struct Outbox {
     event_bytes: usize,
     /// Of these, what changes of topics and features take.
     change_bytes: usize,
+    /// Of these, what the state takes.
+    state_bytes: usize,
     /// There is no event before this place in the line.
     first_event: usize,
     /// Places in the line whose event was dropped.
@@ -127,6 +129,7 @@ impl Outbox {
             line_bytes: 0,
             event_bytes: 0,
             change_bytes: 0,
+            state_bytes: 0,
             first_event: 0,
             empty_places: 0,
             long_items: 0,
@@ -188,6 +191,11 @@ impl Outbox {
         self.change_bytes
     }
 
+    /// What of the state is not packed yet, in bytes.
+    pub(super) fn state_bytes(&self) -> usize {
+        self.state_bytes + self.outgoing.state_bytes()
+    }
+
     /// Bytes of calls and answers that are sent in pieces.
     pub(super) const fn transfer_bytes(&self) -> usize {
         self.outgoing.unordered_bytes()
@@ -246,6 +254,7 @@ impl Outbox {
         self.line_bytes = 0;
         self.event_bytes = 0;
         self.change_bytes = 0;
+        self.state_bytes = 0;
         self.first_event = 0;
         self.empty_places = 0;
         self.long_items = 0;
@@ -422,6 +431,7 @@ impl Outbox {
         self.line_bytes += item.len();
         self.event_bytes += item.event_len();
         self.change_bytes += item.change_len();
+        self.state_bytes += item.state_len();
         if item.is_long() {
             self.long_items += 1;
             item.call().map(|id| self.long_calls.insert(id));
@@ -477,6 +487,7 @@ impl Outbox {
         self.line_bytes -= item.len();
         self.event_bytes -= item.event_len();
         self.change_bytes -= item.change_len();
+        self.state_bytes -= item.state_len();
         if item.is_long() {
             self.long_items -= 1;
             item.call().map(|id| self.long_calls.remove(id));
@@ -624,6 +635,13 @@ impl Item {
             Self::Topic { .. } | Self::Frame(Frame::Leave { .. } | Frame::Features(_)) => {
                 self.len()
             }
+            _ => 0,
+        }
+    }
+
+    fn state_len(&self) -> usize {
+        match self {
+            Self::Greeting(frame) | Self::Frame(frame) if frame.is_state() => self.len(),
             _ => 0,
         }
     }

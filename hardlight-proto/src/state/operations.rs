@@ -10,6 +10,9 @@ use crate::{
     payload::{Codable, EncodeError},
 };
 
+/// What memory a writer keeps.
+const MAX_KEPT_BYTES: usize = 1024;
+
 /// Collects state operations, in ascending order of their fields.
 ///
 /// A state writes every field to it that there is something to say about. Before that, the writer can be told to treat
@@ -101,6 +104,17 @@ impl StateWriter {
     /// Whether nothing was written.
     pub fn is_empty(&self) -> bool {
         self.out.is_empty()
+    }
+
+    /// Takes the operations out. What memory they took is kept for the next ones, up to 1 KiB of it; fields are treated
+    /// as before.
+    pub fn take(&mut self) -> Bytes {
+        if self.out.len() > MAX_KEPT_BYTES {
+            return core::mem::take(&mut self.out).freeze();
+        }
+        let taken = Bytes::copy_from_slice(&self.out);
+        self.out.clear();
+        taken
     }
 
     /// The operations.
