@@ -18,7 +18,8 @@ mod transport;
 mod wire;
 
 pub use client::{
-    ClientConnection, ClientDriver, DriverOf, EventStream, Received, StateWatch, client,
+    ClientConnection, ClientDriver, DriverOf, EventStream, Projection, Received, StateSnapshot,
+    StateWatch, client,
 };
 pub use error::Error;
 pub use events::{EventEmitter, EventHub, SubscribeError, Subscriptions, Topic};

@@ -10,10 +10,11 @@ use std::{
 use bytes::Bytes;
 use hardlight_proto::{
     CallId, Client, ClientConfig, ClientEvent, Connection, ConnectionError, ConnectionState,
-    Events, GapReason, Limits, Mismatch, SchemaMismatch, SchemaPart, ServiceSchema, TopicStart,
+    Events, GapReason, Limits, Mismatch, SchemaMismatch, SchemaPart, ServiceSchema, StateError,
+    TopicStart,
 };
 
-use super::{Shared, calls::CallKey, state::StateSize};
+use super::{Shared, calls::CallKey, state::StateReplica};
 use crate::{error::Error, timer::Timer, transport::Transport, wire::Wire};
 
 /// Rounds of reading and writing before the driver lets others run.
@@ -30,7 +31,7 @@ pub struct ClientDriver<S: ConnectionState, E: Events, T, M> {
     wire: Wire<T, M>,
     shared: Arc<Shared<S, E>>,
     close_timeout: std::time::Duration,
-    state_size: StateSize,
+    state: StateReplica<S>,
     /// The service's name.
     service: &'static str,
     /// The call behind each id in use.
@@ -52,14 +53,14 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
     ) -> Self {
         let wire = Wire::new(transport, timer);
         let close_timeout = limits.close_timeout();
-        let state_size = StateSize::new(limits.max_state_bytes());
+        let state = StateReplica::new(limits.max_state_bytes());
         let config = ClientConfig::new(schema).with_limits(limits);
         Self {
             connection: Connection::client(config, wire.now()),
             wire,
             shared,
             close_timeout,
-            state_size,
+            state,
             service: schema.name,
             keys: [NO_CALL; 256],
             calls: Vec::new(),
@@ -163,6 +164,9 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             }
         }
         self.hand_over();
+        if let Err(error) = self.state.catch_up() {
+            self.reject_state(&error);
+        }
         more
     }
 
@@ -182,16 +186,16 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
     }
 
     fn apply(&mut self, operations: &[u8]) {
-        let state = &self.shared.state;
-        let applied = state.apply(operations);
-        match applied.and_then(|()| self.state_size.allows(state, operations.len())) {
+        match self.state.apply(&self.shared.state, operations) {
             Ok(true) => {}
             Ok(false) => self.connection.reject_state_size(),
-            Err(error) => {
-                tracing::debug!(%error, "state operations do not apply");
-                self.connection.reject_state();
-            }
+            Err(error) => self.reject_state(&error),
         }
+    }
+
+    fn reject_state(&mut self, error: &StateError) {
+        tracing::debug!(%error, "state operations do not apply");
+        self.connection.reject_state();
     }
 
     /// Tells the callers what became of their calls. All state that came before is in place by now.
