@@ -48,6 +48,8 @@ pub(crate) trait Counter {
     async fn large(&self, bytes: u32) -> Vec<u8>;
     /// Changes the state this many times without letting the driver run.
     async fn churn(&self, times: u32) -> u32;
+    /// Changes all of a large state.
+    async fn fill(&self, bytes: u32, turn: u32) -> u32;
     /// Never answers; panics when it is dropped.
     async fn panic_when_dropped(&self) -> u32;
 }
@@ -127,6 +129,13 @@ impl Counter for App {
             self.connection.state.lock().name = long_name(time);
         }
         times
+    }
+
+    async fn fill(&self, bytes: u32, turn: u32) -> u32 {
+        let digit = char::from(b'0' + (turn % 10) as u8);
+        self.connection.state.lock().name =
+            String::from_iter(std::iter::repeat_n(digit, bytes as usize));
+        turn
     }
 
     async fn panic_when_dropped(&self) -> u32 {
