@@ -693,6 +693,9 @@ NONE, SOME, CHANGE_SOME = 0, 1, 2  # 12.3, of an option
 SPLICE, CHANGE, INSERT = 0, 1, 2  # 12.4, of a list
 PUT, REMOVE, CHANGE_VALUE = 0, 1, 2  # 12.5, of a map; a set has the first two
 MAX_FIELDS = 1 << 32
+# A service's own fields have lower indexes (SPEC.md, 11.3).
+OWN_FIELDS = 4080
+VALUES = (4095, "$values", "map<string,tuple<u64,vec<u8>>>")
 INLINE_TEXT = 8  # 21.5
 
 
@@ -3191,12 +3194,27 @@ def state_of(case: dict) -> dict[int, StateField]:
         described = read_description(entry["type"])
         if described.kind != "type" or not 0 <= entry["index"] < MAX_FIELDS or entry["index"] in fields:
             raise BadCase(f"field {entry['index']} is no field")
+        if entry["index"] >= OWN_FIELDS and (entry["index"], entry["type"]) != (VALUES[0], VALUES[2]):
+            raise BadCase(f"field {entry['index']} is not a service's to have (11.3)")
         for name in ("before", "after", "default"):
             if name in entry:
                 expect(name, read_payload(described.value, write_payload(described.value, entry[name])), entry[name])
+                if entry["index"] == VALUES[0]:
+                    check_values(entry[name])
         default = entry.get("default")
         fields[entry["index"]] = StateField(described.value, entry["before"], default, "default" in entry)
     return fields
+
+
+def check_values(values: list) -> None:
+    """Section 11.3: a value is the fingerprint of its type and its payload. Of what the vectors hold the types are known."""
+    known = {hash_text(text): text for text in ("unit", "u32", "string", "option<u8>", "vec<u64>")}
+    for name, (fingerprint, payload) in values:
+        if int(fingerprint) not in known:
+            raise BadCase(f"the value '{name}' is of a type that this program does not know")
+        described = read_description(known[int(fingerprint)]).value
+        value = read_payload(described, bytes(payload))
+        expect(f"the value '{name}'", write_payload(described, value).hex(), bytes(payload).hex())
 
 
 def check_state(case: dict) -> None:

@@ -19,12 +19,12 @@ mod wire;
 
 pub use client::{
     ClientConnection, ClientDriver, DriverOf, EventStream, Projection, Received, StateSnapshot,
-    StateWatch, client,
+    StateWatch, ValuesSnapshot, client,
 };
 pub use error::Error;
 pub use events::{EventEmitter, EventHub, SubscribeError, Subscriptions, Topic};
 pub use hardlight_proto as proto;
-pub use server::{Acceptor, ServerConnection, StateCell, StateGuard, StateReadGuard};
+pub use server::{Acceptor, ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell};
 pub use service::{Dispatch, Service, ServiceClient};
 pub use timer::Timer;
 pub use transport::{Incoming, Outgoing, Transport};

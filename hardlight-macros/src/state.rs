@@ -230,8 +230,19 @@ impl State<'_> {
     fn shadow_definition(&self) -> TokenStream {
         let vis = &self.item.vis;
         let shadow = self.shadow_ident();
-        let (parameters, _, clause) = self.generics.split_for_impl();
-        let fields = self.each(|StateField { ident, ty, .. }| quote!(#ident: #ty,));
+        let (parameters, arguments, clause) = self.generics.split_for_impl();
+        let root = &self.root;
+        let ident = &self.item.ident;
+        let arguments = &arguments;
+        let fields = self.each(|StateField { index, ident: field, ty, .. }| {
+            quote! {
+                #field: #root::__private::FieldShadow<
+                    #root::__private::Field<#ty>,
+                    #ident #arguments,
+                    #index,
+                >,
+            }
+        });
         quote! {
             #[doc(hidden)]
             #[allow(missing_debug_implementations)]
@@ -270,10 +281,10 @@ impl State<'_> {
         let fields = self.each(|field| {
             let ident = field.ident;
             let field = self.field(field);
-            quote!(#ident: #field::shadow(&self.#ident),)
+            quote!(#ident: #field::shadow(&mut self.#ident),)
         });
         quote! {
-            fn shadow(&self) -> Self::Shadow {
+            fn shadow(&mut self) -> Self::Shadow {
                 #shadow { #fields }
             }
         }
@@ -302,11 +313,11 @@ impl State<'_> {
         let fields = self.each(|field| {
             let ident = field.ident;
             let field = self.field(field);
-            quote!(#field::diff(&self.#ident, &mut shadow.#ident, out)?;)
+            quote!(#field::diff(&mut self.#ident, &mut shadow.#ident, out)?;)
         });
         quote! {
             fn diff(
-                &self,
+                &mut self,
                 shadow: &mut Self::Shadow,
                 out: &mut #root::__private::StateWriter,
             ) -> ::core::result::Result<(), #root::__private::EncodeError> {
@@ -414,7 +425,7 @@ fn stub(item: &DeriveInput, root: &Path) -> TokenStream {
             fn schema() -> #root::__private::Vec<#root::__private::FieldSchema> {
                 ::core::convert::From::from([])
             }
-            fn shadow(&self) {}
+            fn shadow(&mut self) {}
             fn snapshot(
                 &self,
                 _: &mut #root::__private::StateWriter,
@@ -422,7 +433,7 @@ fn stub(item: &DeriveInput, root: &Path) -> TokenStream {
                 ::core::result::Result::Ok(())
             }
             fn diff(
-                &self,
+                &mut self,
                 _: &mut (),
                 _: &mut #root::__private::StateWriter,
             ) -> ::core::result::Result<(), #root::__private::EncodeError> {

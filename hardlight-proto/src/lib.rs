@@ -27,6 +27,8 @@ pub mod schema;
 mod sink;
 #[cfg(feature = "payload")]
 mod state;
+#[cfg(feature = "payload")]
+pub mod sync;
 mod time;
 mod varint;
 
@@ -54,7 +56,7 @@ pub use schema::{
 #[cfg(feature = "payload")]
 pub use state::{
     ConnectionState, PatchError, StateDiff, StateError, StateOperation, StateOperations,
-    StateWriter,
+    StateWriter, ValueError, Values, WithValues,
 };
 pub use time::Time;
 pub use varint::read as read_varint;

@@ -13,8 +13,10 @@ pub use crate::{
     state::{
         Change, ConnectionState, FieldPatch, PatchError, PatchReader, PatchWriter, StateDiff,
         StateError, StateOperation, StateOperations, StateWriter,
-        field::{Field, FieldChange, FieldOf},
+        field::{Field, FieldChange, FieldOf, FieldShadow},
         members,
+        recording::Tie,
+        shadow::Shadow,
     },
 };
 

@@ -9,10 +9,10 @@ pub use connect::{connect, connect_driver, connect_plain, connect_plain_with, co
 pub use hardlight_driver::{
     ClientConnection, Dispatch, Error, EventEmitter, EventStream, Projection, Received,
     ServerConnection, Service, ServiceClient, StateCell, StateGuard, StateReadGuard, StateSnapshot,
-    StateWatch, SubscribeError, Subscriptions, Topic, proto,
+    StateWatch, SubscribeError, Subscriptions, Topic, ValuesCell, ValuesSnapshot, proto,
     proto::{
         CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
-        Initiator, Limits, NoEvents, ProtocolError,
+        Initiator, Limits, NoEvents, ProtocolError, ValueError, Values,
     },
 };
 pub use hardlight_macros::*;

@@ -135,10 +135,10 @@ pub use hardlight_driver::__private;
 pub use hardlight_driver::{
     ClientConnection, Dispatch, Error, EventEmitter, EventStream, Projection, Received,
     ServerConnection, Service, ServiceClient, StateCell, StateGuard, StateReadGuard, StateSnapshot,
-    StateWatch, SubscribeError, Subscriptions, Topic, proto,
+    StateWatch, SubscribeError, Subscriptions, Topic, ValuesCell, ValuesSnapshot, proto,
     proto::{
         CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
-        Initiator, Limits, NoEvents, ProtocolError,
+        Initiator, Limits, NoEvents, ProtocolError, ValueError, Values,
     },
 };
 pub use hardlight_macros::{ConnectionState, Events, codable, rpc};

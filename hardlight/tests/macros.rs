@@ -247,7 +247,7 @@ mod state {
 
     #[test]
     fn a_difference_holds_the_fields_that_changed() {
-        let before = room("rust", 3);
+        let mut before = room("rust", 3);
         let mut shadow = before.shadow();
         let mut out = StateWriter::new();
         room("rust", 4).diff(&mut shadow, &mut out).unwrap();

@@ -22,7 +22,7 @@ use hardlight_proto::{
 
 pub use driver::ClientDriver;
 pub use events::{EventStream, Received};
-pub use state::StateSnapshot;
+pub use state::{StateSnapshot, ValuesSnapshot};
 pub use watch::{Projection, StateWatch};
 
 use crate::{
@@ -117,7 +117,13 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         self.shared().state.get()
     }
 
-    /// Watches the state change from here on.
+    /// The values beside the state, as the client knows them now: what the server has set by name. It costs
+    /// what [`state`](Self::state) does; [`StateSnapshot::values`] are those of the same moment as a state.
+    pub fn values(&self) -> ValuesSnapshot<S> {
+        self.shared().state.values()
+    }
+
+    /// Watches the state and the values change from here on.
     pub fn watch(&self) -> StateWatch<S, E> {
         StateWatch::new(Arc::clone(self.shared()))
     }

@@ -9,7 +9,9 @@ use std::{fmt, ops::Deref, sync::Arc};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use event_listener::Event;
-use hardlight_proto::{ConnectionState, StateError, StateOperations, StateWriter};
+use hardlight_proto::{
+    ConnectionState, StateError, StateOperations, StateWriter, Values, WithValues,
+};
 
 /// Operations that the older copy still lacks are kept for it up to this length; beyond it the copy is given up.
 const MAX_LAG_BYTES: usize = 64 * 1024;
@@ -25,18 +27,54 @@ pub struct StateSnapshot<S> {
     version: Arc<Version<S>>,
 }
 
+/// The connection's values at one moment, as a client knows them: see [`Values`] on how to read them. Clones share them.
+///
+/// What a [`StateSnapshot`] says of how long to keep it holds for this one as well.
+pub struct ValuesSnapshot<S> {
+    version: Arc<Version<S>>,
+}
+
 /// One of the copies.
 struct Version<S> {
-    state: S,
+    all: WithValues<S>,
     /// Counts the changes.
     number: u64,
+}
+
+impl<S> StateSnapshot<S> {
+    /// The values beside the state, at the same moment.
+    ///
+    /// Not a method, so that it is not in the way of the state's own.
+    pub fn values(snapshot: &Self) -> &Values {
+        &snapshot.version.all.values
+    }
 }
 
 impl<S> Deref for StateSnapshot<S> {
     type Target = S;
 
     fn deref(&self) -> &S {
-        &self.version.state
+        &self.version.all.state
+    }
+}
+
+impl<S> Deref for ValuesSnapshot<S> {
+    type Target = Values;
+
+    fn deref(&self) -> &Values {
+        &self.version.all.values
+    }
+}
+
+impl<S> Clone for ValuesSnapshot<S> {
+    fn clone(&self) -> Self {
+        Self { version: Arc::clone(&self.version) }
+    }
+}
+
+impl<S> fmt::Debug for ValuesSnapshot<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
     }
 }
 
@@ -67,6 +105,10 @@ impl<S: ConnectionState> StateCopy<S> {
         StateSnapshot { version: self.published.load_full() }
     }
 
+    pub(super) fn values(&self) -> ValuesSnapshot<S> {
+        ValuesSnapshot { version: self.published.load_full() }
+    }
+
     /// The state, if it has changed since version `seen`, which is brought up to date.
     pub(super) fn newer_than(&self, seen: &mut u64) -> Option<StateSnapshot<S>> {
         let version = self.published.load();
@@ -85,21 +127,21 @@ impl<S: ConnectionState> StateCopy<S> {
 
 impl<S: ConnectionState> Version<S> {
     fn first() -> Self {
-        Self { state: S::initial(), number: 0 }
+        Self { all: WithValues::initial(), number: 0 }
     }
 
     /// A copy by way of the encoding, since a state need not be `Clone`.
     fn copy(&self) -> Result<Self, StateError> {
-        let mut copy = S::initial();
-        copy.apply(StateOperations::new(&snapshot(&self.state)?))?;
-        Ok(Self { state: copy, number: self.number })
+        let mut all = WithValues::initial();
+        all.apply(StateOperations::new(&self.snapshot()?))?;
+        Ok(Self { all, number: self.number })
     }
-}
 
-fn snapshot<S: ConnectionState>(state: &S) -> Result<Bytes, StateError> {
-    let mut writer = StateWriter::new();
-    state.snapshot(&mut writer)?;
-    Ok(writer.finish())
+    fn snapshot(&self) -> Result<Bytes, StateError> {
+        let mut writer = StateWriter::new();
+        self.all.snapshot(&mut writer)?;
+        Ok(writer.finish())
+    }
 }
 
 /// The driver's side of the copies.
@@ -127,7 +169,7 @@ impl<S: ConnectionState> StateReplica<S> {
         let current = copy.published.load_full();
         let mut next = self.take_back(&current)?;
         let version = Arc::get_mut(&mut next).expect("nobody reads a copy that is not behind");
-        let applied = version.state.apply(StateOperations::new(operations));
+        let applied = version.all.apply(StateOperations::new(operations));
         if applied.is_ok() {
             version.number = current.number + 1;
             drop(current);
@@ -157,7 +199,7 @@ impl<S: ConnectionState> StateReplica<S> {
             return Ok(());
         }
         if let Some(version) = self.back.as_mut().and_then(Arc::get_mut) {
-            version.state.apply(StateOperations::new(&self.lag))?;
+            version.all.apply(StateOperations::new(&self.lag))?;
             self.is_behind = false;
             self.lag.clear();
             self.lag.shrink_to(MAX_KEPT_BYTES);
@@ -196,7 +238,7 @@ impl StateSize {
         if self.measured.saturating_add(self.since) <= self.max || self.since <= self.max / 16 {
             return Ok(true);
         }
-        self.measured = snapshot(&*state.get())?.len();
+        self.measured = state.published.load().snapshot()?.len();
         self.since = 0;
         Ok(self.measured <= self.max)
     }

@@ -8,13 +8,16 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
 use event_listener::EventListener;
 use futures_core::Stream;
-use hardlight_proto::{ConnectionError, ConnectionState, Events, NoEvents};
+use hardlight_proto::{
+    Codable, ConnectionError, ConnectionState, Events, Fingerprint, NoEvents, ValueError, Values,
+};
 
 use super::{Shared, state::StateSnapshot};
 
-/// Watches the connection state of a client change. Does not keep the connection open.
+/// Watches the connection state of a client change, and the values beside it. Does not keep the connection open.
 ///
 /// As a stream it yields the state after each change, and ends with the connection. Several changes may be seen as one;
 /// the last is always seen.
@@ -81,6 +84,30 @@ impl<S: ConnectionState, E: Events> StateWatch<S, E> {
         })
     }
 
+    /// Watches the value of one name from here on, which may come and go: changes of the state and of other values are not
+    /// seen. It is decoded when it has changed, not else.
+    ///
+    /// What is seen are results: [`ValueError::OtherType`] if the server has set it to a value of another type.
+    pub fn value<T: Codable>(
+        mut self,
+        name: &str,
+    ) -> Projection<S, E, Result<Option<T>, ValueError>> {
+        let state = self.current();
+        let values = StateSnapshot::values(&state);
+        let (seen, mut seen_as) = (values.get(name), find(values, name));
+        let name = name.to_owned();
+        Projection::new(self, seen, move |state, seen| {
+            let values = StateSnapshot::values(state);
+            let new = find(values, &name);
+            let changed = new != seen_as;
+            if changed {
+                *seen = values.get(&name);
+                seen_as = new;
+            }
+            changed
+        })
+    }
+
     fn poll_changed(
         &mut self,
         cx: &mut Context<'_>,
@@ -126,7 +153,8 @@ impl<S: ConnectionState, E: Events> fmt::Debug for StateWatch<S, E> {
     }
 }
 
-/// Watches a part of the connection state, or what was made of it: see [`StateWatch::project`] and [`StateWatch::map`].
+/// Watches a part of the connection state, what was made of it, or a value: see [`StateWatch::project`],
+/// [`StateWatch::map`] and [`StateWatch::value`].
 /// Does not keep the connection open.
 ///
 /// As a stream it yields the part after each change of it, and ends with the connection.
@@ -137,13 +165,18 @@ pub struct Projection<S: ConnectionState, E: Events, T> {
 }
 
 /// Brings what was seen up to date: whether it has changed.
-type Update<S, T> = Box<dyn FnMut(&S, &mut T) -> bool + Send>;
+type Update<S, T> = Box<dyn FnMut(&StateSnapshot<S>, &mut T) -> bool + Send>;
+
+/// A value as it came.
+fn find(values: &Values, name: &str) -> Option<(Fingerprint, Bytes)> {
+    values.payload(name).map(|(fingerprint, payload)| (fingerprint, payload.clone()))
+}
 
 impl<S: ConnectionState, E: Events, T> Projection<S, E, T> {
     fn new(
         watch: StateWatch<S, E>,
         seen: T,
-        update: impl FnMut(&S, &mut T) -> bool + Send + 'static,
+        update: impl FnMut(&StateSnapshot<S>, &mut T) -> bool + Send + 'static,
     ) -> Self {
         Self { watch, seen, update: Box::new(update) }
     }

@@ -25,6 +25,6 @@ pub use crate::{
     client::ClientConnection,
     error::Error,
     events::{EventEmitter, Subscriptions, Topic},
-    server::{ServerConnection, StateCell, StateGuard, StateReadGuard},
+    server::{ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell},
     service::{Dispatch, Service, ServiceClient},
 };

@@ -5,12 +5,14 @@ mod handlers;
 mod held;
 pub(crate) mod mailbox;
 mod state;
+mod values;
 
 use std::{fmt, sync::Arc};
 
 use hardlight_proto::{CloseReason, ConnectionError, ConnectionState, Events, Limits, NoEvents};
 
 pub use state::{StateCell, StateGuard, StateReadGuard};
+pub use values::ValuesCell;
 
 use crate::{
     events::{EventEmitter, EventHub, Subscriptions},
@@ -51,6 +53,11 @@ impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
     /// The connection's state.
     pub const fn state(&self) -> &StateCell<S> {
         &self.state
+    }
+
+    /// Values beside the state, of any type that travels, by name: also for a service without a state.
+    pub const fn values(&self) -> ValuesCell<'_, S> {
+        ValuesCell::new(&self.state)
     }
 
     /// Sends events to the clients that are subscribed to a topic.

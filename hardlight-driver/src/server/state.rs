@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use hardlight_proto::{ConnectionState, EncodeError, StateWriter};
+use hardlight_proto::{ConnectionState, EncodeError, StateWriter, Values, WithValues};
 use parking_lot::{RecursiveRwLock, RecursiveRwLockReadGuard, RecursiveRwLockWriteGuard};
 
 use super::{
@@ -38,9 +38,10 @@ pub(super) struct Shared<S: ConnectionState> {
 }
 
 struct Tracked<S: ConnectionState> {
-    state: S,
-    /// What the client was last sent.
-    shadow: S::Shadow,
+    /// With the values, which so have their place in the order of its changes.
+    all: WithValues<S>,
+    /// What is known of what the client was last sent.
+    shadow: <WithValues<S> as ConnectionState>::Shadow,
     /// Kept for its memory.
     writer: StateWriter,
 }
@@ -189,18 +190,18 @@ impl<'a, S: ConnectionState> Holds<'a, S> {
 
 impl<S: ConnectionState> Shared<S> {
     pub(super) fn new(mailbox: Arc<ServerMailbox>) -> Self {
-        let state = S::initial();
-        let shadow = state.shadow();
-        let tracked = Tracked { state, shadow, writer: StateWriter::new() };
+        let mut all = WithValues::initial();
+        let shadow = all.shadow();
+        let tracked = Tracked { all, shadow, writer: StateWriter::new() };
         Self { state: RecursiveRwLock::new(tracked), awaited: AtomicBool::new(false), mailbox }
     }
 
     /// Encodes the whole state, and sends changes from here on.
     pub(super) fn go_live(&self) -> Result<Bytes, EncodeError> {
-        let mut tracked = self.state.write();
+        let tracked = &mut *self.state.write();
         let mut writer = StateWriter::new();
-        tracked.state.snapshot(&mut writer)?;
-        tracked.shadow = tracked.state.shadow();
+        tracked.all.snapshot(&mut writer)?;
+        tracked.shadow = tracked.all.shadow();
         self.mailbox.with(|commands| commands.live = true);
         Ok(writer.finish())
     }
@@ -233,8 +234,48 @@ impl<S: ConnectionState> Shared<S> {
 
 impl<S: ConnectionState> Tracked<S> {
     fn take_changes(&mut self) -> Result<Bytes, EncodeError> {
-        self.state.diff(&mut self.shadow, &mut self.writer)?;
+        self.all.diff(&mut self.shadow, &mut self.writer)?;
         Ok(self.writer.take())
+    }
+}
+
+impl<S: ConnectionState> StateGuard<'_, S> {
+    /// The values beside the state, to be changed together with it: the client gets both changes at once.
+    ///
+    /// Not a method, so that it is not in the way of the state's own.
+    pub fn values(guard: &mut Self) -> &mut Values {
+        guard.written = true;
+        &mut guard.all_mut().values
+    }
+
+    fn all(&self) -> &WithValues<S> {
+        match &self.tracked {
+            Some(tracked) => &tracked.all,
+            None => unreachable!("a guard holds the lock until it is dropped"),
+        }
+    }
+
+    fn all_mut(&mut self) -> &mut WithValues<S> {
+        match &mut self.tracked {
+            Some(tracked) => &mut tracked.all,
+            None => unreachable!("a guard holds the lock until it is dropped"),
+        }
+    }
+}
+
+impl<S: ConnectionState> StateReadGuard<'_, S> {
+    /// The values beside the state, as they are at this moment.
+    ///
+    /// Not a method, so that it is not in the way of the state's own.
+    pub fn values(guard: &Self) -> &Values {
+        &guard.all().values
+    }
+
+    fn all(&self) -> &WithValues<S> {
+        match &self.tracked {
+            Some(tracked) => &tracked.all,
+            None => unreachable!("a guard holds the lock until it is dropped"),
+        }
     }
 }
 
@@ -242,20 +283,14 @@ impl<S: ConnectionState> Deref for StateGuard<'_, S> {
     type Target = S;
 
     fn deref(&self) -> &S {
-        match &self.tracked {
-            Some(tracked) => &tracked.state,
-            None => unreachable!("a guard holds the lock until it is dropped"),
-        }
+        &self.all().state
     }
 }
 
 impl<S: ConnectionState> DerefMut for StateGuard<'_, S> {
     fn deref_mut(&mut self) -> &mut S {
         self.written = true;
-        match &mut self.tracked {
-            Some(tracked) => &mut tracked.state,
-            None => unreachable!("a guard holds the lock until it is dropped"),
-        }
+        &mut self.all_mut().state
     }
 }
 
@@ -263,10 +298,7 @@ impl<S: ConnectionState> Deref for StateReadGuard<'_, S> {
     type Target = S;
 
     fn deref(&self) -> &S {
-        match &self.tracked {
-            Some(tracked) => &tracked.state,
-            None => unreachable!("a guard holds the lock until it is dropped"),
-        }
+        &self.all().state
     }
 }
 

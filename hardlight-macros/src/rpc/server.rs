@@ -109,7 +109,7 @@ pub(super) fn handler(service: &Service, vis: &TokenStream) -> TokenStream {
          Each connection has one. A crate other than the one of [`{trait_name}`](super::{trait_name}) implements the \
          trait for a type of its own instead, which keeps a [`Connection`]."
     );
-    let methods = handler_methods();
+    let methods = handler_methods(root);
     let by_bytes = service.dispatchable.then(|| inherent_dispatch(service));
     quote! {
         #[doc = #doc]
@@ -160,7 +160,7 @@ pub(super) fn handler(service: &Service, vis: &TokenStream) -> TokenStream {
     }
 }
 
-fn handler_methods() -> TokenStream {
+fn handler_methods(root: &TokenStream) -> TokenStream {
     quote! {
         /// The handler of a connection, without application data.
         pub fn new(connection: Connection) -> Self {
@@ -191,6 +191,11 @@ fn handler_methods() -> TokenStream {
         /// The connection.
         pub const fn connection(&self) -> &Connection {
             &self.connection
+        }
+
+        /// Values beside the state, of any type that travels, by name.
+        pub const fn values(&self) -> #root::__private::ValuesCell<'_, State> {
+            self.connection.connection.values()
         }
 
         /// The application data given to [`with_app`](Self::with_app).

@@ -10,6 +10,8 @@ use crate::payload::{Codable, EncodeError};
 
 /// As what is in it, one level below.
 impl<T: Codable> StateDiff for Box<T> {
+    type Shadow = Self;
+
     const LEAF: bool = T::LEAF;
 
     fn same(value: &Self, other: &Self) -> bool {
@@ -47,6 +49,8 @@ const SOME: u64 = 1;
 const CHANGE: u64 = 2;
 
 impl<T: Codable> StateDiff for Option<T> {
+    type Shadow = Self;
+
     const LEAF: bool = false;
 
     fn same(value: &Self, other: &Self) -> bool {
@@ -124,6 +128,8 @@ const ERR: u8 = 1;
 
 /// As an enum of these two variants.
 impl<T: Codable, E: Codable> StateDiff for Result<T, E> {
+    type Shadow = Self;
+
     const LEAF: bool = false;
 
     fn same(value: &Self, other: &Self) -> bool {
@@ -151,8 +157,8 @@ impl<T: Codable, E: Codable> StateDiff for Result<T, E> {
         out: &mut PatchWriter<'_>,
     ) -> Result<Change, EncodeError> {
         match (value, shadow) {
-            (Ok(value), Ok(shadow)) => out.variant(OK, |out| out.field(0, value, shadow)),
-            (Err(value), Err(shadow)) => out.variant(ERR, |out| out.field(0, value, shadow)),
+            (Ok(value), Ok(shadow)) => out.variant(OK, |out| out.part(0, value, shadow)),
+            (Err(value), Err(shadow)) => out.variant(ERR, |out| out.part(0, value, shadow)),
             (value, shadow) => {
                 *shadow = Self::copy(value);
                 Ok(Change::Set)
@@ -183,6 +189,8 @@ impl<T: Codable, E: Codable> StateDiff for Result<T, E> {
 }
 
 impl<T: Codable, const N: usize> StateDiff for [T; N] {
+    type Shadow = Self;
+
     const LEAF: bool = false;
 
     fn same(value: &Self, other: &Self) -> bool {
@@ -204,7 +212,7 @@ impl<T: Codable, const N: usize> StateDiff for [T; N] {
     ) -> Result<Change, EncodeError> {
         out.fields(|out| {
             let mut elements = (0..).zip(value.iter().zip(shadow));
-            elements.try_for_each(|(index, (value, shadow))| out.field(index, value, shadow))
+            elements.try_for_each(|(index, (value, shadow))| out.part(index, value, shadow))
         })
     }
 
@@ -228,6 +236,8 @@ impl<T: Codable, const N: usize> StateDiff for [T; N] {
 macro_rules! tuple {
     ($($ty:ident $index:tt),*) => {
         impl<$($ty: Codable),*> StateDiff for ($($ty,)*) {
+            type Shadow = Self;
+
             const LEAF: bool = false;
 
             fn same(value: &Self, other: &Self) -> bool {
@@ -246,7 +256,7 @@ macro_rules! tuple {
 
             fn diff(value: &Self, shadow: &mut Self, out: &mut PatchWriter<'_>) -> Result<Change, EncodeError> {
                 out.fields(|out| {
-                    $(out.field($index, &value.$index, &mut shadow.$index)?;)*
+                    $(out.part($index, &value.$index, &mut shadow.$index)?;)*
                     Ok(())
                 })
             }

@@ -1,4 +1,4 @@
-use super::{PatchError, PatchReader, PatchWriter};
+use super::{PatchError, PatchReader, PatchWriter, shadow::Shadow};
 use crate::payload::{Codable, EncodeError};
 
 /// How a value is compared with what was last sent of it, and how it is changed in place.
@@ -9,6 +9,10 @@ use crate::payload::{Codable, EncodeError};
 /// The trait's items are what the macro and this crate agree on. They may change in any release: do not implement the
 /// trait by hand, and do not call its functions.
 pub trait StateDiff: Sized + Send + Sync + 'static {
+    /// What is kept of a field of this type: `Self`, but for types that record their changes.
+    #[doc(hidden)]
+    type Shadow: Shadow<Self>;
+
     /// Whether a value is only ever replaced as a whole: there are no patches of it.
     #[doc(hidden)]
     const LEAF: bool = true;
@@ -94,12 +98,22 @@ pub(super) fn patch<T: Codable>(
 ) -> Result<Change, EncodeError> {
     let start = out.len();
     let change = T::diff(value, shadow, out)?;
+    Ok(shorter(change, value, start, out))
+}
+
+/// Takes back the patch that was written from `start` on, if the value as a whole is no longer than that.
+pub(super) fn shorter<T: Codable>(
+    change: Change,
+    value: &T,
+    start: usize,
+    out: &mut PatchWriter<'_>,
+) -> Change {
     let written = out.len() - start;
     if change == Change::Patch && written > archive_len(value, written) {
         out.truncate(start);
-        return Ok(Change::Set);
+        return Change::Set;
     }
-    Ok(change)
+    change
 }
 
 /// At least how many bytes the value's archive takes. What is beyond `enough` may not be counted.

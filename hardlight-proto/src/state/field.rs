@@ -4,6 +4,7 @@ use core::marker::PhantomData;
 
 use super::{
     ConnectionState, PatchError, PatchReader, StateDiff, StateError, StateOperation, StateWriter,
+    shadow::Shadow,
 };
 use crate::{
     payload::{self, Codable, EncodeError},
@@ -23,9 +24,12 @@ pub trait FieldOf<S: ConnectionState, const INDEX: u32> {
         FieldSchema::new::<Self::Value>(INDEX, name)
     }
 
-    /// A copy for the shadow.
-    fn shadow(value: &Self::Value) -> Self::Value {
-        StateDiff::copy(value)
+    /// What is kept of the field, to tell later what has changed since.
+    fn shadow(value: &mut Self::Value) -> FieldShadow<Self, S, INDEX>
+    where
+        Self: Sized,
+    {
+        FieldShadow(Shadow::of(value))
     }
 
     /// Writes the field.
@@ -43,11 +47,14 @@ pub trait FieldOf<S: ConnectionState, const INDEX: u32> {
     ///
     /// If the value cannot be encoded.
     fn diff(
-        value: &Self::Value,
-        shadow: &mut Self::Value,
+        value: &mut Self::Value,
+        shadow: &mut FieldShadow<Self, S, INDEX>,
         out: &mut StateWriter,
-    ) -> Result<(), EncodeError> {
-        out.diff(INDEX, value, shadow)
+    ) -> Result<(), EncodeError>
+    where
+        Self: Sized,
+    {
+        out.diff(INDEX, value, &mut shadow.0)
     }
 
     /// Checks an operation on the field, so that the change it makes cannot fail. `field` finds the field in a state.
@@ -107,6 +114,12 @@ pub enum FieldChange<'a, T> {
     /// It is patched.
     Patch(PatchReader<'a>),
 }
+
+/// What is kept of a field. It can be mentioned whether or not the field's type travels.
+#[allow(missing_debug_implementations)]
+pub struct FieldShadow<F: FieldOf<S, INDEX>, S: ConnectionState, const INDEX: u32>(
+    <F::Value as StateDiff>::Shadow,
+);
 
 /// Stands for a field's type in implementations of [`FieldOf`]. The type is an argument here, so that it may be more
 /// private than the state.

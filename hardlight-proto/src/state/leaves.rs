@@ -11,6 +11,8 @@ use super::StateDiff;
 macro_rules! leaves {
     ($($ty:ty),* $(,)?) => {$(
         impl StateDiff for $ty {
+            type Shadow = Self;
+
             fn same(value: &Self, other: &Self) -> bool {
                 value == other
             }
@@ -38,6 +40,8 @@ leaves!(uuid::Uuid);
 macro_rules! floats {
     ($($ty:ty),*) => {$(
         impl StateDiff for $ty {
+            type Shadow = Self;
+
             fn same(value: &Self, other: &Self) -> bool {
                 value.to_bits() == other.to_bits()
             }

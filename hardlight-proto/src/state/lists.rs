@@ -70,6 +70,8 @@ impl<T> List<T> for VecDeque<T> {
 macro_rules! list {
     ($list:ident, |$value:ident, $other:ident| $same:expr) => {
         impl<T: Codable> StateDiff for $list<T> {
+            type Shadow = Self;
+
             const LEAF: bool = false;
 
             fn same($value: &Self, $other: &Self) -> bool {
@@ -112,6 +114,8 @@ list!(VecDeque, |value, other| value.len() == other.len()
 
 /// The same list on the wire as a `Vec<u8>`.
 impl StateDiff for Bytes {
+    type Shadow = Self;
+
     const LEAF: bool = false;
 
     fn same(value: &Self, other: &Self) -> bool {

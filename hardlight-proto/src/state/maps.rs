@@ -71,6 +71,8 @@ macro_rules! map {
         }
 
         impl<$($generics)*> StateDiff for $map {
+            type Shadow = Self;
+
             const LEAF: bool = false;
 
             fn same($value: &Self, $other: &Self) -> bool {
@@ -125,6 +127,8 @@ macro_rules! set {
         }
 
         impl<$($generics)*> StateDiff for $set {
+            type Shadow = Self;
+
             const LEAF: bool = false;
 
             fn same(value: &Self, other: &Self) -> bool {
@@ -261,6 +265,32 @@ fn diff_map<K: Codable, V: Codable, M: Map<K, V>>(
             }
         }
         Ok(Change::Patch)
+    })
+}
+
+/// What keys of a map had before they were touched, if they were there.
+pub(super) type Before<K, V> = BTreeMap<K, Option<V>>;
+
+/// Writes how the keys that were touched have changed.
+pub(super) fn write_recorded<K: Codable + Ord, V: Codable>(
+    before: Before<K, V>,
+    map: &BTreeMap<K, V>,
+    out: &mut PatchWriter<'_>,
+) -> Result<Change, EncodeError> {
+    let start = out.len();
+    out.below(|out| {
+        for (key, old) in before {
+            match (old, map.get(&key)) {
+                (None, None) => {}
+                (Some(_), None) => write_key(REMOVE, &key, out)?,
+                (Some(old), Some(value)) if V::same(value, &old) => {}
+                (Some(mut old), Some(value)) if !V::LEAF => {
+                    write_change(&key, value, &mut old, out)?;
+                }
+                (_, Some(value)) => write_put(&key, value, out)?,
+            }
+        }
+        Ok(if out.len() == start { Change::Nothing } else { Change::Patch })
     })
 }
 

@@ -34,7 +34,7 @@ pub fn diff<M: Member<INDEX, T>, const INDEX: usize, T>(
     shadow: &mut T,
     out: &mut PatchWriter<'_>,
 ) -> Result<(), EncodeError> {
-    out.field(place, M::lend(value), M::lend_mut(shadow))
+    out.part(place, M::lend(value), M::lend_mut(shadow))
 }
 
 /// Whether the operation can be applied to the field.

@@ -19,7 +19,10 @@ pub mod members;
 mod operations;
 mod places;
 mod reader;
+pub(crate) mod recording;
+pub(crate) mod shadow;
 mod text;
+mod values;
 mod writer;
 
 use alloc::vec::Vec;
@@ -29,6 +32,7 @@ pub use self::{
     error::{PatchError, StateError},
     operations::{StateOperation, StateOperations, StateWriter},
     reader::{FieldPatch, PatchReader},
+    values::{ValueError, Values, WithValues},
     writer::PatchWriter,
 };
 use crate::{payload::EncodeError, schema::FieldSchema};
@@ -41,7 +45,7 @@ use crate::{payload::EncodeError, schema::FieldSchema};
     note = "write `#[derive(hardlight::ConnectionState)]` on the struct"
 )]
 pub trait ConnectionState: Sized + Send + Sync + 'static {
-    /// What the client was last sent.
+    /// What is kept of what the client was last sent.
     type Shadow: Send + Sync + 'static;
 
     /// What both sides start from: every field at its default.
@@ -50,8 +54,8 @@ pub trait ConnectionState: Sized + Send + Sync + 'static {
     /// The fields that travel, in ascending order of their indexes.
     fn schema() -> Vec<FieldSchema>;
 
-    /// What the client holds once it has a snapshot of `self`.
-    fn shadow(&self) -> Self::Shadow;
+    /// What is kept once the client has a snapshot of `self`. What fields have recorded is forgotten.
+    fn shadow(&mut self) -> Self::Shadow;
 
     /// Writes every field.
     ///
@@ -60,12 +64,14 @@ pub trait ConnectionState: Sized + Send + Sync + 'static {
     /// If a value cannot be encoded.
     fn snapshot(&self, out: &mut StateWriter) -> Result<(), EncodeError>;
 
-    /// Writes what differs from `shadow`, and brings `shadow` up to date. Equal states write nothing.
+    /// Writes what differs from `shadow`, and brings `shadow` up to date. Equal states write nothing, unless a field that
+    /// [records its changes](crate::sync) knows no more than that it may have changed.
     ///
     /// # Errors
     ///
     /// If a value cannot be encoded. The shadow is of no use then: the connection ends, or begins anew with a snapshot.
-    fn diff(&self, shadow: &mut Self::Shadow, out: &mut StateWriter) -> Result<(), EncodeError>;
+    fn diff(&mut self, shadow: &mut Self::Shadow, out: &mut StateWriter)
+    -> Result<(), EncodeError>;
 
     /// Applies operations, all or none: after an error `self` is as it was.
     ///
@@ -85,13 +91,13 @@ impl ConnectionState for () {
         Vec::new()
     }
 
-    fn shadow(&self) -> Self::Shadow {}
+    fn shadow(&mut self) -> Self::Shadow {}
 
     fn snapshot(&self, _out: &mut StateWriter) -> Result<(), EncodeError> {
         Ok(())
     }
 
-    fn diff(&self, _shadow: &mut (), _out: &mut StateWriter) -> Result<(), EncodeError> {
+    fn diff(&mut self, _shadow: &mut (), _out: &mut StateWriter) -> Result<(), EncodeError> {
         Ok(())
     }
 

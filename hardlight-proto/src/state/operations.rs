@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{PatchWriter, StateError};
+use super::{PatchWriter, StateError, shadow::Shadow as _};
 use crate::{
     operation::{Operation, Operations, PATCH, SET},
     payload::{Codable, EncodeError},
@@ -68,7 +68,8 @@ impl StateWriter {
         })
     }
 
-    /// Writes what has to be done to the field's shadow, and does it, unless the field is treated otherwise.
+    /// Writes how a field differs from its shadow, and brings the shadow up to date, unless the field is treated
+    /// otherwise.
     ///
     /// # Errors
     ///
@@ -76,13 +77,13 @@ impl StateWriter {
     pub(super) fn diff<T: Codable>(
         &mut self,
         field: u32,
-        value: &T,
-        shadow: &mut T,
+        value: &mut T,
+        shadow: &mut T::Shadow,
     ) -> Result<(), EncodeError> {
         match self.treatments.get(&field) {
             None => self.write(|out| out.field(field, value, shadow)),
             Some(Treatment::SendWhole) => {
-                *shadow = T::copy(value);
+                *shadow = T::Shadow::of(value);
                 self.set(field, value)
             }
             Some(Treatment::LeaveOut | Treatment::Reset) => self.set(field, value),

@@ -9,6 +9,8 @@ use super::{Change, PatchError, PatchReader, PatchWriter, StateDiff, places::Pla
 use crate::payload::{DecodeError, EncodeError};
 
 impl StateDiff for String {
+    type Shadow = Self;
+
     const LEAF: bool = false;
 
     fn same(value: &Self, other: &Self) -> bool {
@@ -47,6 +49,8 @@ impl StateDiff for String {
 }
 
 impl StateDiff for Box<str> {
+    type Shadow = Self;
+
     const LEAF: bool = false;
 
     fn same(value: &Self, other: &Self) -> bool {

@@ -1,6 +1,9 @@
 use bytes::{BufMut, BytesMut};
 
-use super::diff::{Change, patch};
+use super::{
+    diff::{Change, patch},
+    shadow::Shadow as _,
+};
 use crate::{
     operation::{DEFAULT, KIND_BITS, PATCH, SET},
     payload::{self, Codable, EncodeError, MAX_LEVELS},
@@ -124,23 +127,55 @@ impl<'a> PatchWriter<'a> {
         self.section(|_| Ok(()))
     }
 
-    /// Writes the operation that brings a field's shadow up to date, if there is a difference.
+    /// Writes the operation that brings what is kept of a state's field up to date, if there is a difference.
     pub(super) fn field<T: Codable>(
+        &mut self,
+        index: u32,
+        value: &mut T,
+        shadow: &mut T::Shadow,
+    ) -> Result<(), EncodeError> {
+        let start = self.len();
+        let change = self.operation::<T>(index, |out| shadow.diff(value, out))?;
+        self.settle(change, start, index, value)
+    }
+
+    /// Writes the operation that brings the shadow of a part of a value up to date, if there is a difference.
+    pub(super) fn part<T: Codable>(
         &mut self,
         index: u32,
         value: &T,
         shadow: &mut T,
     ) -> Result<(), EncodeError> {
         let start = self.len();
-        self.varint(u64::from(index) << KIND_BITS | PATCH);
-        match self.section(|out| patch(value, shadow, out))? {
-            Change::Patch => return Ok(()),
-            Change::Nothing => self.truncate(start),
-            Change::Set => {
-                self.truncate(start);
-                self.set(index, value)?;
-            }
+        let change = self.operation::<T>(index, |out| patch(value, shadow, out))?;
+        self.settle(change, start, index, value)
+    }
+
+    /// Writes what `diff` does as the PATCH of a field.
+    fn operation<T: Codable>(
+        &mut self,
+        index: u32,
+        diff: impl FnOnce(&mut Self) -> Result<Change, EncodeError>,
+    ) -> Result<Change, EncodeError> {
+        if T::LEAF {
+            // It writes nothing.
+            return diff(self);
         }
-        Ok(())
+        self.varint(u64::from(index) << KIND_BITS | PATCH);
+        self.section(diff)
+    }
+
+    /// Sees to it that what was written from `start` on about a field is what became of it.
+    fn settle<T: Codable>(
+        &mut self,
+        change: Change,
+        start: usize,
+        index: u32,
+        value: &T,
+    ) -> Result<(), EncodeError> {
+        if change != Change::Patch {
+            self.truncate(start);
+        }
+        if change == Change::Set { self.set(index, value) } else { Ok(()) }
     }
 }

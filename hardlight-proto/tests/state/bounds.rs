@@ -62,15 +62,15 @@ fn on_small_stack(test: impl FnOnce() + Send + 'static) {
 }
 
 #[track_caller]
-fn leads<S: ConnectionState>(mut from: S, to: S) -> usize {
-    let operations = diff(&to, &mut from.shadow());
+fn leads<S: ConnectionState>(mut from: S, mut to: S) -> usize {
+    let operations = diff(&mut to, &mut from.shadow());
     assert_eq!(apply(&mut from, &operations), Ok(()));
     assert_eq!(snapshot(&from), snapshot(&to));
     operations.len()
 }
 
 #[track_caller]
-fn too_deep<S: ConnectionState>(from: S, to: &S) {
+fn too_deep<S: ConnectionState>(mut from: S, to: &mut S) {
     let mut out = StateWriter::new();
     let error = to.diff(&mut from.shadow(), &mut out).expect_err("it is too deep");
     assert!(matches!(error, EncodeError::TooDeep { .. }));
@@ -91,9 +91,9 @@ fn the_deepest_values_are_patched_on_a_small_stack() {
 
 #[test]
 fn a_difference_is_refused_where_the_whole_would_be() {
-    too_deep(tree(LEVELS - 1, ""), &tree(LEVELS, ""));
-    too_deep(chain(LEVELS, 0), &chain(LEVELS + 1, 0));
-    too_deep(maps(LEVELS - 1), &maps(LEVELS));
+    too_deep(tree(LEVELS - 1, ""), &mut tree(LEVELS, ""));
+    too_deep(chain(LEVELS, 0), &mut chain(LEVELS + 1, 0));
+    too_deep(maps(LEVELS - 1), &mut maps(LEVELS));
     // A text of more than 8 bytes is a level.
     leads(tree(LEVELS - 1, "12345678"), tree(LEVELS - 1, "123456789"));
     let text = |text: &str| {
@@ -103,7 +103,7 @@ fn a_difference_is_refused_where_the_whole_would_be() {
         one
     };
     leads(text("1"), text("12345678"));
-    too_deep(text("1"), &text("123456789"));
+    too_deep(text("1"), &mut text("123456789"));
 }
 
 #[codable]

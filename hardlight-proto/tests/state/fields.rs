@@ -116,14 +116,14 @@ fn a_field_is_left_out_of_snapshots_and_differences() {
 
     let mut shadow = account().shadow();
     let mut out = without_name();
-    let changed = Account { credit: 8, name: "anybody".into(), ..account() };
+    let mut changed = Account { credit: 8, name: "anybody".into(), ..account() };
     changed.diff(&mut shadow, &mut out).unwrap();
     assert_eq!(out.finish(), hex("00 04 08000000"));
 }
 
 #[test]
 fn a_field_is_reset_and_sent_whole_again() {
-    let state = account();
+    let mut state = account();
     let (mut shadow, mut copy) = (state.shadow(), account());
     let mut out = StateWriter::new();
     out.reset(1);
@@ -140,7 +140,7 @@ fn a_field_is_reset_and_sent_whole_again() {
     assert_eq!(operations, hex("04 08 736f6d65 626f6479"));
     assert_eq!(apply(&mut copy, &operations), Ok(()));
     assert_eq!(copy, account());
-    assert_eq!(diff(&state, &mut shadow), []);
+    assert_eq!(diff(&mut state, &mut shadow), []);
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_field_that_changed_while_it_was_left_out_is_sent_whole() {
     out.send_whole(1);
     state.diff(&mut shadow, &mut out).unwrap();
     assert_eq!(out.finish(), hex("04 08 616e7962 6f6479ff"));
-    assert_eq!(diff(&state, &mut shadow), []);
+    assert_eq!(diff(&mut state, &mut shadow), []);
 }
 
 #[test]

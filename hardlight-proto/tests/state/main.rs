@@ -7,8 +7,10 @@ mod fields;
 mod hostile;
 mod patches;
 mod properties;
+mod recording;
 mod rich;
 mod sizes;
+mod values;
 
 use hardlight_macros::ConnectionState;
 use hardlight_proto::{Codable, ConnectionState, StateError, StateOperations, StateWriter};
@@ -29,7 +31,7 @@ pub(crate) fn snapshot(state: &impl ConnectionState) -> Vec<u8> {
 
 /// What differs from the shadow.
 #[track_caller]
-pub(crate) fn diff<S: ConnectionState>(state: &S, shadow: &mut S::Shadow) -> Vec<u8> {
+pub(crate) fn diff<S: ConnectionState>(state: &mut S, shadow: &mut S::Shadow) -> Vec<u8> {
     let mut out = StateWriter::new();
     state.diff(shadow, &mut out).expect("the state can be encoded");
     out.finish().to_vec()
@@ -42,10 +44,10 @@ pub(crate) fn apply(state: &mut impl ConnectionState, operations: &[u8]) -> Resu
 /// The operations that lead from one value of a field to another; that they do so, and only once, has been checked.
 #[track_caller]
 pub(crate) fn change<T: Codable + Default>(from: T, to: T) -> Vec<u8> {
-    let (mut from, to) = (One { field: from }, One { field: to });
+    let (mut from, mut to) = (One { field: from }, One { field: to });
     let mut shadow = from.shadow();
-    let operations = diff(&to, &mut shadow);
-    assert_eq!(diff(&to, &mut shadow), [], "what was sent is sent again");
+    let operations = diff(&mut to, &mut shadow);
+    assert_eq!(diff(&mut to, &mut shadow), [], "what was sent is sent again");
     assert_eq!(apply(&mut from, &operations), Ok(()));
     assert_eq!(snapshot(&from), snapshot(&to));
     let whole = snapshot(&to).len();

@@ -33,16 +33,16 @@ fn pair() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
 
 #[track_caller]
 fn check(before: &[u8], after: &[u8]) {
-    let (mut copy, after) = (rich(before), rich(after));
+    let (mut copy, mut after) = (rich(before), rich(after));
     let mut shadow = copy.shadow();
-    let operations = diff(&after, &mut shadow);
+    let operations = diff(&mut after, &mut shadow);
     let (old, new) = (snapshot(&copy), snapshot(&after));
     assert_eq!(operations.is_empty(), old == new, "a difference, and only that, is written");
     assert!(operations.len() <= new.len(), "{} bytes, whole {}", operations.len(), new.len());
     assert_eq!(apply(&mut copy, &operations), Ok(()));
     assert_eq!(snapshot(&copy), new);
-    assert_eq!(diff(&after, &mut shadow), [], "the shadow is up to date");
-    assert_eq!(diff(&copy, &mut shadow), []);
+    assert_eq!(diff(&mut after, &mut shadow), [], "the shadow is up to date");
+    assert_eq!(diff(&mut copy, &mut shadow), []);
 }
 
 /// Where one operation ends and the next begins.
@@ -72,7 +72,7 @@ proptest! {
     fn operations_that_are_cut_change_nothing((before, after) in pair()) {
         let mut copy = rich(&before);
         let unchanged = snapshot(&copy);
-        let operations = diff(&rich(&after), &mut copy.shadow());
+        let operations = diff(&mut rich(&after), &mut copy.shadow());
         let whole = boundaries(&operations);
         for end in 0..operations.len() {
             if !whole.contains(&end) {
@@ -86,7 +86,7 @@ proptest! {
     fn patches_that_are_cut_change_nothing((before, after) in pair()) {
         let mut copy = rich(&before);
         let unchanged = snapshot(&copy);
-        let operations = diff(&rich(&after), &mut copy.shadow());
+        let operations = diff(&mut rich(&after), &mut copy.shadow());
         for operation in StateOperations::new(&operations) {
             let Ok(StateOperation::Patch { field, patch }) = operation else { continue };
             for end in 0..patch.len() {
@@ -110,7 +110,7 @@ proptest! {
     ) {
         let mut copy = rich(&before);
         let unchanged = snapshot(&copy);
-        let mut operations = diff(&rich(&after), &mut copy.shadow());
+        let mut operations = diff(&mut rich(&after), &mut copy.shadow());
         prop_assume!(!operations.is_empty());
         for (index, byte) in edits {
             let index = index.index(operations.len());
@@ -120,7 +120,7 @@ proptest! {
             Err(_) => prop_assert_eq!(&snapshot(&copy), &unchanged),
             Ok(()) => {
                 let mut shadow = rich(&before).shadow();
-                let again = diff(&copy, &mut shadow);
+                let again = diff(&mut copy, &mut shadow);
                 let mut other = rich(&before);
                 prop_assert_eq!(apply(&mut other, &again), Ok(()));
                 prop_assert_eq!(snapshot(&other), snapshot(&copy));

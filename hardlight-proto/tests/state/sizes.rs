@@ -42,7 +42,7 @@ fn bytes_of(change: impl FnOnce(&mut Game)) -> usize {
     let (mut game, mut copy) = (game(), game());
     let mut shadow = game.shadow();
     change(&mut game);
-    let operations = diff(&game, &mut shadow);
+    let operations = diff(&mut game, &mut shadow);
     assert_eq!(apply(&mut copy, &operations), Ok(()));
     assert_eq!(snapshot(&copy), snapshot(&game));
     operations.len()

@@ -20,3 +20,4 @@ mod state_edges;
 mod store;
 mod types;
 mod value;
+mod values;

@@ -10,6 +10,7 @@ use hardlight_proto::{
 use crate::{
     session::{Service, Session, Setup},
     store::{Case, File, check},
+    values,
 };
 
 const ONE: Bytes = Bytes::from_static(&[1, 0, 0, 0]);
@@ -302,6 +303,28 @@ fn state_fields_of_one_end() -> Session {
     session
 }
 
+fn values_beside_the_state() -> Session {
+    let (mut client, mut server) = setups(&counter());
+    for setup in [&mut client, &mut server] {
+        setup.service.state.push((4_095, "$values", "map<string,tuple<u64,vec<u8>>>", None));
+    }
+    server.snapshot = [SET_ONE, values::snapshot()].concat().into();
+    let mut session = Session::open(&client, &server);
+    let id = session.call(0, ONE);
+    session.settle();
+    session.change_state([SET_ONE, values::removal()].concat().into());
+    session.answer(id, TWO);
+    session.settle();
+    session
+}
+
+fn values_that_only_the_server_has() -> Session {
+    let (client, mut server) = setups(&counter());
+    server.service.state.push((4_095, "$values", "map<string,tuple<u64,vec<u8>>>", None));
+    server.snapshot = [SET_ONE, values::snapshot()].concat().into();
+    Session::open(&client, &server)
+}
+
 fn features() -> Session {
     let mut service = counter();
     service.methods.push(("reset", "fn{}->unit", Some("admin")));
@@ -352,6 +375,12 @@ fn state() -> File {
         ),
         case("a field of another name is another field", &["6.3"], a_state_field_of_another_name()),
         case("fields that only one end has", &["6.3", "12.1"], state_fields_of_one_end()),
+        case("values beside the state", &["6.2", "11.3"], values_beside_the_state()),
+        case(
+            "values that the client knows nothing of",
+            &["11.3", "12.1"],
+            values_that_only_the_server_has(),
+        ),
         case("features gained and lost", &["14.1", "14.2", "14.3", "18.1"], features()),
         case("features from the beginning", &["6.2", "14.2"], features_from_the_beginning()),
     ];

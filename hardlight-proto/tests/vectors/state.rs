@@ -12,6 +12,7 @@ use crate::{
     store::{Case, File, check},
     types::*,
     value::ToJson,
+    values,
 };
 
 /// A state of one field that the vectors can show.
@@ -89,7 +90,7 @@ fn field_json<T: hardlight_proto::Codable>(index: u32) -> Value {
 
 /// The operations from one value to another.
 fn change<S: OneField>(name: &str, sections: &[&str], before: S::Field, after: S::Field) -> Case {
-    let (before, after) = (S::of(before), S::of(after));
+    let (mut before, mut after) = (S::of(before), S::of(after));
     let mut out = StateWriter::new();
     after.diff(&mut before.shadow(), &mut out).expect("a small value encodes");
     let operations = out.finish();
@@ -506,7 +507,7 @@ fn several() -> Vec<Case> {
         ];
         Case::new(name, sections).with("fields", json!(fields)).with("operations", hex(operations))
     };
-    let diff = |after: &Several| {
+    let diff = |after: &mut Several| {
         let mut out = StateWriter::new();
         after.diff(&mut state().shadow(), &mut out).expect("a small state encodes");
         out.finish()
@@ -519,7 +520,7 @@ fn several() -> Vec<Case> {
     let reset = Several { counter: 0, name: "nobody".into(), list: vec![] };
     let lost = Several { name: "nobody".into(), ..state() };
     vec![
-        case("several fields", &["12.1"], &diff(&changed), changed),
+        case("several fields", &["12.1"], &diff(&mut changed), changed),
         case("a snapshot", &["11.1", "12.1"], &snapshot.finish(), state()),
         case("DEFAULT for a field", &["12.1", "14.3"], &[6, 0], lost).with("lenient", true),
         case("DEFAULT for all fields", &["12.1"], &[2, 0, 6, 0, 10, 0], reset)
@@ -623,7 +624,8 @@ fn refusals() -> Vec<Case> {
 fn state_is_that_of_the_vectors() {
     let cases = [leaves(), structs(), enums(), lists(), maps(), strings(), levels(), several()];
     let about = "State before and after operations.";
-    let cases = cases.into_iter().flatten().chain(state_edges::taken()).collect();
+    let cases = cases.into_iter().flatten().chain(state_edges::taken());
+    let cases = cases.chain(values::changes()).collect();
     let changes = file("state/changes.json", "state", about, cases);
     let about = "Operations that do not apply.";
     let refused = file(

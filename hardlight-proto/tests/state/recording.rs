@@ -1,0 +1,1 @@
+//! Collections that record their changes.
