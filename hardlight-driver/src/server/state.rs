@@ -54,9 +54,9 @@ struct Tracked<S: ConnectionState> {
 /// After a panic while it is held, the state is as it was left, and is sent like that.
 #[must_use = "the state is unlocked again at once"]
 pub struct StateGuard<'a, S: ConnectionState> {
-    /// `None` only while it is dropped.
-    tracked: Option<RecursiveRwLockWriteGuard<'a, Tracked<S>>>,
     written: bool,
+    tracked: RecursiveRwLockWriteGuard<'a, Tracked<S>>,
+    /// Stands behind the lock, so that it is dropped after it.
     holds: Holds<'a, S>,
 }
 
@@ -65,12 +65,12 @@ pub struct StateGuard<'a, S: ConnectionState> {
 /// As a [`StateGuard`], it cannot be held across an `.await` in a handler.
 #[must_use = "the state is unlocked again at once"]
 pub struct StateReadGuard<'a, S: ConnectionState> {
-    /// `None` only while it is dropped.
-    tracked: Option<RecursiveRwLockReadGuard<'a, Tracked<S>>>,
-    holds: Holds<'a, S>,
+    tracked: RecursiveRwLockReadGuard<'a, Tracked<S>>,
+    /// Stands behind the lock, so that it is dropped after it.
+    _holds: Holds<'a, S>,
 }
 
-/// What a guard lets go of behind the lock.
+/// What a guard sees to once it has let go of the lock.
 struct Holds<'a, S: ConnectionState> {
     shared: &'a Shared<S>,
     held: Held,
@@ -130,7 +130,7 @@ impl<S: ConnectionState> StateCell<S> {
     #[cold]
     fn wait_to_read(&self, place: &'static Location<'static>) -> StateReadGuard<'_, S> {
         if let Some(held) = Held::find(&self.shared.state)
-            && held.access == Access::Write
+            && held.access() == Access::Write
         {
             held_already(held, "read", place);
         }
@@ -143,7 +143,7 @@ impl<S: ConnectionState> StateCell<S> {
         place: &'static Location<'static>,
     ) -> StateGuard<'a, S> {
         let holds = Holds::new(&self.shared, Access::Write, place);
-        StateGuard { tracked: Some(tracked), written: false, holds }
+        StateGuard { written: false, tracked, holds }
     }
 
     fn read_guard<'a>(
@@ -151,15 +151,14 @@ impl<S: ConnectionState> StateCell<S> {
         tracked: RecursiveRwLockReadGuard<'a, Tracked<S>>,
         place: &'static Location<'static>,
     ) -> StateReadGuard<'a, S> {
-        let holds = Holds::new(&self.shared, Access::Read, place);
-        StateReadGuard { tracked: Some(tracked), holds }
+        StateReadGuard { tracked, _holds: Holds::new(&self.shared, Access::Read, place) }
     }
 }
 
 #[cold]
 #[track_caller]
 fn held_already(held: Held, how: &str, place: &Location<'_>) -> ! {
-    let first = match held.access {
+    let first = match held.access() {
         Access::Write => "locked",
         Access::Read => "read",
     };
@@ -175,9 +174,10 @@ impl<'a, S: ConnectionState> Holds<'a, S> {
         let held = Held::begin(&shared.state, access, place);
         Self { shared, held, not_send: PhantomData }
     }
+}
 
-    /// The lock was let go of.
-    fn release(&self) {
+impl<S: ConnectionState> Drop for Holds<'_, S> {
+    fn drop(&mut self) {
         self.held.end();
         // Either this sees that the driver waits, or the driver, which looks once more after it said so, that the state
         // is free.
@@ -245,21 +245,16 @@ impl<S: ConnectionState> StateGuard<'_, S> {
     /// Not a method, so that it is not in the way of the state's own.
     pub fn values(guard: &mut Self) -> &mut Values {
         guard.written = true;
-        &mut guard.all_mut().values
+        &mut guard.tracked.all.values
     }
+}
 
-    fn all(&self) -> &WithValues<S> {
-        match &self.tracked {
-            Some(tracked) => &tracked.all,
-            None => unreachable!("a guard holds the lock until it is dropped"),
-        }
-    }
-
-    fn all_mut(&mut self) -> &mut WithValues<S> {
-        match &mut self.tracked {
-            Some(tracked) => &mut tracked.all,
-            None => unreachable!("a guard holds the lock until it is dropped"),
-        }
+impl<S: ConnectionState> StateGuard<'_, S> {
+    /// Sends what was written while the state is still locked, so that the order of changes is the order of locks. Not
+    /// inlined, so that a guard that was only read through costs little.
+    #[inline(never)]
+    fn send(&mut self) {
+        self.holds.shared.mailbox.send_state(|| self.tracked.take_changes());
     }
 }
 
@@ -268,14 +263,7 @@ impl<S: ConnectionState> StateReadGuard<'_, S> {
     ///
     /// Not a method, so that it is not in the way of the state's own.
     pub fn values(guard: &Self) -> &Values {
-        &guard.all().values
-    }
-
-    fn all(&self) -> &WithValues<S> {
-        match &self.tracked {
-            Some(tracked) => &tracked.all,
-            None => unreachable!("a guard holds the lock until it is dropped"),
-        }
+        &guard.tracked.all.values
     }
 }
 
@@ -283,14 +271,14 @@ impl<S: ConnectionState> Deref for StateGuard<'_, S> {
     type Target = S;
 
     fn deref(&self) -> &S {
-        &self.all().state
+        &self.tracked.all.state
     }
 }
 
 impl<S: ConnectionState> DerefMut for StateGuard<'_, S> {
     fn deref_mut(&mut self) -> &mut S {
         self.written = true;
-        &mut self.all_mut().state
+        &mut self.tracked.all.state
     }
 }
 
@@ -298,26 +286,16 @@ impl<S: ConnectionState> Deref for StateReadGuard<'_, S> {
     type Target = S;
 
     fn deref(&self) -> &S {
-        &self.all().state
+        &self.tracked.all.state
     }
 }
 
 impl<S: ConnectionState> Drop for StateGuard<'_, S> {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(mut tracked) = self.tracked.take()
-            && self.written
-        {
-            // While the state is still locked, so that the order of changes is the order of locks.
-            self.holds.shared.mailbox.send_state(|| tracked.take_changes());
+        if self.written {
+            self.send();
         }
-        self.holds.release();
-    }
-}
-
-impl<S: ConnectionState> Drop for StateReadGuard<'_, S> {
-    fn drop(&mut self) {
-        drop(self.tracked.take());
-        self.holds.release();
     }
 }
 

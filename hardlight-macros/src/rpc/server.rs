@@ -109,7 +109,7 @@ pub(super) fn handler(service: &Service, vis: &TokenStream) -> TokenStream {
          Each connection has one. A crate other than the one of [`{trait_name}`](super::{trait_name}) implements the \
          trait for a type of its own instead, which keeps a [`Connection`]."
     );
-    let methods = handler_methods(root);
+    let methods = handler_methods();
     let by_bytes = service.dispatchable.then(|| inherent_dispatch(service));
     quote! {
         #[doc = #doc]
@@ -124,6 +124,11 @@ pub(super) fn handler(service: &Service, vis: &TokenStream) -> TokenStream {
         }
 
         impl<#bounds> Handler<T> {
+            /// Values beside the state, of any type that travels, by name.
+            pub const fn values(&self) -> #root::__private::ValuesCell<'_, T::State> {
+                self.connection.connection.values()
+            }
+
             async fn accepted<E>(connection: Connection<T>) -> ::core::result::Result<Self, E> {
                 ::core::result::Result::Ok(Self::without_app(connection))
             }
@@ -160,7 +165,7 @@ pub(super) fn handler(service: &Service, vis: &TokenStream) -> TokenStream {
     }
 }
 
-fn handler_methods(root: &TokenStream) -> TokenStream {
+fn handler_methods() -> TokenStream {
     quote! {
         /// The handler of a connection, without application data.
         pub fn new(connection: Connection) -> Self {
@@ -191,11 +196,6 @@ fn handler_methods(root: &TokenStream) -> TokenStream {
         /// The connection.
         pub const fn connection(&self) -> &Connection {
             &self.connection
-        }
-
-        /// Values beside the state, of any type that travels, by name.
-        pub const fn values(&self) -> #root::__private::ValuesCell<'_, State> {
-            self.connection.connection.values()
         }
 
         /// The application data given to [`with_app`](Self::with_app).

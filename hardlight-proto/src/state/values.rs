@@ -185,6 +185,7 @@ impl<S: ConnectionState> FieldOf<WithValues<S>, FIELD> for ValuesField {
     type Value = Map<String, Value>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: ConnectionState> ConnectionState for WithValues<S> {
     type Shadow = (S::Shadow, FieldShadow<ValuesField, Self, FIELD>);
 
