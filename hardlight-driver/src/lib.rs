@@ -24,6 +24,7 @@ pub use client::{
 pub use error::Error;
 pub use events::{EventEmitter, EventHub, SubscribeError, Subscriptions, Topic};
 pub use hardlight_proto as proto;
+pub use hardlight_proto::sync;
 pub use server::{Acceptor, ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell};
 pub use service::{Dispatch, Service, ServiceClient};
 pub use timer::Timer;

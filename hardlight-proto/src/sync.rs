@@ -23,4 +23,4 @@
 //! of no more entries than it has, and 64; a `List` the same of elements, but of no more than 1,024; a `Text` some words for each place that changed, for
 //! no more than 1,024 places.
 
-pub use crate::state::recording::Map;
+pub use crate::state::recording::{List, Map, Text};

@@ -14,6 +14,7 @@ pub use hardlight_driver::{
         CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
         Initiator, Limits, NoEvents, ProtocolError, ValueError, Values,
     },
+    sync,
 };
 pub use hardlight_macros::*;
 pub use hardlight_ws::{

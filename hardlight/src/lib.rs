@@ -140,6 +140,7 @@ pub use hardlight_driver::{
         CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
         Initiator, Limits, NoEvents, ProtocolError, ValueError, Values,
     },
+    sync,
 };
 pub use hardlight_macros::{ConnectionState, Events, codable, rpc};
 

@@ -8,7 +8,10 @@ use rkyv::{
     vec::{ArchivedVec, VecResolver},
 };
 
-use super::{Codable, DecodeError, EncodeError, PayloadEncoder, encoder::encode_sequence};
+use super::{
+    Codable, DecodeError, EncodeError, PayloadEncoder,
+    encoder::{Piece, encode_sequence},
+};
 use crate::schema::TypeDescription;
 
 /// Refuses at compile time elements that take no bytes.
@@ -47,6 +50,31 @@ impl<T: Codable> Codable for Vec<T> {
         description.text("vec<");
         T::describe(description);
         description.text(">");
+    }
+}
+
+/// A list that holds these elements.
+pub(super) struct ListOf<'a, T>(pub(super) &'a [T]);
+
+impl<T> Clone for ListOf<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for ListOf<'_, T> {}
+
+impl<T: Codable> Piece for ListOf<'_, T> {
+    type Archived = ArchivedVec<T::Archived>;
+    type Resolver = VecResolver;
+
+    fn encode_parts(self, encoder: &mut PayloadEncoder<'_>) -> Result<Self::Resolver, EncodeError> {
+        const { assert_takes_bytes::<T::Archived>() };
+        T::encode_slice(self.0, encoder)
+    }
+
+    fn resolve(self, resolver: Self::Resolver, out: Place<Self::Archived>) {
+        ArchivedVec::resolve_from_len(self.0.len(), resolver, out);
     }
 }
 

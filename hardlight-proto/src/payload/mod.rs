@@ -53,12 +53,15 @@ use rkyv::{
     validation::{Validator, archive::ArchiveValidator},
 };
 
-use self::encoder::Lent;
 pub(crate) use self::encoder::MAX_LEVELS;
 pub use self::{
     codable::{Codable, PayloadValidator},
     encoder::{PayloadEncoder, PayloadWriter},
     error::{DecodeError, EncodeError},
+};
+use self::{
+    encoder::{Lent, Piece},
+    lists::ListOf,
 };
 
 // rkyv's format features are chosen once for a whole build, by any crate in it. None is set here, since that would be a
@@ -121,10 +124,23 @@ pub(crate) fn encode_below<T: Codable>(
     out: &mut BytesMut,
     above: usize,
 ) -> Result<(), EncodeError> {
+    encode_piece(value, out, above)
+}
+
+/// As [`encode_below`], of a list that holds these elements.
+pub(crate) fn encode_list_below<T: Codable>(
+    elements: &[T],
+    out: &mut BytesMut,
+    above: usize,
+) -> Result<(), EncodeError> {
+    encode_piece(ListOf(elements), out, above)
+}
+
+fn encode_piece<P: Piece>(piece: P, out: &mut BytesMut, above: usize) -> Result<(), EncodeError> {
     let start = out.len();
     let writer = PayloadWriter::new(out, MAX_LEVELS - 1 - above);
     let mut serializer = Serializer::new(writer, SubAllocator::empty(), ());
-    let written = serialize_using::<_, EncodeError>(&Lent(value), &mut serializer);
+    let written = serialize_using::<_, EncodeError>(&Lent(piece), &mut serializer);
     if written.is_err() {
         out.truncate(start);
     }

@@ -4,6 +4,7 @@ use alloc::{collections::VecDeque, vec, vec::Vec};
 use core::{
     mem,
     ops::{Index, IndexMut, Range},
+    slice,
 };
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use super::{
     Change, PatchError, PatchReader, PatchWriter, StateDiff,
     diff::{out_of_line_sum, patch},
     places::Places,
+    recording::Edit,
 };
 use crate::payload::{Codable, EncodeError};
 
@@ -139,8 +141,8 @@ impl StateDiff for Bytes {
             return Ok(Change::Nothing);
         }
         let (start, behind) = common::<u8, [u8]>(value, value.len(), shadow, shadow.len());
-        let inserted = value[start..value.len() - behind].to_vec();
-        write_splice(start, shadow.len() - behind - start, &inserted, out)?;
+        let inserted = &value[start..value.len() - behind];
+        write_splice(start, shadow.len() - behind - start, inserted, out)?;
         *shadow = value.clone();
         Ok(Change::Patch)
     }
@@ -177,7 +179,7 @@ fn diff<T: Codable, L: List<T>>(
     if start + behind == 0
         && let Some(gone) = gone_from_the_front(value, shadow)
     {
-        write_splice::<T>(0, gone, &Vec::new(), out)?;
+        write_splice::<T>(0, gone, &[], out)?;
         shadow.splice(0..gone, Vec::new());
         start = shadow.len();
     }
@@ -252,14 +254,24 @@ fn write_change<T: Codable, L: List<T>>(
     index: usize,
     out: &mut PatchWriter<'_>,
 ) -> Result<(), EncodeError> {
+    write_element(index, &value[index], &mut shadow[index], out)
+}
+
+/// Writes how an element differs from its shadow, if it does, and brings the shadow up to date.
+fn write_element<T: Codable>(
+    index: usize,
+    value: &T,
+    shadow: &mut T,
+    out: &mut PatchWriter<'_>,
+) -> Result<(), EncodeError> {
     let start = out.len();
     out.varint(CHANGE);
     out.place(index);
     let change = out.section(|out| {
         out.below(|out| {
-            let change = patch(&value[index], &mut shadow[index], out)?;
+            let change = patch(value, shadow, out)?;
             if T::LEAF && change == Change::Set {
-                out.archive(&value[index])?;
+                out.archive(value)?;
                 return Ok(Change::Patch);
             }
             Ok(change)
@@ -269,9 +281,64 @@ fn write_change<T: Codable, L: List<T>>(
         out.truncate(start);
     }
     if change == Change::Set {
-        splice(value, shadow, index..index + 1, index..index + 1, out)?;
+        *shadow = T::copy(value);
+        write_splice(index, 1, slice::from_ref(value), out)?;
     }
     Ok(())
+}
+
+/// Writes the edits that a list has recorded.
+pub(super) fn write_recorded<T: Codable>(
+    edits: Vec<Edit<T>>,
+    items: &[T],
+    out: &mut PatchWriter<'_>,
+) -> Result<Change, EncodeError> {
+    let start = out.len();
+    let mut run = Run::default();
+    for Edit { start, removed, inserted, old } in edits {
+        let Some(mut old) = old else {
+            run.end(items, out)?;
+            write_splice(start, removed, &items[start..start + inserted], out)?;
+            continue;
+        };
+        if run.range.is_empty() || run.range.end != start {
+            run.end(items, out)?;
+            run = Run { range: start..start, begun: out.len() };
+        }
+        run.range.end += 1;
+        write_element(start, &items[start], &mut old, out)?;
+    }
+    run.end(items, out)?;
+    Ok(if out.len() == start { Change::Nothing } else { Change::Patch })
+}
+
+/// Elements side by side of which each was written by itself.
+#[derive(Default)]
+struct Run {
+    range: Range<usize>,
+    /// Where the first was written.
+    begun: usize,
+}
+
+impl Run {
+    /// Writes a splice of them instead, if it takes no more.
+    fn end<T: Codable>(
+        &mut self,
+        items: &[T],
+        out: &mut PatchWriter<'_>,
+    ) -> Result<(), EncodeError> {
+        let range = mem::take(&mut self.range);
+        if range.is_empty() {
+            return Ok(());
+        }
+        let written = out.len() - self.begun;
+        let elements = &items[range.clone()];
+        if written > SPLICE_OVERHEAD + elements_len(range.len(), elements, written) {
+            out.truncate(self.begun);
+            write_splice(range.start, range.len(), elements, out)?;
+        }
+        Ok(())
+    }
 }
 
 /// Writes that a part of the shadow becomes a part of the value, and makes it so.
@@ -291,10 +358,10 @@ fn splice<T: Codable, L: List<T>>(
 fn write_splice<T: Codable>(
     start: usize,
     removed: usize,
-    items: &Vec<T>,
+    items: &[T],
     out: &mut PatchWriter<'_>,
 ) -> Result<(), EncodeError> {
-    if let ([item], 0) = (&**items, removed) {
+    if let ([item], 0) = (items, removed) {
         out.varint(INSERT);
         out.place(start);
         return out.section(|out| out.below(|out| out.archive(item)));
@@ -302,7 +369,7 @@ fn write_splice<T: Codable>(
     out.varint(SPLICE);
     out.place(start);
     out.place(removed);
-    out.section(|out| out.archive(items))
+    out.section(|out| out.list(items))
 }
 
 /// An operation on a list.

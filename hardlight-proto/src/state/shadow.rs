@@ -8,6 +8,11 @@ pub trait Shadow<T>: Sized + Send + Sync + 'static {
     /// What is kept of this value. What the value has recorded is forgotten.
     fn of(value: &mut T) -> Self;
 
+    /// Whether it is known without a look at the value that there is nothing to send.
+    fn knows_no_change(&self, _value: &T) -> bool {
+        false
+    }
+
     /// Writes how the value differs from what the peer has, as a patch unless the value as a whole is no longer, and
     /// keeps from now on what there is of this value.
     ///

@@ -1,11 +1,13 @@
 //! Texts are patched by bytes, between characters.
 
-use alloc::{boxed::Box, string::String};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::mem;
 
 use rkyv::string::repr::INLINE_CAPACITY;
 
-use super::{Change, PatchError, PatchReader, PatchWriter, StateDiff, places::Places};
+use super::{
+    Change, PatchError, PatchReader, PatchWriter, StateDiff, places::Places, recording::Edit,
+};
 use crate::payload::{DecodeError, EncodeError};
 
 impl StateDiff for String {
@@ -105,18 +107,43 @@ fn diff(
     let (start, behind) = common(value, shadow);
     let removed = start..shadow.len() - behind;
     let inserted = &value[start..value.len() - behind];
-    out.place(start);
-    out.place(removed.len());
-    out.section(|out| {
-        out.text(inserted);
-        Ok(())
-    })?;
+    write_splice(start, removed.len(), inserted, out)?;
     shadow.replace_range(removed, inserted);
     Ok(Change::Patch)
 }
 
+/// Writes the edits that a text has recorded.
+pub(super) fn write_recorded<T>(
+    edits: Vec<Edit<T>>,
+    text: &str,
+    out: &mut PatchWriter<'_>,
+) -> Result<Change, EncodeError> {
+    if is_level(text.len()) {
+        out.below(|_| Ok(()))?;
+    }
+    let start = out.len();
+    for Edit { start, removed, inserted, .. } in edits {
+        write_splice(start, removed, &text[start..start + inserted], out)?;
+    }
+    Ok(if out.len() == start { Change::Nothing } else { Change::Patch })
+}
+
+fn write_splice(
+    start: usize,
+    removed: usize,
+    inserted: &str,
+    out: &mut PatchWriter<'_>,
+) -> Result<(), EncodeError> {
+    out.place(start);
+    out.place(removed);
+    out.section(|out| {
+        out.text(inserted);
+        Ok(())
+    })
+}
+
 /// The lengths of the common beginning and of the common end of what follows it, in whole characters.
-fn common(a: &str, b: &str) -> (usize, usize) {
+pub(super) fn common(a: &str, b: &str) -> (usize, usize) {
     let equal = |(a, b): &(u8, u8)| a == b;
     let start = a.bytes().zip(b.bytes()).take_while(equal).count();
     // What lies before is the same, so it ends within a character of both or of neither.

@@ -50,6 +50,11 @@ impl<'a> PatchWriter<'a> {
         payload::encode_below(value, self.out, self.above)
     }
 
+    /// Appends the archive of a list of these elements.
+    pub(super) fn list<T: Codable>(&mut self, elements: &[T]) -> Result<(), EncodeError> {
+        payload::encode_list_below(elements, self.out, self.above)
+    }
+
     /// Appends what `write` does, behind its length.
     pub(super) fn section<R>(
         &mut self,
@@ -134,6 +139,9 @@ impl<'a> PatchWriter<'a> {
         value: &mut T,
         shadow: &mut T::Shadow,
     ) -> Result<(), EncodeError> {
+        if shadow.knows_no_change(value) {
+            return Ok(());
+        }
         let start = self.len();
         let change = self.operation::<T>(index, |out| shadow.diff(value, out))?;
         self.settle(change, start, index, value)

@@ -3,6 +3,7 @@
 #![cfg(all(feature = "payload", feature = "std", feature = "uuid"))]
 
 mod bounds;
+mod cost;
 mod fields;
 mod hostile;
 mod patches;

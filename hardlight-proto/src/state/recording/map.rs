@@ -174,7 +174,11 @@ same_on_the_wire!([K: Codable + Ord, V: Codable] Map<K, V>, BTreeMap<K, V>);
 
 impl<K: Codable + Ord, V: Codable> Shadow<Map<K, V>> for Tie {
     fn of(value: &mut Map<K, V>) -> Self {
-        value.record.tie()
+        value.record.tie(BTreeMap::new())
+    }
+
+    fn knows_no_change(&self, value: &Map<K, V>) -> bool {
+        value.record.is_empty(self, BTreeMap::is_empty)
     }
 
     fn diff(
@@ -182,7 +186,7 @@ impl<K: Codable + Ord, V: Codable> Shadow<Map<K, V>> for Tie {
         value: &mut Map<K, V>,
         out: &mut PatchWriter<'_>,
     ) -> Result<Change, EncodeError> {
-        let Some(before) = value.record.take(self) else {
+        let Some(before) = value.record.take(self, BTreeMap::new()) else {
             *self = Self::of(value);
             return Ok(Change::Set);
         };

@@ -1,9 +1,13 @@
 //! Collections that record their changes. The crate's module `sync` shows them.
 
+mod edits;
+mod list;
 mod map;
 mod record;
+mod text;
 
-pub use self::{map::Map, record::Tie};
+pub(super) use self::edits::Edit;
+pub use self::{list::List, map::Map, record::Tie, text::Text};
 
 /// Implements what a collection has from the standard type that it holds in `items`: it is the same on the wire.
 macro_rules! same_on_the_wire {
@@ -103,6 +107,8 @@ macro_rules! same_on_the_wire {
 
         impl<$($generics)*> Eq for $name where $plain: Eq {}
 
+        // It is the canonical one wherever the elements have no more than a partial order.
+        #[allow(clippy::non_canonical_partial_ord_impl)]
         impl<$($generics)*> PartialOrd for $name
         where
             $plain: PartialOrd,

@@ -3,7 +3,6 @@ use core::mem;
 
 /// What a collection has recorded since its field was last sent; nothing at all while it is not the value of a field that
 /// somebody keeps track of.
-#[derive(Default)]
 pub(super) struct Record<C>(Option<Tied<C>>);
 
 struct Tied<C> {
@@ -18,8 +17,8 @@ struct Tied<C> {
 #[derive(Clone, Debug)]
 pub struct Tie(Arc<()>);
 
-impl<C: Default> Record<C> {
-    /// Of a value that nobody keeps track of yet.
+impl<C> Record<C> {
+    /// Of a value that nobody keeps track of.
     pub(super) const fn untied() -> Self {
         Self(None)
     }
@@ -29,21 +28,30 @@ impl<C: Default> Record<C> {
         self.0.as_mut().map(|tied| &mut tied.changes)
     }
 
-    /// From now on nothing is known about how the value came about.
+    /// From now on nobody knows how the value came about.
     pub(super) fn forget(&mut self) {
         self.0 = None;
     }
 
     /// From now on changes are recorded.
-    pub(super) fn tie(&mut self) -> Tie {
+    pub(super) fn tie(&mut self, no_changes: C) -> Tie {
         let tie = Tie(Arc::new(()));
-        self.0 = Some(Tied { tie: tie.clone(), changes: C::default() });
+        self.0 = Some(Tied { tie: tie.clone(), changes: no_changes });
         tie
     }
 
+    /// Whether the field with this tie was sent, and nothing has been recorded since.
+    pub(super) fn is_empty(&self, tie: &Tie, is_empty: impl FnOnce(&C) -> bool) -> bool {
+        self.tied_by(tie).is_some_and(|tied| is_empty(&tied.changes))
+    }
+
     /// What has changed since the field with this tie was sent, if it is known.
-    pub(super) fn take(&mut self, tie: &Tie) -> Option<C> {
-        let tied = self.0.as_mut().filter(|tied| Arc::ptr_eq(&tied.tie.0, &tie.0))?;
-        Some(mem::take(&mut tied.changes))
+    pub(super) fn take(&mut self, tie: &Tie, no_changes: C) -> Option<C> {
+        self.tied_by(tie)?;
+        self.changes().map(|changes| mem::replace(changes, no_changes))
+    }
+
+    fn tied_by(&self, tie: &Tie) -> Option<&Tied<C>> {
+        self.0.as_ref().filter(|tied| Arc::ptr_eq(&tied.tie.0, &tie.0))
     }
 }
