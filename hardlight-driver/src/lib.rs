@@ -19,8 +19,8 @@ mod transport;
 mod wire;
 
 pub use client::{
-    Attachment, ClientConnection, ClientDriver, DriverOf, EventCounts, EventStream, Received,
-    StateWatch, client, client_resuming,
+    Attachment, ClientConnection, ClientDriver, DriverOf, EventCounts, EventStream, Projection,
+    Received, StateSnapshot, StateWatch, ValuesSnapshot, client, client_resuming,
 };
 pub use error::Error;
 pub use events::{
@@ -30,7 +30,7 @@ pub use events::{
 };
 pub use hardlight_proto as proto;
 pub use hardlight_proto::sync;
-pub use server::{Acceptor, ServerConnection, StateCell, StateGuard};
+pub use server::{Acceptor, ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell};
 pub use service::{Dispatch, Service, ServiceClient};
 pub use timer::Timer;
 pub use transport::{Incoming, Outgoing, Transport};

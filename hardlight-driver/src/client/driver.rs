@@ -10,10 +10,10 @@ use std::{
 use bytes::Bytes;
 use hardlight_proto::{
     CallId, Client, ClientConfig, ClientEvent, Connection, ConnectionError, ConnectionState,
-    Events, Mismatch, SchemaMismatch, StateSize, Topic, TopicStart,
+    Events, Mismatch, SchemaMismatch, StateError, Topic, TopicStart,
 };
 
-use super::{Shared, attached::Attached, calls::CallKey};
+use super::{Shared, attached::Attached, calls::CallKey, state::StateReplica};
 use crate::{error::Error, inside::Inside, timer::Timer, transport::Transport, wire::Wire};
 
 /// Rounds of reading and writing before the driver lets others run.
@@ -30,7 +30,7 @@ pub struct ClientDriver<S: ConnectionState, E: Events, T, M> {
     wire: Wire<T, M>,
     shared: Arc<Shared<S, E>>,
     close_timeout: std::time::Duration,
-    state_size: StateSize,
+    state: StateReplica<S>,
     /// The service's name.
     service: &'static str,
     /// The call behind each id in use.
@@ -58,12 +58,13 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
     ) -> Self {
         let wire = Wire::new(transport, timer);
         let close_timeout = config.limits().close_timeout();
+        let state = StateReplica::new(config.limits().max_state_bytes());
         Self {
             connection: Connection::client(config, wire.now()),
             wire,
             shared,
             close_timeout,
-            state_size: StateSize::new(),
+            state,
             service,
             keys: [NO_CALL; 256],
             calls: Vec::new(),
@@ -183,6 +184,9 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             self.skipped = skipped;
             self.shared.events.set_skipped(skipped);
         }
+        if let Err(error) = self.state.catch_up() {
+            self.reject_state(&error);
+        }
         more
     }
 
@@ -233,19 +237,16 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
     }
 
     fn apply(&mut self, operations: &[u8]) {
-        let state = &self.shared.state;
-        let applied = state.apply(operations);
-        let size = &mut self.state_size;
-        let max_bytes = self.connection.limits().max_state_bytes();
-        let mut allowed = || Ok(size.allows(operations.len(), max_bytes, || state.measure())?);
-        match applied.and_then(|()| allowed()) {
+        match self.state.apply(&self.shared.state, operations) {
             Ok(true) => {}
             Ok(false) => self.connection.reject_state_size(),
-            Err(error) => {
-                tracing::debug!(%error, "state operations do not apply");
-                self.connection.reject_state();
-            }
+            Err(error) => self.reject_state(&error),
         }
+    }
+
+    fn reject_state(&mut self, error: &StateError) {
+        tracing::debug!(%error, "state operations do not apply");
+        self.connection.reject_state();
     }
 
     /// Tells the callers what became of their calls. All state that came before is in place by now.

@@ -6,6 +6,7 @@ mod driver;
 mod events;
 mod state;
 mod stream;
+mod watch;
 
 use std::{
     fmt,
@@ -24,7 +25,9 @@ use hardlight_proto::{
 pub use attached::Attachment;
 pub use driver::ClientDriver;
 pub use events::EventCounts;
+pub use state::{StateSnapshot, ValuesSnapshot};
 pub use stream::{EventStream, Received};
+pub use watch::{Projection, StateWatch};
 
 use crate::{
     error::Error, mailbox::Mailbox, service::ServiceClient, timer::Timer, transport::Transport,
@@ -130,14 +133,21 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
 
     /// The state as the client knows it now. It holds every change that the calls answered so far have made.
     ///
-    /// Keep it for as long as it is needed and no longer: a change that arrives meanwhile copies the whole state.
-    pub fn state(&self) -> Arc<S> {
+    /// It costs a reference count, and neither waits for the driver nor keeps it waiting. See [`StateSnapshot`] on how
+    /// long to keep it.
+    pub fn state(&self) -> StateSnapshot<S> {
         self.shared().state.get()
     }
 
-    /// Watches the state change.
+    /// The values beside the state, as the client knows them now: what the server has set by name. It costs
+    /// what [`state`](Self::state) does; [`StateSnapshot::values`] are those of the same moment as a state.
+    pub fn values(&self) -> ValuesSnapshot<S> {
+        self.shared().state.values()
+    }
+
+    /// Watches the state and the values change from here on.
     pub fn watch(&self) -> StateWatch<S, E> {
-        StateWatch { seen: self.shared().state.version(), shared: Arc::clone(self.shared()) }
+        StateWatch::new(Arc::clone(self.shared()))
     }
 
     /// The events that arrive from here on, of all topics; for the first stream also those that arrived before it was
@@ -346,46 +356,5 @@ impl Drop for Call<'_> {
         if let Stage::Waiting(key) = self.stage {
             drop(self.mailbox.post(|calls| calls.abandon(key)));
         }
-    }
-}
-
-/// Watches the connection state of a client change.
-pub struct StateWatch<S: ConnectionState, E: Events = NoEvents> {
-    shared: Arc<Shared<S, E>>,
-    seen: u64,
-}
-
-impl<S: ConnectionState, E: Events> StateWatch<S, E> {
-    /// Waits until the state has changed since the last time, or since the watch was made: the state then. Several
-    /// changes may be seen as one. Cancel safe.
-    ///
-    /// # Errors
-    ///
-    /// Why the connection ended, once every change was seen.
-    pub async fn changed(&mut self) -> Result<Arc<S>, ConnectionError> {
-        loop {
-            let changed = self.shared.state.changed.listen();
-            let version = self.shared.state.version();
-            if version != self.seen {
-                self.seen = version;
-                return Ok(self.shared.state.get());
-            }
-            if let Some(error) = self.shared.mailbox.with(|calls| calls.ended.clone()) {
-                return Err(error);
-            }
-            changed.await;
-        }
-    }
-
-    /// The state now; [`changed`](Self::changed) counts it as seen.
-    pub fn current(&mut self) -> Arc<S> {
-        self.seen = self.shared.state.version();
-        self.shared.state.get()
-    }
-}
-
-impl<S: ConnectionState, E: Events> fmt::Debug for StateWatch<S, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StateWatch").field("seen", &self.seen).finish_non_exhaustive()
     }
 }

@@ -25,6 +25,6 @@ pub use crate::{
     client::{Attachment, ClientConnection, EventStream, Received},
     error::Error,
     events::{EventEmitter, Subscriptions, Topic},
-    server::{ServerConnection, StateCell, StateGuard},
+    server::{ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell},
     service::{Dispatch, Service, ServiceClient},
 };

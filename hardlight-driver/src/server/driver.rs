@@ -18,7 +18,7 @@ use hardlight_proto::{
 use super::{
     End,
     handlers::Handlers,
-    mailbox::{Announce, Close, Command, Commands},
+    mailbox::{Announce, Answer, Close, Command, Commands, MAX_STATE_BYTES},
     state::Shared,
 };
 use crate::{events::EncodedEvent, inside::Inside, timer::Timer, transport::Transport, wire::Wire};
@@ -35,8 +35,12 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
     handlers: Handlers<F>,
     /// Makes the future of a call, from the index of its method and its input.
     dispatch: D,
-    /// What is to go out next, in order.
+    /// What is to go out next, in order. Between two steps it is empty, unless an answer waits.
     queue: VecDeque<Next>,
+    /// Whether an answer waits for the state.
+    answer: Answer,
+    /// Calls that were cancelled meanwhile.
+    cancelled: Vec<CallId>,
     /// Taken from the mailbox; kept for its memory.
     commands: VecDeque<Command>,
     schema: &'static ServiceSchema,
@@ -88,6 +92,8 @@ where
             handlers: Handlers::new(),
             dispatch,
             queue: VecDeque::new(),
+            answer: Answer::None,
+            cancelled: Vec::new(),
             commands: VecDeque::new(),
             end,
             schema,
@@ -100,15 +106,11 @@ where
     fn run(&mut self, cx: &mut Context<'_>) -> bool {
         for _ in 0..MAX_ROUNDS {
             let looked = self.connection.wants_message();
-            let mut read = false;
-            let mut more = false;
-            // While an answer waits for the state no other is made: what goes with it could not be kept in order.
-            if self.drain_mailbox() {
-                self.poll_woken();
-                read = self.wire.read(cx, &mut self.connection);
-                more = self.handle_events();
-                self.drain_mailbox();
-            }
+            self.drain_mailbox();
+            self.poll_woken();
+            let read = self.wire.read(cx, &mut self.connection);
+            let more = self.handle_events();
+            self.drain_mailbox();
             // Behind all that may set a deadline.
             let timed_out = self.wire.run_timer(cx, &mut self.connection, self.patience);
             self.end_patience();
@@ -132,9 +134,9 @@ where
 
     fn sleeps(&mut self) -> bool {
         self.handlers.shrink();
-        let congested = self.connection.is_congested();
-        let blocked = !self.queue.is_empty();
-        if self.connection.has_ready_call() && !blocked {
+        let (congested, unsent) = (self.is_congested(), self.connection.state_bytes());
+        let has_room = self.answer == Answer::AwaitsClient && !self.holds_state_back();
+        if self.connection.has_ready_call() || has_room {
             // What was held back for a slow client goes on now that some was written.
             return false;
         }
@@ -143,7 +145,8 @@ where
         let sleeps = self.shared.mailbox.fall_asleep(|commands| {
             commands.congested = congested;
             roomy = commands.set_backlog(backlog);
-            commands.lets_driver_sleep(blocked)
+            commands.set_unsent_state(unsent);
+            commands.lets_driver_sleep(self.answer)
         });
         if roomy && self.patience.take().is_some() {
             self.end.subscriptions.subscriber().room.notify(usize::MAX);
@@ -160,17 +163,37 @@ where
         }
     }
 
+    /// Whether changes of the state had better be encoded later, together.
+    fn is_congested(&self) -> bool {
+        self.connection.is_congested() || self.holds_state_back()
+    }
+
+    /// Whether so much of the state is to be sent that no more is to be made.
+    fn holds_state_back(&self) -> bool {
+        self.connection.state_bytes() > MAX_STATE_BYTES
+    }
+
     /// Polls the handlers that were woken.
     fn poll_woken(&mut self) {
+        if self.answer != Answer::None {
+            return;
+        }
         let woken = self.shared.mailbox.with(|commands| std::mem::take(&mut commands.woken));
         for (word, mut bits) in woken.into_iter().enumerate() {
             while bits != 0 {
                 let id = CallId((word * 64) as u8 + bits.trailing_zeros() as u8);
                 bits &= bits - 1;
-                if let Poll::Ready(result) = self.handlers.poll(id) {
-                    self.answer(id, result);
-                }
+                self.poll_handler(id);
             }
+        }
+    }
+
+    fn poll_handler(&mut self, id: CallId) {
+        if self.answer != Answer::None {
+            return self.shared.mailbox.with(|commands| commands.wake_call(id));
+        }
+        if let Poll::Ready(result) = self.handlers.poll(id) {
+            self.answer(id, result);
         }
     }
 
@@ -184,7 +207,7 @@ where
                 }
                 Some(ServerEvent::Cancel { id }) => {
                     self.handlers.remove(id);
-                    self.answer(id, Err(CallError::Cancelled));
+                    self.cancel(id);
                 }
                 Some(ServerEvent::Open) => {
                     let may_resume = self.connection.may_resume();
@@ -194,6 +217,7 @@ where
                     tracing::debug!(%error, "connection ended");
                     self.handlers.clear();
                     self.queue.clear();
+                    self.answer = Answer::None;
                     self.end.end();
                 }
                 Some(_) => {}
@@ -228,10 +252,22 @@ where
         self.flush_queue();
     }
 
-    /// Whether everything could be handed on: no answer waits for the state.
-    fn drain_mailbox(&mut self) -> bool {
+    fn cancel(&mut self, id: CallId) {
+        if self.answer == Answer::None {
+            self.answer(id, Err(CallError::Cancelled));
+        } else {
+            self.cancelled.push(id);
+        }
+    }
+
+    /// Hands on what handles have put into the mailbox, as far as no answer waits for the state. While one does, no other
+    /// is made and nothing is taken: what goes with it could not be kept in order.
+    fn drain_mailbox(&mut self) {
         self.flush_queue();
-        if self.queue.is_empty() {
+        for id in std::mem::take(&mut self.cancelled) {
+            self.cancel(id);
+        }
+        if self.answer == Answer::None {
             self.collect();
             self.flush_queue();
         }
@@ -247,15 +283,17 @@ where
             Some(Close::Abort(reason)) => self.connection.abort(reason),
             None => {}
         }
-        if self.queue.is_empty() && dirty && !self.connection.is_congested() {
-            self.send_changes();
+        if self.answer == Answer::None && dirty && !self.is_congested() && self.send_changes() {
+            // Nothing in it is an answer.
+            self.flush_queue();
         }
-        self.queue.is_empty()
     }
 
     /// Takes over what handles have put into the mailbox.
     fn collect(&mut self) {
+        let unsent = self.connection.state_bytes();
         let dropped = self.shared.mailbox.with(|commands| {
+            commands.set_unsent_state(unsent);
             commands.take_queue(&mut self.commands);
             commands.take_dropped()
         });
@@ -265,8 +303,9 @@ where
         self.queue.extend(dropped.map(skip));
     }
 
-    /// Hands on what is next, as far as the state's lock allows.
+    /// Hands on what is next, up to an answer that has to wait.
     fn flush_queue(&mut self) {
+        self.wait_for(Answer::None);
         while let Some(next) = self.queue.pop_front() {
             match next {
                 Next::Posted(command) => self.send(command),
@@ -274,13 +313,32 @@ where
                     self.connection.skip_events(topic, last, reason);
                 }
                 Next::Answer(id, result) => {
-                    let dirty = self.shared.mailbox.with(|commands| commands.dirty);
-                    if dirty && !self.send_changes() {
-                        return self.queue.push_front(Next::Answer(id, result));
+                    let waits = self.send_changes_before_answer();
+                    if waits != Answer::None {
+                        self.queue.push_front(Next::Answer(id, result));
+                        return self.wait_for(waits);
                     }
                     self.connection.answer(id, result);
                 }
             }
+        }
+    }
+
+    fn wait_for(&mut self, answer: Answer) {
+        self.answer = answer;
+        self.connection.hold_calls(answer != Answer::None);
+    }
+
+    /// Whether an answer has to wait until changes of the state are sent before it.
+    fn send_changes_before_answer(&mut self) -> Answer {
+        if !self.shared.mailbox.with(|commands| commands.dirty) {
+            Answer::None
+        } else if self.holds_state_back() {
+            Answer::AwaitsClient
+        } else if !self.send_changes() {
+            Answer::AwaitsState
+        } else {
+            Answer::None
         }
     }
 

@@ -10,13 +10,14 @@ use hardlight_proto::{CallId, CloseCode, CloseReason, EncodeError, GapReason, Ov
 
 use crate::{events::EncodedEvent, mailbox::Mailbox};
 
-/// State operations that may wait for the driver, in bytes. A change beyond it only marks the state.
-const MAX_STATE_BYTES: usize = 64 * 1024;
+/// State operations that may wait to be sent, in bytes. A change beyond it only marks the state: so what waits is never
+/// more than this, and one change as large as the state.
+pub(super) const MAX_STATE_BYTES: usize = 64 * 1024;
 
 /// Subscriptions that may begin or end between two runs of the driver.
 const MAX_TOPIC_CHANGES: usize = 100_000;
 
-/// What a place in the queue counts for, besides its event.
+/// What a place in the queue counts for, besides its event or its state operations.
 const PLACE_BYTES: usize = 64;
 
 pub(crate) type ServerMailbox = Mailbox<Commands>;
@@ -48,6 +49,8 @@ pub(crate) struct Commands {
     given_up: bool,
     /// What the state operations in the queue take.
     state_bytes: usize,
+    /// What those take that the driver has and the connection has not sent.
+    unsent_state_bytes: usize,
     /// Subscriptions that begin or end, in the queue.
     topic_changes: usize,
     /// The connection has ended: nothing is collected any longer.
@@ -116,6 +119,17 @@ pub(crate) enum Reserved {
     Full,
 }
 
+/// Whether an answer waits for changes of the state that were not encoded yet, and what these wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// None waits.
+    None,
+    /// Somebody holds the state.
+    AwaitsState,
+    /// So much of the state is to be sent that no more is made.
+    AwaitsClient,
+}
+
 /// How the application ends the connection.
 pub(crate) enum Close {
     /// After the calls that run.
@@ -140,6 +154,7 @@ impl Commands {
             waited: None,
             given_up: false,
             state_bytes: 0,
+            unsent_state_bytes: 0,
             topic_changes: 0,
             ended: false,
             live: false,
@@ -156,7 +171,7 @@ impl Commands {
             return;
         }
         match &command {
-            Command::State(operations) => self.state_bytes += operations.len(),
+            Command::State(operations) => self.state_bytes += operations.len() + PLACE_BYTES,
             Command::Leave { topic } => {
                 self.dropped.remove(topic);
                 self.latest.remove(topic);
@@ -179,7 +194,12 @@ impl Commands {
 
     /// Whether changes of the state had better be encoded later, together.
     pub(crate) const fn defers_state(&self) -> bool {
-        self.congested || self.state_bytes > MAX_STATE_BYTES
+        self.congested || self.state_bytes + self.unsent_state_bytes > MAX_STATE_BYTES
+    }
+
+    /// The connection has this much of the state to send, besides what is still here.
+    pub(crate) const fn set_unsent_state(&mut self, bytes: usize) {
+        self.unsent_state_bytes = bytes;
     }
 
     /// A subscription begins. Of the events that are kept no more are taken than may wait.
@@ -354,7 +374,7 @@ impl Commands {
         self.event_bytes = 0;
         self.first_event = 0;
         self.empty_places = 0;
-        self.state_bytes = 0;
+        self.unsent_state_bytes += std::mem::take(&mut self.state_bytes);
         self.topic_changes = 0;
     }
 
@@ -375,15 +395,20 @@ impl Commands {
         self.woken[id.index() / 64] |= 1 << (id.0 % 64);
     }
 
-    /// Whether the driver has nothing to do. While it is `blocked`, an answer waits for the state, and all else with it.
-    pub(crate) fn lets_driver_sleep(&self, blocked: bool) -> bool {
+    /// Whether the driver has nothing to do. While an answer waits for the state, all else does so with it.
+    pub(crate) fn lets_driver_sleep(&self, answer: Answer) -> bool {
         if self.close.is_some() {
             return false;
         }
-        if blocked || self.dirty && !self.congested {
-            return self.awaits_state;
+        match answer {
+            Answer::AwaitsClient => true,
+            Answer::AwaitsState => self.awaits_state,
+            Answer::None if self.dirty && !self.congested => self.awaits_state,
+            Answer::None => {
+                let waited = self.waited.is_some();
+                let is_empty = self.queue.is_empty() && self.dropped.is_empty();
+                is_empty && self.woken == [0; 4] && !waited
+            }
         }
-        let waited = self.waited.is_some();
-        self.queue.is_empty() && self.dropped.is_empty() && self.woken == [0; 4] && !waited
     }
 }

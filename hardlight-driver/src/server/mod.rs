@@ -2,14 +2,17 @@
 
 mod driver;
 mod handlers;
+mod held;
 pub(crate) mod mailbox;
 mod state;
+mod values;
 
 use std::{fmt, sync::Arc};
 
 use hardlight_proto::{CloseReason, ConnectionError, ConnectionState, Events, Limits, NoEvents};
 
-pub use state::{StateCell, StateGuard};
+pub use state::{StateCell, StateGuard, StateReadGuard};
+pub use values::ValuesCell;
 
 use crate::{
     events::{ConnectionId, EventEmitter, EventHub, Subscriptions},
@@ -55,6 +58,11 @@ impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
     /// The connection's state.
     pub const fn state(&self) -> &StateCell<S> {
         &self.state
+    }
+
+    /// Values beside the state, of any type that travels, by name: also for a service without a state.
+    pub const fn values(&self) -> ValuesCell<'_, S> {
+        ValuesCell::new(&self.state)
     }
 
     /// Sends events to the clients that are subscribed to a topic.

@@ -56,6 +56,8 @@ pub(super) struct Outbox {
     firm_bytes: usize,
     /// Of these, what changes of topics and features take.
     change_bytes: usize,
+    /// Of these, what the state takes.
+    state_bytes: usize,
     /// There is no event that makes room for others before this place in the line.
     first_event: usize,
     /// Goes up with every place that leaves the line at its front, and down with every one that comes there: with it a
@@ -159,6 +161,7 @@ impl Outbox {
             event_bytes: 0,
             firm_bytes: 0,
             change_bytes: 0,
+            state_bytes: 0,
             first_event: 0,
             popped: 1 << 63,
             latest: BTreeMap::new(),
@@ -229,6 +232,11 @@ impl Outbox {
     /// What changes of topics and features take in the line.
     pub(super) const fn change_bytes(&self) -> usize {
         self.change_bytes
+    }
+
+    /// What of the state is not packed yet, in bytes.
+    pub(super) fn state_bytes(&self) -> usize {
+        self.state_bytes + self.outgoing.state_bytes()
     }
 
     /// Bytes of calls and answers that are sent in pieces.
@@ -310,6 +318,7 @@ impl Outbox {
         self.event_bytes = 0;
         self.firm_bytes = 0;
         self.change_bytes = 0;
+        self.state_bytes = 0;
         self.first_event = 0;
         self.empty_places = 0;
         self.long_items = 0;
@@ -556,6 +565,7 @@ impl Outbox {
         self.event_bytes += item.event_len();
         self.firm_bytes += item.firm_len();
         self.change_bytes += item.change_len();
+        self.state_bytes += item.state_len();
         if item.is_long() {
             self.long_items += 1;
             item.call().map(|id| self.long_calls.insert(id));
@@ -632,6 +642,7 @@ impl Outbox {
         self.event_bytes -= item.event_len();
         self.firm_bytes -= item.firm_len();
         self.change_bytes -= item.change_len();
+        self.state_bytes -= item.state_len();
         if item.is_long() {
             self.long_items -= 1;
             item.call().map(|id| self.long_calls.remove(id));
@@ -838,6 +849,13 @@ impl Item {
         match self {
             Self::Topic { announcement, .. } => PLACE_BYTES + announcement.name.len(),
             Self::Frame(Frame::Leave { .. } | Frame::Features(_)) => self.len(),
+            _ => 0,
+        }
+    }
+
+    fn state_len(&self) -> usize {
+        match self {
+            Self::Greeting(frame) | Self::Frame(frame) if frame.is_state() => self.len(),
             _ => 0,
         }
     }

@@ -32,6 +32,8 @@ pub struct Server {
     secret: CallIds,
     /// Calls that wait until less is to be sent.
     held: VecDeque<Call>,
+    /// Calls are held whatever waits to be sent.
+    holds_calls: bool,
     inputs: Inputs,
     state_revision: u64,
     /// The longest frame of the state that was made before it was known what the client accepts.
@@ -119,6 +121,7 @@ impl Connection<Server> {
             running: CallIds::default(),
             secret: CallIds::default(),
             held: VecDeque::new(),
+            holds_calls: false,
             inputs: Inputs::default(),
             state_revision: 0,
             early_state_bytes: 0,
@@ -143,7 +146,18 @@ impl Connection<Server> {
 
     /// Whether a call that was held may start now: [`poll_event`](Self::poll_event) gives it out.
     pub fn has_ready_call(&self) -> bool {
-        !self.is_ended() && !self.role.held.is_empty() && !self.is_congested()
+        !self.is_ended() && !self.role.held.is_empty() && !self.may_not_start()
+    }
+
+    /// Whether calls that arrive are held, although there may be room for their answers: for one who cannot start them
+    /// just now. At most 256 are.
+    pub fn hold_calls(&mut self, hold: bool) {
+        self.role.holds_calls = hold;
+    }
+
+    #[inline(always)]
+    fn may_not_start(&self) -> bool {
+        self.role.holds_calls || self.link.is_congested()
     }
 
     /// The features of the connection.
@@ -219,7 +233,8 @@ impl Connection<Server> {
 
     /// Sends a change of the state: state operations, as a snapshot was made of.
     ///
-    /// Nothing bounds what waits: while [`is_congested`](Self::is_congested), keep changes back and send them as one.
+    /// Nothing bounds what waits: while [`state_bytes`](Self::state_bytes) are many, keep changes back and send them as
+    /// one.
     ///
     /// A change that is longer than either side allows ends the connection.
     pub fn send_state(&mut self, operations: Bytes) {
@@ -429,6 +444,13 @@ impl Connection<Server> {
         self.link.is_congested()
     }
 
+    /// What of the state waits to be sent, in bytes; each change counts 64 bytes more than it takes, for its place.
+    ///
+    /// Up to [`MAX_MESSAGE_BYTES`](crate::MAX_MESSAGE_BYTES) or so are packed ahead, and do not count any longer.
+    pub fn state_bytes(&self) -> usize {
+        self.link.outbox.state_bytes()
+    }
+
     fn greet_client(&mut self, snapshot: Bytes) {
         let schema = self.link.schema;
         let hello = Hello {
@@ -514,7 +536,7 @@ impl Connection<Server> {
         // A slice would keep the whole message, or transfer.
         let extensions = extensions.detached();
         let call = Call { id, method, extensions, payload };
-        if self.link.is_congested() {
+        if self.may_not_start() {
             self.hold(call);
             return Ok(None);
         }

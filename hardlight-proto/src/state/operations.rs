@@ -10,6 +10,9 @@ use crate::{
     payload::{Codable, EncodeError},
 };
 
+/// What memory a writer keeps.
+const MAX_KEPT_BYTES: usize = 1024;
+
 /// Collects state operations, in ascending order of their fields.
 ///
 /// A state writes every field to it that there is something to say about. Before that, the writer can be told to treat
@@ -104,9 +107,15 @@ impl StateWriter {
         self.out.is_empty()
     }
 
-    /// The operations so far. The writer goes on without them, in the same memory as long as there is some left.
+    /// Takes the operations out. What memory they took is kept for the next ones, up to 1 KiB of it; fields are treated
+    /// as before.
     pub fn take(&mut self) -> Bytes {
-        self.out.split().freeze()
+        if self.out.len() > MAX_KEPT_BYTES {
+            return core::mem::take(&mut self.out).freeze();
+        }
+        let taken = Bytes::copy_from_slice(&self.out);
+        self.out.clear();
+        taken
     }
 
     /// The operations.
