@@ -8,7 +8,7 @@ use proptest::{collection::vec, prelude::*};
 use support::*;
 
 proptest! {
-    #![proptest_config(cases(400))]
+    #![proptest_config(cases(250))]
 
     /// What holds is looked at after every operation and every step: see `support::Ledger`.
     #[test]
@@ -40,7 +40,7 @@ fn part() -> impl Strategy<Value = Bytes> {
 
 #[cfg(feature = "deflate")]
 proptest! {
-    #![proptest_config(cases(500))]
+    #![proptest_config(cases(250))]
 
     #[test]
     fn whatever_is_compressed_arrives_as_it_was(parts in vec(part(), 1..20)) {
