@@ -1,4 +1,4 @@
-//! The client's copy of the connection state, and how large it is.
+//! The client's copy of the connection state.
 //!
 //! There are two copies, which take turns: the driver changes the one that nobody can see, and publishes it; the other one
 //! catches up later, when nobody reads it any longer. So readers and the driver never wait for each other, and the state is
@@ -10,7 +10,8 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use event_listener::Event;
 use hardlight_proto::{
-    ConnectionState, StateError, StateOperations, StateWriter, Values, WithValues,
+    ConnectionState, EncodeError, StateError, StateOperations, StateSize, StateWriter, Values,
+    WithValues,
 };
 
 /// Operations that the older copy still lacks are kept for it up to this length; beyond it the copy is given up.
@@ -137,7 +138,7 @@ impl<S: ConnectionState> Version<S> {
         Ok(Self { all, number: self.number })
     }
 
-    fn snapshot(&self) -> Result<Bytes, StateError> {
+    fn snapshot(&self) -> Result<Bytes, EncodeError> {
         let mut writer = StateWriter::new();
         self.all.snapshot(&mut writer)?;
         Ok(writer.finish())
@@ -152,12 +153,13 @@ pub(super) struct StateReplica<S> {
     /// What it lacks while it is behind.
     lag: Vec<u8>,
     size: StateSize,
+    max_bytes: usize,
 }
 
 impl<S: ConnectionState> StateReplica<S> {
     pub(super) fn new(max_bytes: usize) -> Self {
         let back = Some(Arc::new(Version::first()));
-        Self { back, is_behind: false, lag: Vec::new(), size: StateSize::new(max_bytes) }
+        Self { back, is_behind: false, lag: Vec::new(), size: StateSize::new(), max_bytes }
     }
 
     /// Applies operations, all or none, and publishes the result: whether the state may be as large as it is now.
@@ -180,7 +182,8 @@ impl<S: ConnectionState> StateReplica<S> {
         }
         self.back = Some(next);
         applied?;
-        self.size.allows(copy, operations.len())
+        let measure = || Ok(copy.published.load().snapshot()?.len());
+        Ok(self.size.allows(operations.len(), self.max_bytes, measure)?)
     }
 
     /// A copy of the current version that nobody else has.
@@ -209,37 +212,5 @@ impl<S: ConnectionState> StateReplica<S> {
             self.lag = Vec::new();
         }
         Ok(())
-    }
-}
-
-/// Sees to it that a server cannot make the copy grow without end.
-struct StateSize {
-    /// The length of a snapshot when it was measured.
-    measured: usize,
-    /// What came since then.
-    since: usize,
-    max: usize,
-}
-
-impl StateSize {
-    const fn new(max: usize) -> Self {
-        Self { measured: 0, since: 0, max }
-    }
-
-    /// Whether the state may be as large as it is after these operations. It is measured only once so much has come that
-    /// it could be too large, and then not again before a sixteenth of the limit has: so that this costs in proportion to
-    /// what comes.
-    fn allows<S: ConnectionState>(
-        &mut self,
-        state: &StateCopy<S>,
-        operations: usize,
-    ) -> Result<bool, StateError> {
-        self.since = self.since.saturating_add(operations);
-        if self.measured.saturating_add(self.since) <= self.max || self.since <= self.max / 16 {
-            return Ok(true);
-        }
-        self.measured = state.published.load().snapshot()?.len();
-        self.since = 0;
-        Ok(self.measured <= self.max)
     }
 }
