@@ -1,6 +1,6 @@
 //! What the benchmarks have in common.
 
-pub mod cell;
+pub mod callgrind;
 pub mod counted;
 
 use std::sync::OnceLock;

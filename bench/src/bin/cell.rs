@@ -1,14 +1,18 @@
-//! What `instructions` counts of the connection state: what a handler pays for its lock.
+//! What a lock of the connection state costs, in instructions: see `callgrind`.
+//!
+//! Not one program with `instructions`, where what the driver calls would not be inlined any longer.
 
 use std::{
     convert::Infallible,
     hint::black_box,
     pin::Pin,
+    process::ExitCode,
     sync::OnceLock,
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
+use hardlight_bench::{callgrind, counted::Case};
 use hardlight_driver::{
     Acceptor, EventHub, Incoming, Outgoing, ServerConnection, StateCell, Timer, Transport,
     proto::{
@@ -19,34 +23,38 @@ use hardlight_driver::{
 use hardlight_macros::{ConnectionState, rpc};
 use parking_lot::Mutex;
 
-use crate::counted::Case;
+/// No more than 900 changes are made at a time: more would only mark the state.
+const RUNS: u64 = 400;
 
-/// All cases. Each run is one lock; no more than 900 changes are made at a time, or they would only mark the state.
-pub const CASES: &[Case] = &[
+fn main() -> ExitCode {
+    callgrind::main(CASES, RUNS)
+}
+
+const CASES: &[Case] = &[
     BARE,
     Case {
-        name: "state: lock and read, above a bare lock",
+        name: "lock and read, above a bare lock",
         run: |runs| locks(runs, |state| state.lock().counter),
         calls: 1,
         above: Some(&BARE),
         budget: Some(60.0),
     },
     Case {
-        name: "state: shared read, above a bare lock",
+        name: "shared read, above a bare lock",
         run: |runs| locks(runs, |state| state.read().counter),
         calls: 1,
         above: Some(&BARE),
         budget: Some(60.0),
     },
     Case {
-        name: "state: write the same u32 of 20 fields",
+        name: "write the same u32 of 20 fields",
         run: |runs| changes(runs, |_| 799),
         calls: 1,
         above: None,
         budget: Some(2500.0),
     },
     Case {
-        name: "state: change a u32 of 20 fields",
+        name: "change a u32 of 20 fields",
         run: |runs| changes(runs, |round| round),
         calls: 1,
         above: None,
@@ -56,7 +64,7 @@ pub const CASES: &[Case] = &[
 
 /// A lock that nobody holds, taken and let go of.
 const BARE: Case = Case {
-    name: "state: a bare parking_lot::Mutex",
+    name: "a bare parking_lot::Mutex",
     run: |runs| {
         // What is set up is the same as in the others.
         let served = Served::new();
