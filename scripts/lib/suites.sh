@@ -14,7 +14,7 @@ suite features ci  ''                       'the core and the facade build with 
 suite trees    ci  ''                       'no runtime below the adapters, nothing twice in the dependencies'
 suite seeds    ci  ''                       'the fuzz targets on their seeds, with stable Rust'
 suite bench    ci  ''                       'every benchmark runs once; nothing is measured'
-suite instructions ci 'valgrind'            'what the core costs, in instructions, stays within its budgets'
+suite instructions ci 'valgrind'            'what the core and a lock cost, in instructions, stays within budgets'
 suite typos    ci  'typos'                  'spelling'
 suite no_std   ci  'bare_target'            'the core, and what embeds it, build for a machine that has no std'
 suite fuzz     ci  'nightly cxx cargo_fuzz' 'a fixed number of runs of each fuzz target, from its seeds'
@@ -83,6 +83,7 @@ suite_bench() {
 
 suite_instructions() {
     cargo run --release --manifest-path bench/Cargo.toml --bin instructions
+    cargo run --release --manifest-path bench/Cargo.toml --bin cell
 }
 
 suite_typos() {
