@@ -4,6 +4,7 @@
 
 mod client;
 mod frame;
+mod noise;
 mod pair;
 mod payload;
 mod script;
