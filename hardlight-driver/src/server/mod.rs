@@ -4,6 +4,7 @@ mod driver;
 mod handlers;
 pub(crate) mod mailbox;
 mod state;
+mod topics;
 
 use std::{fmt, sync::Arc};
 
@@ -12,7 +13,7 @@ use hardlight_proto::{CloseReason, ConnectionError, ConnectionState, Events, Lim
 pub use state::{StateCell, StateGuard};
 
 use crate::{
-    events::{ConnectionId, EventEmitter, EventHub, Subscriptions},
+    events::{ConnectionId, EventEmitter, EventHub, Interest, Subscriptions},
     mailbox::Mailbox,
     service::{Dispatch, Service},
     timer::Timer,
@@ -21,6 +22,7 @@ use crate::{
 use driver::ServerDriver;
 use mailbox::{Close, Commands, ServerMailbox};
 use state::Shared;
+use topics::StateTopics;
 
 /// The server's handle of a connection. Clones share it.
 pub struct ServerConnection<S: ConnectionState, E: Events = NoEvents> {
@@ -65,6 +67,18 @@ impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
     /// What this connection is subscribed to.
     pub const fn subscriptions(&self) -> &Subscriptions {
         &self.subscriptions
+    }
+
+    /// Has `topics` choose what the connection is subscribed to, from its state, and `check` say what it may be subscribed
+    /// to. `#[derive(Events)]` has a trait for it.
+    pub(crate) fn attach_topics(
+        &self,
+        topics: impl Fn(&S) -> Vec<Interest> + Send + Sync + 'static,
+        check: impl Fn(&Interest) -> bool + Send + Sync + 'static,
+    ) {
+        self.subscriptions.set_check(Box::new(check));
+        let topics = StateTopics::new(Box::new(topics), self.subscriptions.clone());
+        self.shared().set_topics(topics);
     }
 
     /// Closes the connection once the calls that run have ended; new ones are answered

@@ -5,14 +5,17 @@ use std::{
     fmt,
     marker::PhantomData,
     ops::{Deref, DerefMut},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use bytes::Bytes;
 use hardlight_proto::{ConnectionState, EncodeError, StateWriter};
 use parking_lot::{Mutex, MutexGuard};
 
-use super::mailbox::{Command, ServerMailbox};
+use super::{
+    mailbox::{Command, ServerMailbox},
+    topics::StateTopics,
+};
 
 /// The state of one connection, on the server. Clones share it.
 ///
@@ -25,6 +28,8 @@ pub struct StateCell<S: ConnectionState> {
 pub(super) struct Shared<S: ConnectionState> {
     state: Mutex<Tracked<S>>,
     pub(super) mailbox: Arc<ServerMailbox>,
+    /// What the connection is subscribed to follows from its state, if the application says so.
+    pub(super) topics: OnceLock<StateTopics<S>>,
 }
 
 struct Tracked<S: ConnectionState> {
@@ -41,7 +46,7 @@ struct Tracked<S: ConnectionState> {
 pub struct StateGuard<'a, S: ConnectionState> {
     /// `None` only while it is dropped.
     tracked: Option<MutexGuard<'a, Tracked<S>>>,
-    mailbox: &'a ServerMailbox,
+    shared: &'a Shared<S>,
     written: bool,
     /// parking_lot's own guard would be `Send` if anybody in the build turned on its `send_guard` feature.
     not_send: PhantomData<*const ()>,
@@ -64,7 +69,7 @@ impl<S: ConnectionState> StateCell<S> {
     fn guard<'a>(&'a self, tracked: MutexGuard<'a, Tracked<S>>) -> StateGuard<'a, S> {
         StateGuard {
             tracked: Some(tracked),
-            mailbox: &self.shared.mailbox,
+            shared: &self.shared,
             written: false,
             not_send: PhantomData,
         }
@@ -75,7 +80,7 @@ impl<S: ConnectionState> Shared<S> {
     pub(super) fn new(mailbox: Arc<ServerMailbox>) -> Self {
         let state = S::initial();
         let shadow = state.shadow();
-        Self { state: Mutex::new(Tracked { state, shadow }), mailbox }
+        Self { state: Mutex::new(Tracked { state, shadow }), mailbox, topics: OnceLock::new() }
     }
 
     /// Encodes the whole state, and sends changes from here on.
@@ -107,7 +112,26 @@ impl<S: ConnectionState> Shared<S> {
             mailbox.dirty = false;
             mailbox.awaits_state = false;
         });
+        // What a handler wrote that panicked was not looked at yet.
+        self.follow_state(&tracked.state);
         Some(tracked.take_changes())
+    }
+
+    /// Subscribes the connection to what its state says, behind the changes that led to it.
+    fn follow_state(&self, state: &S) {
+        if let Some(topics) = self.topics.get()
+            && !std::thread::panicking()
+        {
+            topics.follow(state);
+        }
+    }
+
+    /// Has the connection's subscriptions follow its state from here on, unless they do already.
+    pub(super) fn set_topics(&self, topics: StateTopics<S>) {
+        let tracked = self.state.lock();
+        if self.topics.set(topics).is_ok() {
+            self.follow_state(&tracked.state);
+        }
     }
 }
 
@@ -147,10 +171,11 @@ impl<S: ConnectionState> Drop for StateGuard<'_, S> {
         };
         if self.written {
             // While the state is still locked, so that the order of changes is the order of locks.
-            self.mailbox.send_state(|| tracked.take_changes());
+            self.shared.mailbox.send_state(|| tracked.take_changes());
+            self.shared.follow_state(&tracked.state);
         }
         drop(tracked);
-        self.mailbox.state_is_free();
+        self.shared.mailbox.state_is_free();
     }
 }
 
