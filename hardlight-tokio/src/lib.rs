@@ -7,12 +7,14 @@ mod timer;
 
 pub use connect::{connect, connect_driver, connect_plain, connect_plain_with, connect_with};
 pub use hardlight_driver::{
-    ClientConnection, Dispatch, Error, EventEmitter, EventStream, Received, ServerConnection,
-    Service, ServiceClient, StateCell, StateGuard, StateWatch, SubscribeError, Subscriptions,
-    Topic, proto,
+    Attachment, ClientConnection, ConnectionId, Dispatch, Emitted, Error, EventCounts,
+    EventEmitter, EventHub, EventStream, Interest, Keep, Overflow, Pattern, PatternError, Received,
+    Relay, RelayError, RelayedEvent, ServerConnection, Service, ServiceClient, StateCell,
+    StateGuard, StateWatch, SubscribeError, SubscribeOptions, Subscriptions, Topic, TopicNotice,
+    TopicNotices, TopicOptions, proto,
     proto::{
         CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
-        Initiator, Limits, NoEvents, ProtocolError,
+        GapReason, Initiator, Limits, NoEvents, ProtocolError, Resume,
     },
 };
 pub use hardlight_macros::*;
