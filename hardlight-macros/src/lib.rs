@@ -113,10 +113,38 @@ pub fn rpc(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// What changed is sent, and no more than that: one field of one entry of a map, an element pushed to a list, the end of
 /// a text. For that the connection keeps a copy of what was last sent, and compares every time that the state was written
 /// to; so a state takes its memory twice, and time in proportion to its size. Values are compared field by field, whatever
-/// their own `PartialEq` says, and floats by their bits.
+/// their own `PartialEq` says, and floats by their bits. A field that is large is better a collection of the module `sync`:
+/// it records its changes, and so needs neither the copy nor the time.
 ///
-/// Both sides start with every field at `Default::default()`, or at what `#[state(default = expression)]` says. A field
-/// is known to the other side by its place in the struct; one that the other side does not have is skipped.
+/// # Attributes of fields
+///
+/// - `#[state(default = expression)]`: what both sides start with; otherwise it is `Default::default()`.
+/// - `#[state(skip)]`: the field stays on the server, and is in no message and in no description. It need not be `Codable`
+///   but is `Send`, `Sync` and `'static`, and has a default. On a client it is always at that.
+///
+/// # Versions
+///
+/// A field is known to the other side by its index: its place among the fields that are not skipped. One that the other
+/// side does not have is left alone, so append fields, and do not reorder them. A field whose type or name differs keeps
+/// its default on the client, which says so in its log.
+///
+/// `#[state(reserved(2, 5))]` on the struct says that the fields with these indexes are gone; those that follow keep
+/// theirs, and no new field takes one of them.
+///
+/// ```
+/// # use hardlight::ConnectionState;
+/// # #[derive(Default)] pub struct Session;
+/// #[derive(ConnectionState)]
+/// #[state(reserved(1))]
+/// pub struct State {
+///     user: Option<String>, // index 0
+///     credit: u32,          // index 2
+///     #[state(skip)]
+///     session: Session,
+/// }
+/// ```
+///
+/// # Arguments
 ///
 /// `#[state(crate = path)]` on the struct says where `hardlight`, or the adapter in its place, is found, if not under the
 /// name in the manifest.

@@ -1,17 +1,16 @@
 //! `#[derive(ConnectionState)]`: how a struct is sent field by field.
 
+mod parse;
+
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::{
-    Attribute, Data, DeriveInput, Expr, Field, Fields, GenericParam, Generics, Ident, Path, Token,
-    Type, TypePath,
-    ext::IdentExt,
-    parse_quote,
-    spanned::Spanned,
-    visit::{self, Visit},
+    DeriveInput, Expr, GenericParam, Generics, Ident, Path, Type, TypeParamBound, ext::IdentExt,
+    parse_quote, spanned::Spanned, visit::Visit,
 };
 
-use crate::{advice::advice, errors::Errors, root};
+use self::parse::{Parsed, SkippedField, StateField, parse};
+use crate::{errors::Errors, root};
 
 /// Expands `#[derive(ConnectionState)] item`.
 pub(crate) fn expand(item: TokenStream) -> TokenStream {
@@ -20,16 +19,16 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
         Err(error) => return error.to_compile_error(),
     };
     let mut errors = Errors::default();
-    let root = struct_attributes(&item.attrs, &mut errors).unwrap_or_else(root::find);
-    check_generics(&item.generics, &mut errors);
-    let fields = fields(&item, &mut errors);
+    let Parsed { root, fields, skipped } = parse(&item, &mut errors);
+    let root = root.unwrap_or_else(root::find);
     if !errors.is_empty() {
         let errors = errors.into_compile_errors();
         // With lifetimes there can be no implementation at all.
         let stub = item.generics.lifetimes().next().is_none().then(|| stub(&item, &root));
         return quote!(#errors #stub);
     }
-    State { generics: bounded(&item.generics, &root), item: &item, fields, root }.expand()
+    let generics = bounded(&item, &fields, &root);
+    State { generics, item: &item, fields, skipped, root }.expand()
 }
 
 /// A struct without errors.
@@ -38,158 +37,43 @@ struct State<'a> {
     /// Those of the struct, with every type parameter bounded.
     generics: Generics,
     fields: Vec<StateField<'a>>,
+    skipped: Vec<SkippedField<'a>>,
     root: Path,
 }
 
-struct StateField<'a> {
-    index: u32,
-    ident: &'a Ident,
-    ty: &'a Type,
-    /// `#[state(default = expr)]`
-    default: Option<Expr>,
-}
-
-fn struct_attributes(attributes: &[Attribute], errors: &mut Errors) -> Option<Path> {
-    let mut root = None;
-    keys(attributes, errors, |meta| {
-        if meta.path.is_ident("crate") {
-            root = Some(meta.value()?.call(Path::parse_mod_style)?);
-            return Ok(());
-        }
-        Err(unknown(&meta, "on the struct it is `crate = path`"))
-    });
-    root
-}
-
-fn field_default(field: &Field, errors: &mut Errors) -> Option<Expr> {
-    let mut default = None;
-    keys(&field.attrs, errors, |meta| {
-        if !meta.path.is_ident("default") {
-            return Err(unknown(&meta, "on a field it is `default = expression`"));
-        }
-        if !meta.input.peek(Token![=]) {
-            let what =
-                "`default` takes an expression; without the attribute it is `Default::default()`";
-            return Err(meta.error(what));
-        }
-        if default.replace(meta.value()?.parse()?).is_some() {
-            return Err(meta.error("`default` is given twice"));
-        }
-        Ok(())
-    });
-    default
-}
-
-fn keys(
-    attributes: &[Attribute],
-    errors: &mut Errors,
-    mut key: impl FnMut(syn::meta::ParseNestedMeta<'_>) -> syn::Result<()>,
-) {
-    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("state")) {
-        if let Err(error) = attribute.parse_nested_meta(&mut key) {
-            errors.add(error);
-        }
-    }
-}
-
-fn unknown(meta: &syn::meta::ParseNestedMeta<'_>, known: &str) -> syn::Error {
-    meta.error(format!("unknown key in #[state(...)]: {known}"))
-}
-
-fn check_generics(generics: &Generics, errors: &mut Errors) {
-    for lifetime in generics.lifetimes() {
-        errors
-            .push(lifetime, "connection state borrows nothing: remove the lifetime, own the data");
-    }
-}
-
-fn fields<'a>(item: &'a DeriveInput, errors: &mut Errors) -> Vec<StateField<'a>> {
-    let what = "connection state is a struct with named fields, which are sent one by one";
-    let data = match &item.data {
-        Data::Struct(data) => data,
-        Data::Enum(data) => {
-            errors.push(data.enum_token, format!("{what}: put the enum in a field"));
-            return Vec::new();
-        }
-        Data::Union(data) => {
-            errors.push(data.union_token, format!("{what}: write `struct`"));
-            return Vec::new();
-        }
-    };
-    let Fields::Named(named) = &data.fields else {
-        match &data.fields {
-            Fields::Unnamed(fields) => {
-                errors.push(fields, format!("{what}: give the fields names"));
-            }
-            _ => errors.push(&item.ident, format!("{what}; for no state write `()`")),
-        }
-        return Vec::new();
-    };
-    (0..).zip(&named.named).filter_map(|(index, field)| state_field(index, field, errors)).collect()
-}
-
-fn state_field<'a>(index: u32, field: &'a Field, errors: &mut Errors) -> Option<StateField<'a>> {
-    let default = field_default(field, errors);
-    for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")) {
-        let what =
-            "both sides must have the same fields: remove #[cfg], or make the field an `Option`";
-        errors.push(attribute, what);
-    }
-    Travels(errors).visit_type(&field.ty);
-    Some(StateField { index, ident: field.ident.as_ref()?, ty: &field.ty, default })
-}
-
-/// Reports what is written in a field's type and cannot be sent. The rest is for the bound `Codable` to find.
-struct Travels<'a>(&'a mut Errors);
-
-impl<'ast> Visit<'ast> for Travels<'_> {
-    fn visit_type(&mut self, ty: &'ast Type) {
-        match ty {
-            Type::Reference(ty) => {
-                self.0.push(
-                    ty,
-                    "no references: connection state owns its data (`String` for `&str`)",
-                );
-            }
-            Type::Ptr(ty) => self.0.push(ty, "a pointer cannot be sent: use the plain type"),
-            Type::FnPtr(ty) => self.0.push(ty, "a function cannot be sent: keep it in the handler"),
-            Type::TraitObject(ty) => {
-                self.0.push(ty, "no `dyn Trait`: write a #[codable] enum of the types it can be");
-            }
-            ty => visit::visit_type(self, ty),
-        }
-    }
-
-    fn visit_type_path(&mut self, ty: &'ast TypePath) {
-        let Some(last) = ty.path.segments.last() else {
-            return;
-        };
-        let what = match last.ident.to_string().as_str() {
-            "Mutex" | "RwLock" | "Cell" | "RefCell" | "OnceCell" | "OnceLock" => {
-                "state is already behind a lock: use the plain type"
-            }
-            "Arc" | "Rc" => {
-                "the client has its own copy of the state: use the plain type, or `Box`"
-            }
-            _ => match advice(ty) {
-                Some(advice) => advice,
-                None => return visit::visit_type_path(self, ty),
-            },
-        };
-        self.0.push(&last.ident, what);
-    }
-}
-
-/// The generics with `T: Codable` for every type parameter.
-fn bounded(generics: &Generics, root: &Path) -> Generics {
-    let mut generics = generics.clone();
+/// The generics, in which every type parameter is `Codable` that is a part of what travels.
+fn bounded(item: &DeriveInput, fields: &[StateField<'_>], root: &Path) -> Generics {
+    let mut generics = item.generics.clone();
     for parameter in &mut generics.params {
         if let GenericParam::Type(parameter) = parameter {
-            parameter.bounds.push(parse_quote!(#root::__private::Codable));
+            let mut finder = Finder { parameter: &parameter.ident, found: false };
+            fields.iter().for_each(|field| finder.visit_type(field.ty));
+            if finder.found {
+                parameter.bounds.push(parse_quote!(#root::__private::Codable));
+            } else {
+                let bounds = [
+                    parse_quote!(::core::marker::Send),
+                    parse_quote!(::core::marker::Sync),
+                    parse_quote!('static),
+                ];
+                parameter.bounds.extend::<[TypeParamBound; 3]>(bounds);
+            }
             parameter.default = None;
         }
     }
     generics
+}
+
+/// Looks for a type parameter in types.
+struct Finder<'a> {
+    parameter: &'a Ident,
+    found: bool,
+}
+
+impl<'ast> Visit<'ast> for Finder<'_> {
+    fn visit_ident(&mut self, ident: &'ast Ident) {
+        self.found |= ident == self.parameter;
+    }
 }
 
 impl State<'_> {
@@ -231,33 +115,32 @@ impl State<'_> {
         let vis = &self.item.vis;
         let shadow = self.shadow_ident();
         let (parameters, arguments, clause) = self.generics.split_for_impl();
-        let root = &self.root;
         let ident = &self.item.ident;
-        let arguments = &arguments;
-        let fields = self.each(|StateField { index, ident: field, ty, .. }| {
-            quote! {
-                #field: #root::__private::FieldShadow<
-                    #root::__private::Field<#ty>,
-                    #ident #arguments,
-                    #index,
-                >,
-            }
-        });
+        let fields = self.each(|StateField { ident, ty, .. }| quote!(#ident: #ty,));
+        // Parameters may be of use to fields that stay only.
+        let state = self.has_marker().then(
+            || quote!(__hardlight_state: ::core::marker::PhantomData<fn() -> #ident #arguments>,),
+        );
         quote! {
             #[doc(hidden)]
             #[allow(missing_debug_implementations)]
-            #vis struct #shadow #parameters #clause { #fields }
+            #vis struct #shadow #parameters #clause { #fields #state }
         }
     }
 
+    fn has_marker(&self) -> bool {
+        !self.skipped.is_empty() && !self.generics.params.is_empty()
+    }
+
     fn initial(&self) -> TokenStream {
-        let fields = self.each(|StateField { ident, ty, default, .. }| match default {
-            Some(default) => quote!(#ident: #default,),
-            None => quote_spanned!(generated(ty)=> #ident: <#ty as ::core::default::Default>::default(),),
-        });
+        let fields =
+            self.each(|StateField { ident, ty, default, .. }| initial(ident, ty, default.as_ref()));
+        let skipped = self.skipped.iter();
+        let skipped =
+            skipped.map(|SkippedField { ident, ty, default }| initial(ident, ty, default.as_ref()));
         quote! {
             fn initial() -> Self {
-                Self { #fields }
+                Self { #fields #(#skipped)* }
             }
         }
     }
@@ -283,9 +166,11 @@ impl State<'_> {
             let field = self.field(field);
             quote!(#ident: #field::shadow(&mut self.#ident),)
         });
+        let state =
+            self.has_marker().then(|| quote!(__hardlight_state: ::core::marker::PhantomData,));
         quote! {
             fn shadow(&mut self) -> Self::Shadow {
-                #shadow { #fields }
+                #shadow { #fields #state }
             }
         }
     }
@@ -395,6 +280,16 @@ impl State<'_> {
 
     fn each(&self, code: impl FnMut(&StateField<'_>) -> TokenStream) -> TokenStream {
         self.fields.iter().map(code).collect()
+    }
+}
+
+/// What a field is at first.
+fn initial(ident: &Ident, ty: &Type, default: Option<&Expr>) -> TokenStream {
+    match default {
+        Some(default) => quote!(#ident: #default,),
+        None => {
+            quote_spanned!(generated(ty)=> #ident: <#ty as ::core::default::Default>::default(),)
+        }
     }
 }
 

@@ -13,10 +13,8 @@ pub use crate::{
     state::{
         Change, ConnectionState, FieldPatch, PatchError, PatchReader, PatchWriter, StateDiff,
         StateError, StateOperation, StateOperations, StateWriter,
-        field::{Field, FieldChange, FieldOf, FieldShadow},
+        field::{Field, FieldChange, FieldOf},
         members,
-        recording::Tie,
-        shadow::Shadow,
     },
 };
 

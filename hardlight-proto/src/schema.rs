@@ -11,7 +11,7 @@
 //! | `()` | `unit` |
 //! | `String`; `Box<str>` | `string`; `box<str>` |
 //! | `Duration`, `Ipv4Addr`, `Ipv6Addr`, `IpAddr`, `SocketAddr`, `Uuid` | `duration`, `ipv4`, `ipv6`, `ip`, `socket`, `uuid` |
-//! | `Vec<T>`, `VecDeque<T>`; `Bytes` | `vec<T>`; `vec<u8>` |
+//! | `Vec<T>`, `VecDeque<T>`; `Bytes`, `Topic` | `vec<T>`; `vec<u8>` |
 //! | `Box<T>`, `Option<T>`, `Result<T, E>` | `box<T>`, `option<T>`, `result<T,E>` |
 //! | `[T; 4]`; `(A, B)` | `array<T,4>`; `tuple<A,B>` |
 //! | maps; sets, ordered or hashed | `map<K,V>`; `set<T>` |
@@ -207,6 +207,8 @@ pub struct MethodSchema {
     pub name_hash: u64,
     /// The fingerprint of the method's input and output.
     pub fingerprint: Fingerprint,
+    /// The text that it is the fingerprint of; empty if it is not known.
+    pub ty: String,
     /// The feature that a connection needs to call it.
     pub feature: Option<&'static str>,
     /// Whether its input and output are never compressed.
@@ -217,13 +219,14 @@ impl MethodSchema {
     /// A method that takes `I` and answers `O`.
     #[cfg(feature = "payload")]
     pub fn new<I: Codable, O: Codable>(name: &'static str) -> Self {
-        Self::with_fingerprint(name, TypeDescription::of_method::<I, O>().fingerprint())
+        let ty = TypeDescription::of_method::<I, O>();
+        Self { ty: ty.text.clone(), ..Self::with_fingerprint(name, ty.fingerprint()) }
     }
 
     /// A method whose input and output have this fingerprint.
     pub const fn with_fingerprint(name: &'static str, fingerprint: Fingerprint) -> Self {
         let name_hash = fnv1a(name.as_bytes());
-        Self { name, name_hash, fingerprint, feature: None, secret: false }
+        Self { name, name_hash, fingerprint, ty: String::new(), feature: None, secret: false }
     }
 
     /// Which feature a connection needs to call it. Default: none.
@@ -251,6 +254,8 @@ pub struct FieldSchema {
     pub name: &'static str,
     /// The fingerprint of the field's type.
     pub fingerprint: Fingerprint,
+    /// The text that it is the fingerprint of; empty if it is not known.
+    pub ty: String,
     /// The feature that a connection needs to get it.
     pub feature: Option<&'static str>,
     /// Whether changes of it are never compressed.
@@ -261,7 +266,8 @@ impl FieldSchema {
     /// A field of type `T`.
     #[cfg(feature = "payload")]
     pub fn new<T: Codable>(index: u32, name: &'static str) -> Self {
-        Self::with_fingerprint(index, name, Fingerprint::of::<T>())
+        let ty = TypeDescription::of::<T>();
+        Self { ty: ty.text.clone(), ..Self::with_fingerprint(index, name, ty.fingerprint()) }
     }
 
     /// A field whose type has this fingerprint.
@@ -270,7 +276,7 @@ impl FieldSchema {
         name: &'static str,
         fingerprint: Fingerprint,
     ) -> Self {
-        Self { index, name, fingerprint, feature: None, secret: false }
+        Self { index, name, fingerprint, ty: String::new(), feature: None, secret: false }
     }
 
     /// Which feature a connection needs to get it. Default: none.
@@ -298,18 +304,21 @@ pub struct EventSchema {
     pub name_hash: u64,
     /// The fingerprint of its fields.
     pub fingerprint: Fingerprint,
+    /// The text that it is the fingerprint of; empty if it is not known.
+    pub ty: String,
 }
 
 impl EventSchema {
     /// An event whose fields are those of the struct `P`.
     #[cfg(feature = "payload")]
     pub fn new<P: Codable>(name: &'static str) -> Self {
-        Self::with_fingerprint(name, TypeDescription::of_event::<P>().fingerprint())
+        let ty = TypeDescription::of_event::<P>();
+        Self { ty: ty.text.clone(), ..Self::with_fingerprint(name, ty.fingerprint()) }
     }
 
     /// An event whose fields have this fingerprint.
     pub const fn with_fingerprint(name: &'static str, fingerprint: Fingerprint) -> Self {
-        Self { name, name_hash: fnv1a(name.as_bytes()), fingerprint }
+        Self { name, name_hash: fnv1a(name.as_bytes()), fingerprint, ty: String::new() }
     }
 }
 

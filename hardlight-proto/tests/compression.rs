@@ -5,6 +5,7 @@ mod support;
 
 use bytes::Bytes;
 use hardlight_proto::*;
+use proptest::{collection::vec, prelude::*};
 use support::*;
 
 /// Payloads below this are left as they are.
@@ -406,5 +407,30 @@ fn a_stream_that_has_given_all_before_its_last_bytes_have_come_is_read() {
         client.handle_message(event);
         let arrived = arrived(CHAT, sequence, payload(len));
         assert!(client_events(&mut client) == [arrived], "{len} bytes");
+    }
+}
+
+/// Parts of a payload that shrink well, a little, and not at all.
+fn part() -> impl Strategy<Value = Bytes> {
+    let len = || 0..3000_usize;
+    prop_oneof![
+        len().prop_map(zeros),
+        len().prop_map(noise),
+        len().prop_map(|len| noise(len).iter().map(|byte| byte & 0x3f).collect()),
+        (len(), 0..2000_usize).prop_map(|(len, start)| noise(start + len).slice(start..)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(cases(250))]
+
+    #[test]
+    fn whatever_is_compressed_arrives_as_it_was(parts in vec(part(), 1..20)) {
+        let payload = Bytes::from(parts.concat());
+        let mut client = deflating_client(quiet());
+        receive(&mut client, &topic_frame(7, 0, TopicStart::Fresh, CHAT));
+        client.handle_message(encode_event_deflated(7, 0, 0, payload.clone()));
+        let expected = [subscribed(CHAT), arrived(CHAT, 0, payload)];
+        prop_assert!(client_events(&mut client) == expected);
     }
 }

@@ -11,7 +11,7 @@ fn pair(client: &'static ServiceSchema, server: &'static ServiceSchema) -> Pair 
 }
 
 fn mismatch(part: SchemaPart, index: u32, name: &'static str, why: Mismatch) -> ClientEvent {
-    ClientEvent::Mismatch(SchemaMismatch { part, index, name, why })
+    ClientEvent::Mismatch(SchemaMismatch { part, index, name, why, ty: "", name_there: None })
 }
 
 /// A client of `counter` that has read this frame.
@@ -149,7 +149,14 @@ fn a_field_of_another_type_or_name_is_reported() {
         let name = client.state[0].name;
         let mut pair = pair(client, server);
         pair.drive();
-        let counter = mismatch(SchemaPart::StateField, 0, name, Mismatch::Incompatible);
+        let counter = ClientEvent::Mismatch(SchemaMismatch {
+            part: SchemaPart::StateField,
+            index: 0,
+            name,
+            why: Mismatch::Incompatible,
+            ty: "",
+            name_there: (name != "counter").then(|| "counter".into()),
+        });
         assert_eq!(pair.take_client_events()[0], counter);
         assert!(pair.client.is_open());
     }

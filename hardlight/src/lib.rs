@@ -110,7 +110,7 @@ handle.stop().await;
 //!     while let Some(received) = events.next().await {
 //!         match received {
 //!             Received::Event { topic, event } => println!("{topic}: {event:?}"),
-//!             Received::Lagged { topic, missed } => println!("{topic}: {missed} missed"),
+//!             Received::Lagged { topic, missed, .. } => println!("{topic}: {missed} missed"),
 //!             _ => {}
 //!         }
 //!     }

@@ -159,7 +159,8 @@ pub(super) struct StateReplica<S> {
 impl<S: ConnectionState> StateReplica<S> {
     pub(super) fn new(max_bytes: usize) -> Self {
         let back = Some(Arc::new(Version::first()));
-        Self { back, is_behind: false, lag: Vec::new(), size: StateSize::new(), max_bytes }
+        let size = StateSize::new();
+        Self { back, is_behind: false, lag: Vec::new(), size, max_bytes }
     }
 
     /// Applies operations, all or none, and publishes the result: whether the state may be as large as it is now.
@@ -182,7 +183,7 @@ impl<S: ConnectionState> StateReplica<S> {
         }
         self.back = Some(next);
         applied?;
-        let measure = || Ok(copy.published.load().snapshot()?.len());
+        let measure = || copy.published.load().snapshot().map(|snapshot| snapshot.len());
         Ok(self.size.allows(operations.len(), self.max_bytes, measure)?)
     }
 

@@ -10,17 +10,18 @@ use std::{
 
 use bytes::Bytes;
 use hardlight_proto::{
-    CallError, CallId, CloseCode, CloseReason, Connection, ConnectionError, ConnectionState,
-    EncodeError, GapReason, Limits, Server, ServerConfig, ServerEvent, ServiceSchema,
+    Announcement, CallError, CallId, CloseCode, CloseReason, Connection, ConnectionError,
+    ConnectionState, EncodeError, GapReason, Limits, Server, ServerConfig, ServerEvent,
+    ServiceSchema, Time,
 };
 
 use super::{
     End,
     handlers::Handlers,
-    mailbox::{Answer, Close, Command, MAX_STATE_BYTES},
+    mailbox::{Announce, Answer, Close, Command, Commands, MAX_STATE_BYTES},
     state::Shared,
 };
-use crate::{timer::Timer, transport::Transport, wire::Wire};
+use crate::{events::EncodedEvent, inside::Inside, timer::Timer, transport::Transport, wire::Wire};
 
 /// Rounds of reading and writing before the driver lets others run.
 const MAX_ROUNDS: usize = 16;
@@ -44,6 +45,8 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
     commands: VecDeque<Command>,
     schema: &'static ServiceSchema,
     limits: Limits,
+    /// Until when emitters wait for the client, if any do.
+    patience: Option<Time>,
     end: End,
 }
 
@@ -51,7 +54,7 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
 enum Next {
     Posted(Command),
     /// Events that were dropped in the mailbox.
-    Skip(u64, u64),
+    Skip(u64, u64, GapReason),
     Answer(CallId, Result<Bytes, CallError>),
 }
 
@@ -95,6 +98,7 @@ where
             end,
             schema,
             limits,
+            patience: None,
         }
     }
 
@@ -108,7 +112,8 @@ where
             let more = self.handle_events();
             self.drain_mailbox();
             // Behind all that may set a deadline.
-            let timed_out = self.wire.run_timer(cx, &mut self.connection);
+            let timed_out = self.wire.run_timer(cx, &mut self.connection, self.patience);
+            self.end_patience();
             if self.connection.is_ended() {
                 self.handle_events();
                 return false;
@@ -135,11 +140,27 @@ where
             // What was held back for a slow client goes on now that some was written.
             return false;
         }
-        self.shared.mailbox.fall_asleep(|commands| {
+        let backlog = self.connection.firm_event_bytes();
+        let mut roomy = false;
+        let sleeps = self.shared.mailbox.fall_asleep(|commands| {
             commands.congested = congested;
+            roomy = commands.set_backlog(backlog);
             commands.set_unsent_state(unsent);
             commands.lets_driver_sleep(self.answer)
-        })
+        });
+        if roomy && self.patience.take().is_some() {
+            self.end.subscriptions.subscriber().room.notify(usize::MAX);
+        }
+        sleeps
+    }
+
+    /// Emitters have waited for the client for long enough.
+    fn end_patience(&mut self) {
+        if self.patience.is_some_and(|until| until <= self.wire.now()) {
+            self.patience = None;
+            self.shared.mailbox.with(Commands::give_up);
+            self.end.subscriptions.subscriber().room.notify(usize::MAX);
+        }
     }
 
     /// Whether changes of the state had better be encoded later, together.
@@ -187,6 +208,10 @@ where
                 Some(ServerEvent::Cancel { id }) => {
                     self.handlers.remove(id);
                     self.cancel(id);
+                }
+                Some(ServerEvent::Open) => {
+                    let may_resume = self.connection.may_resume();
+                    self.end.subscriptions.subscriber().set_may_resume(may_resume);
                 }
                 Some(ServerEvent::Closed(error)) => {
                     tracing::debug!(%error, "connection ended");
@@ -246,8 +271,13 @@ where
             self.collect();
             self.flush_queue();
         }
-        let (close, dirty) =
-            self.shared.mailbox.with(|commands| (commands.close.take(), commands.dirty));
+        let (close, dirty, waited) = self
+            .shared
+            .mailbox
+            .with(|commands| (commands.close.take(), commands.dirty, commands.take_waited()));
+        if let (Some(milliseconds), None) = (waited, self.patience) {
+            self.patience = Some(self.wire.now() + Duration::from_millis(milliseconds.into()));
+        }
         match close {
             Some(Close::Drain(reason)) => self.connection.close(reason, self.wire.now()),
             Some(Close::Abort(reason)) => self.connection.abort(reason),
@@ -265,11 +295,12 @@ where
         let dropped = self.shared.mailbox.with(|commands| {
             commands.set_unsent_state(unsent);
             commands.take_queue(&mut self.commands);
-            std::mem::take(&mut commands.dropped)
+            commands.take_dropped()
         });
         self.queue.extend(self.commands.drain(..).map(Next::Posted));
-        // Behind what was queued, which may announce the topic, or hold later events that state the loss themselves.
-        self.queue.extend(dropped.into_iter().map(|(topic, last)| Next::Skip(topic, last)));
+        // Behind what was queued, which may announce the topic.
+        let skip = |(topic, last, reason)| Next::Skip(topic, last, reason);
+        self.queue.extend(dropped.map(skip));
     }
 
     /// Hands on what is next, up to an answer that has to wait.
@@ -278,8 +309,8 @@ where
         while let Some(next) = self.queue.pop_front() {
             match next {
                 Next::Posted(command) => self.send(command),
-                Next::Skip(topic, last) => {
-                    self.connection.skip_events(topic, last, GapReason::Lagged);
+                Next::Skip(topic, last, reason) => {
+                    self.connection.skip_events(topic, last, reason);
                 }
                 Next::Answer(id, result) => {
                     let waits = self.send_changes_before_answer();
@@ -315,15 +346,29 @@ where
         match command {
             Command::State(operations) => self.connection.send_state(operations),
             Command::Fail(error) => self.connection.abort(cannot_encode(error)),
-            Command::Announce { topic, next, name } => {
-                self.connection.announce_topic(topic, next, name);
-            }
+            Command::Announce(announce) => self.announce(*announce),
             Command::Leave { topic } => self.connection.leave_topic(topic),
-            Command::Event { topic, sequence, frame } => {
+            Command::Event { event, gap, .. } => {
+                let EncodedEvent { topic, sequence, .. } = *event;
+                if let (Some(reason), Some(last)) = (gap, sequence.checked_sub(1)) {
+                    self.connection.skip_events(topic, last, reason);
+                }
+                let frame = event.frame(self.connection.deflates()).clone();
                 self.connection.send_event(topic, sequence, frame);
             }
             Command::Empty => {}
         }
+    }
+
+    fn announce(&mut self, announce: Announce) {
+        let Announce { topic, next, name, overflow, kept, history } = announce;
+        let deflates = self.connection.deflates();
+        let kept = kept.iter().map(|event| event.frame(deflates).clone()).collect();
+        let announcement = Announcement::new(topic, next, name.to_bytes())
+            .with_overflow(overflow)
+            .with_kept(kept)
+            .with_history(history);
+        self.connection.announce(announcement);
     }
 
     /// Encodes and sends what has changed in the state: whether it could look.
@@ -364,6 +409,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        let _inside = Inside::enter();
         this.shared.mailbox.wake_up(cx);
         if !this.connection.is_ended() && this.run(cx) {
             cx.waker().wake_by_ref();

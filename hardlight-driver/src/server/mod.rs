@@ -15,7 +15,7 @@ pub use state::{StateCell, StateGuard, StateReadGuard};
 pub use values::ValuesCell;
 
 use crate::{
-    events::{EventEmitter, EventHub, Subscriptions},
+    events::{ConnectionId, EventEmitter, EventHub, Subscriptions},
     mailbox::Mailbox,
     service::{Dispatch, Service},
     timer::Timer,
@@ -48,6 +48,11 @@ impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
             events: hub.emitter(),
             subscriptions: Subscriptions::new(Arc::clone(&hub.hub), mailbox, topics),
         }
+    }
+
+    /// Names the connection among those of its server: in [`EventHub::subscribers`], for one.
+    pub fn id(&self) -> ConnectionId {
+        self.subscriptions.id()
     }
 
     /// The connection's state.
@@ -100,6 +105,7 @@ impl<S: ConnectionState, E: Events> Clone for ServerConnection<S, E> {
 impl<S: ConnectionState, E: Events> fmt::Debug for ServerConnection<S, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerConnection")
+            .field("id", &self.id())
             .field("subscriptions", &self.subscriptions)
             .finish_non_exhaustive()
     }

@@ -27,8 +27,6 @@ impl Parts<'_> {
         quote! {
             #[automatically_derived]
             impl #impl_generics #private::StateDiff for #name #ty_generics #where_clause {
-                type Shadow = Self;
-
                 #[inline]
                 fn same(value: &Self, other: &Self) -> bool {
                     match (value, other) { #same }

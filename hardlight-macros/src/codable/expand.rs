@@ -58,7 +58,6 @@ pub(super) fn stub(input: &DeriveInput, root: &Path) -> Option<TokenStream> {
 
         #[automatically_derived]
         impl #impl_generics #private::StateDiff for #name #ty_generics #where_clause {
-            type Shadow = Self;
             fn same(_: &Self, _: &Self) -> bool {
                 ::core::unreachable!()
             }

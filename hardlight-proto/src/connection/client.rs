@@ -2,9 +2,10 @@
 
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    string::String,
     vec::Vec,
 };
-use core::time::Duration;
+use core::{fmt, time::Duration};
 
 use bytes::Bytes;
 
@@ -138,8 +139,8 @@ pub enum ClientEvent {
     Closed(ConnectionError),
 }
 
-/// Something in the client's schema that does not fit the server's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Something in the client's schema that does not fit the server's. Shown, it is a sentence with the name and the type.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SchemaMismatch {
     /// What it is.
     pub part: SchemaPart,
@@ -149,6 +150,28 @@ pub struct SchemaMismatch {
     pub name: &'static str,
     /// How it does not fit.
     pub why: Mismatch,
+    /// The text of its type here (SPEC.md, section 20.1), of which the server has another. Empty if this side's schema has no
+    /// more than a fingerprint.
+    pub ty: &'static str,
+    /// What the server calls the state field that it has in this one's place, if that is another name.
+    pub name_there: Option<String>,
+}
+
+impl fmt::Display for SchemaMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { part, name, ty, why, name_there, .. } = self;
+        write!(f, "{part} `{name}`")?;
+        if !ty.is_empty() {
+            write!(f, " of the type `{ty}`")?;
+        }
+        match (why, name_there) {
+            (Mismatch::Unknown, _) => f.write_str(" is not known to the server"),
+            (Mismatch::Incompatible, None) => f.write_str(" is of another type on the server"),
+            (Mismatch::Incompatible, Some(there)) => {
+                write!(f, " has the place of `{there}` on the server")
+            }
+        }
+    }
 }
 
 /// A part of a schema.
@@ -160,6 +183,16 @@ pub enum SchemaPart {
     Event,
     /// A field of the state.
     StateField,
+}
+
+impl fmt::Display for SchemaPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Method => "method",
+            Self::Event => "event",
+            Self::StateField => "state field",
+        })
+    }
 }
 
 impl Role for Client {
@@ -536,17 +569,31 @@ impl Connection<Client> {
             let known = self.role.events.contains(&Some(index));
             let named = hello.events.iter().any(|their| their.name_hash == event.name_hash);
             if named && !known {
-                self.report(SchemaPart::Event, index, event.name, Mismatch::Incompatible);
+                self.role.mismatches.push_back(SchemaMismatch {
+                    part: SchemaPart::Event,
+                    index,
+                    name: event.name,
+                    why: Mismatch::Incompatible,
+                    ty: &event.ty,
+                    name_there: None,
+                });
             }
         }
         for (field, place) in ours.state.iter().zip(0..) {
             let their = hello.state.iter().find(|their| their.index == field.index);
-            let same = |their: &HelloField| {
-                their.name == field.name && their.fingerprint == field.fingerprint
+            let other = |their: &&HelloField| {
+                their.name != field.name || their.fingerprint != field.fingerprint
             };
-            if their.is_some_and(|their| !same(their)) {
+            if let Some(their) = their.filter(other) {
                 self.role.skipped_fields.insert(field.index);
-                self.report(SchemaPart::StateField, place, field.name, Mismatch::Incompatible);
+                self.role.mismatches.push_back(SchemaMismatch {
+                    part: SchemaPart::StateField,
+                    index: place,
+                    name: field.name,
+                    why: Mismatch::Incompatible,
+                    ty: &field.ty,
+                    name_there: (their.name != field.name).then(|| their.name.clone()),
+                });
             }
         }
     }
@@ -554,16 +601,19 @@ impl Connection<Client> {
     fn handle_methods(&mut self, methods: &[RefusedMethod]) -> Result<(), ProtocolError> {
         for refused in methods {
             let method = self.link.schema.methods.get(refused.method as usize);
-            let name = method.ok_or(ProtocolError::InvalidMethods)?.name;
-            self.report(SchemaPart::Method, refused.method, name, refused.why);
+            let method = method.ok_or(ProtocolError::InvalidMethods)?;
+            self.role.mismatches.push_back(SchemaMismatch {
+                part: SchemaPart::Method,
+                index: refused.method,
+                name: method.name,
+                why: refused.why,
+                ty: &method.ty,
+                name_there: None,
+            });
         }
         let refused = methods.iter().map(|refused| (refused.method, refused.why));
         self.role.refused_methods = Some(refused.collect());
         Ok(())
-    }
-
-    fn report(&mut self, part: SchemaPart, index: u32, name: &'static str, why: Mismatch) {
-        self.role.mismatches.push_back(SchemaMismatch { part, index, name, why });
     }
 
     fn handle_snapshot(

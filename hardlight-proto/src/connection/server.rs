@@ -11,6 +11,7 @@ use super::{
 use crate::{
     close::CloseReason,
     error::{CallError, ConnectionError, ProtocolError},
+    event::Announcement,
     features::FeatureSet,
     frame::{
         CALL, CallId, Content, Extensions, Frame, GapReason, Hello, HelloEntry, HelloField,
@@ -154,8 +155,9 @@ impl Connection<Server> {
         self.role.holds_calls = hold;
     }
 
+    #[inline(always)]
     fn may_not_start(&self) -> bool {
-        self.role.holds_calls || self.is_congested()
+        self.role.holds_calls || self.link.is_congested()
     }
 
     /// The features of the connection.
@@ -288,11 +290,33 @@ impl Connection<Server> {
     /// the hint for `next`, and send the events from there. If `next` is above the hint, the client is told that what is
     /// between is no longer kept; if it is below, that the topic is numbered anew (SPEC.md, section 13.5).
     pub fn announce_topic(&mut self, topic: u64, next: u64, name: Bytes) {
-        let fits = name.len() <= MAX_TOPIC_NAME_BYTES && !self.link.outbox.has_topic(topic);
-        if !self.is_ended() && fits {
-            self.link.outbox.push_topic(topic, next, name);
+        self.announce(Announcement::new(topic, next, name));
+    }
+
+    /// [`announce_topic`](Self::announce_topic), and says what is done with its events.
+    ///
+    /// If events are [kept](Announcement::with_kept) there is no need to look at the hint: a client that left off here on an
+    /// earlier connection is sent what it missed of them, before all that is sent from here on, and is told what it missed
+    /// besides.
+    pub fn announce(&mut self, announcement: Announcement) {
+        let topic = announcement.topic;
+        let fits = announcement.name.len() <= MAX_TOPIC_NAME_BYTES;
+        if !self.is_ended() && fits && !self.link.outbox.has_topic(topic) {
+            self.link.outbox.push_topic(announcement);
             self.check_waiting();
         }
+    }
+
+    /// Whether the client went on from an earlier connection and was not subscribed to all of its topics yet; or whether
+    /// that is not known, since its Hello is not read.
+    pub fn may_resume(&self) -> bool {
+        self.link.outbox.may_resume()
+    }
+
+    /// What the events take that wait and may not be dropped to make room for others (see [`Overflow`](crate::Overflow)),
+    /// in bytes.
+    pub const fn firm_event_bytes(&self) -> usize {
+        self.link.outbox.firm_bytes()
     }
 
     /// Tells the client that a subscription has ended.
@@ -309,11 +333,14 @@ impl Connection<Server> {
     /// number is not above those that were sent is dropped.
     ///
     /// Behind a slow client, once more than
-    /// [`Limits::max_queued_event_bytes`](crate::Limits::max_queued_event_bytes) of events wait, the oldest are dropped,
-    /// and the client is told how many it missed. So it is if an event is longer than it accepts.
+    /// [`Limits::max_queued_event_bytes`](crate::Limits::max_queued_event_bytes) of events wait, some are dropped, which
+    /// ones [`Overflow`](crate::Overflow) says, and the client is told how many it missed. So it is if an event is longer
+    /// than it accepts.
     pub fn send_event(&mut self, topic: u64, sequence: u64, event: Bytes) {
-        if !self.is_ended() {
-            self.link.outbox.push_event(topic, sequence, event);
+        if !self.is_ended() && self.link.outbox.push_event(topic, sequence, event).is_err() {
+            let allowed = self.link.limits.max_queued_event_bytes();
+            let limit = "max_queued_event_bytes";
+            self.fail(ConnectionError::LimitExceeded { limit, allowed });
         }
     }
 

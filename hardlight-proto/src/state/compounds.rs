@@ -10,8 +10,6 @@ use crate::payload::{Codable, EncodeError};
 
 /// As what is in it, one level below.
 impl<T: Codable> StateDiff for Box<T> {
-    type Shadow = Self;
-
     const LEAF: bool = T::LEAF;
 
     fn same(value: &Self, other: &Self) -> bool {
@@ -49,8 +47,6 @@ const SOME: u64 = 1;
 const CHANGE: u64 = 2;
 
 impl<T: Codable> StateDiff for Option<T> {
-    type Shadow = Self;
-
     const LEAF: bool = false;
 
     fn same(value: &Self, other: &Self) -> bool {
@@ -128,8 +124,6 @@ const ERR: u8 = 1;
 
 /// As an enum of these two variants.
 impl<T: Codable, E: Codable> StateDiff for Result<T, E> {
-    type Shadow = Self;
-
     const LEAF: bool = false;
 
     fn same(value: &Self, other: &Self) -> bool {
@@ -189,8 +183,6 @@ impl<T: Codable, E: Codable> StateDiff for Result<T, E> {
 }
 
 impl<T: Codable, const N: usize> StateDiff for [T; N] {
-    type Shadow = Self;
-
     const LEAF: bool = false;
 
     fn same(value: &Self, other: &Self) -> bool {
@@ -236,8 +228,6 @@ impl<T: Codable, const N: usize> StateDiff for [T; N] {
 macro_rules! tuple {
     ($($ty:ident $index:tt),*) => {
         impl<$($ty: Codable),*> StateDiff for ($($ty,)*) {
-            type Shadow = Self;
-
             const LEAF: bool = false;
 
             fn same(value: &Self, other: &Self) -> bool {

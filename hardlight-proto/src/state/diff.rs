@@ -1,4 +1,4 @@
-use super::{PatchError, PatchReader, PatchWriter, shadow::Shadow};
+use super::{PatchError, PatchReader, PatchWriter};
 use crate::payload::{Codable, EncodeError};
 
 /// How a value is compared with what was last sent of it, and how it is changed in place.
@@ -9,10 +9,6 @@ use crate::payload::{Codable, EncodeError};
 /// The trait's items are what the macro and this crate agree on. They may change in any release: do not implement the
 /// trait by hand, and do not call its functions.
 pub trait StateDiff: Sized + Send + Sync + 'static {
-    /// What is kept of a field of this type: `Self`, but for types that record their changes.
-    #[doc(hidden)]
-    type Shadow: Shadow<Self>;
-
     /// Whether a value is only ever replaced as a whole: there are no patches of it.
     #[doc(hidden)]
     const LEAF: bool = true;
@@ -48,6 +44,37 @@ pub trait StateDiff: Sized + Send + Sync + 'static {
         }
         *shadow = Self::copy(value);
         Ok(Change::Set)
+    }
+
+    /// What is kept of the value of a state's field, to tell later what has changed since: a copy, or for a value that
+    /// records its changes what ties the record to what the peer has. What it has recorded so far is forgotten.
+    #[doc(hidden)]
+    fn keep(value: &mut Self) -> Self {
+        Self::copy(value)
+    }
+
+    /// Whether nothing has changed since `kept`, as far as that is known without a comparison.
+    #[doc(hidden)]
+    fn knows_no_change(_value: &Self, _kept: &Self) -> bool {
+        false
+    }
+
+    /// Writes what has changed since `kept`, unless the value as a whole is no longer than that, and brings `kept` up to
+    /// date.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot be encoded. What is kept may then be anything.
+    #[doc(hidden)]
+    fn diff_kept(
+        value: &mut Self,
+        kept: &mut Self,
+        out: &mut PatchWriter<'_>,
+    ) -> Result<Change, EncodeError>
+    where
+        Self: Codable,
+    {
+        patch(value, kept, out)
     }
 
     /// Whether the patch can be applied: then [`apply`](Self::apply) will succeed.

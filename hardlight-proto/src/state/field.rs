@@ -4,7 +4,6 @@ use core::marker::PhantomData;
 
 use super::{
     ConnectionState, PatchError, PatchReader, StateDiff, StateError, StateOperation, StateWriter,
-    shadow::Shadow,
 };
 use crate::{
     payload::{self, Codable, EncodeError},
@@ -25,11 +24,8 @@ pub trait FieldOf<S: ConnectionState, const INDEX: u32> {
     }
 
     /// What is kept of the field, to tell later what has changed since.
-    fn shadow(value: &mut Self::Value) -> FieldShadow<Self, S, INDEX>
-    where
-        Self: Sized,
-    {
-        FieldShadow(Shadow::of(value))
+    fn shadow(value: &mut Self::Value) -> Self::Value {
+        StateDiff::keep(value)
     }
 
     /// Writes the field.
@@ -48,13 +44,10 @@ pub trait FieldOf<S: ConnectionState, const INDEX: u32> {
     /// If the value cannot be encoded.
     fn diff(
         value: &mut Self::Value,
-        shadow: &mut FieldShadow<Self, S, INDEX>,
+        shadow: &mut Self::Value,
         out: &mut StateWriter,
-    ) -> Result<(), EncodeError>
-    where
-        Self: Sized,
-    {
-        out.diff(INDEX, value, &mut shadow.0)
+    ) -> Result<(), EncodeError> {
+        out.diff(INDEX, value, shadow)
     }
 
     /// Checks an operation on the field, so that the change it makes cannot fail. `field` finds the field in a state.
@@ -114,12 +107,6 @@ pub enum FieldChange<'a, T> {
     /// It is patched.
     Patch(PatchReader<'a>),
 }
-
-/// What is kept of a field. It can be mentioned whether or not the field's type travels.
-#[allow(missing_debug_implementations)]
-pub struct FieldShadow<F: FieldOf<S, INDEX>, S: ConnectionState, const INDEX: u32>(
-    <F::Value as StateDiff>::Shadow,
-);
 
 /// Stands for a field's type in implementations of [`FieldOf`]. The type is an argument here, so that it may be more
 /// private than the state.

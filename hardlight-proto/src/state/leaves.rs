@@ -11,8 +11,6 @@ use super::StateDiff;
 macro_rules! leaves {
     ($($ty:ty),* $(,)?) => {$(
         impl StateDiff for $ty {
-            type Shadow = Self;
-
             fn same(value: &Self, other: &Self) -> bool {
                 value == other
             }
@@ -40,8 +38,6 @@ leaves!(uuid::Uuid);
 macro_rules! floats {
     ($($ty:ty),*) => {$(
         impl StateDiff for $ty {
-            type Shadow = Self;
-
             fn same(value: &Self, other: &Self) -> bool {
                 value.to_bits() == other.to_bits()
             }

@@ -72,8 +72,6 @@ impl<T> List<T> for VecDeque<T> {
 macro_rules! list {
     ($list:ident, |$value:ident, $other:ident| $same:expr) => {
         impl<T: Codable> StateDiff for $list<T> {
-            type Shadow = Self;
-
             const LEAF: bool = false;
 
             fn same($value: &Self, $other: &Self) -> bool {
@@ -116,8 +114,6 @@ list!(VecDeque, |value, other| value.len() == other.len()
 
 /// The same list on the wire as a `Vec<u8>`.
 impl StateDiff for Bytes {
-    type Shadow = Self;
-
     const LEAF: bool = false;
 
     fn same(value: &Self, other: &Self) -> bool {

@@ -71,8 +71,6 @@ macro_rules! map {
         }
 
         impl<$($generics)*> StateDiff for $map {
-            type Shadow = Self;
-
             const LEAF: bool = false;
 
             fn same($value: &Self, $other: &Self) -> bool {
@@ -127,8 +125,6 @@ macro_rules! set {
         }
 
         impl<$($generics)*> StateDiff for $set {
-            type Shadow = Self;
-
             const LEAF: bool = false;
 
             fn same(value: &Self, other: &Self) -> bool {

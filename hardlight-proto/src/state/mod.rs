@@ -21,9 +21,9 @@ mod operations;
 mod places;
 mod reader;
 pub(crate) mod recording;
-pub(crate) mod shadow;
 mod source;
 mod text;
+mod topics;
 mod values;
 mod writer;
 

@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{PatchWriter, StateError, shadow::Shadow as _};
+use super::{PatchWriter, StateError};
 use crate::{
     operation::{Operation, Operations, PATCH, SET},
     payload::{Codable, EncodeError},
@@ -78,12 +78,12 @@ impl StateWriter {
         &mut self,
         field: u32,
         value: &mut T,
-        shadow: &mut T::Shadow,
+        shadow: &mut T,
     ) -> Result<(), EncodeError> {
         match self.treatments.get(&field) {
             None => self.write(|out| out.field(field, value, shadow)),
             Some(Treatment::SendWhole) => {
-                *shadow = T::Shadow::of(value);
+                *shadow = T::keep(value);
                 self.set(field, value)
             }
             Some(Treatment::LeaveOut | Treatment::Reset) => self.set(field, value),

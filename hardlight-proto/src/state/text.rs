@@ -11,8 +11,6 @@ use super::{
 use crate::payload::{DecodeError, EncodeError};
 
 impl StateDiff for String {
-    type Shadow = Self;
-
     const LEAF: bool = false;
 
     fn same(value: &Self, other: &Self) -> bool {
@@ -51,8 +49,6 @@ impl StateDiff for String {
 }
 
 impl StateDiff for Box<str> {
-    type Shadow = Self;
-
     const LEAF: bool = false;
 
     fn same(value: &Self, other: &Self) -> bool {

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::{
     ConnectionState, StateError, StateOperations, StateWriter,
-    field::{Field, FieldOf, FieldShadow},
+    field::{Field, FieldOf},
 };
 use crate::{
     payload::{self, Codable, DecodeError, EncodeError},
@@ -187,7 +187,7 @@ impl<S: ConnectionState> FieldOf<WithValues<S>, FIELD> for ValuesField {
 
 #[diagnostic::do_not_recommend]
 impl<S: ConnectionState> ConnectionState for WithValues<S> {
-    type Shadow = (S::Shadow, FieldShadow<ValuesField, Self, FIELD>);
+    type Shadow = (S::Shadow, Map<String, Value>);
 
     fn initial() -> Self {
         Self { state: S::initial(), values: Values::new() }
@@ -200,7 +200,10 @@ impl<S: ConnectionState> ConnectionState for WithValues<S> {
     }
 
     fn shadow(&mut self) -> Self::Shadow {
-        (self.state.shadow(), ValuesField::shadow(&mut self.values.shared))
+        (
+            self.state.shadow(),
+            <ValuesField as FieldOf<Self, FIELD>>::shadow(&mut self.values.shared),
+        )
     }
 
     fn snapshot(&self, out: &mut StateWriter) -> Result<(), EncodeError> {
@@ -214,7 +217,7 @@ impl<S: ConnectionState> ConnectionState for WithValues<S> {
         out: &mut StateWriter,
     ) -> Result<(), EncodeError> {
         self.state.diff(&mut shadow.0, out)?;
-        ValuesField::diff(&mut self.values.shared, &mut shadow.1, out)
+        <ValuesField as FieldOf<Self, FIELD>>::diff(&mut self.values.shared, &mut shadow.1, out)
     }
 
     fn apply(&mut self, operations: StateOperations<'_>) -> Result<(), StateError> {

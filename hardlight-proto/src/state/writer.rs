@@ -1,9 +1,6 @@
 use bytes::{BufMut, BytesMut};
 
-use super::{
-    diff::{Change, patch},
-    shadow::Shadow as _,
-};
+use super::diff::{Change, patch};
 use crate::{
     operation::{DEFAULT, KIND_BITS, PATCH, SET},
     payload::{self, Codable, EncodeError, MAX_LEVELS},
@@ -137,13 +134,13 @@ impl<'a> PatchWriter<'a> {
         &mut self,
         index: u32,
         value: &mut T,
-        shadow: &mut T::Shadow,
+        shadow: &mut T,
     ) -> Result<(), EncodeError> {
-        if shadow.knows_no_change(value) {
+        if T::knows_no_change(value, shadow) {
             return Ok(());
         }
         let start = self.len();
-        let change = self.operation::<T>(index, |out| shadow.diff(value, out))?;
+        let change = self.operation::<T>(index, |out| T::diff_kept(value, shadow, out))?;
         self.settle(change, start, index, value)
     }
 

@@ -159,6 +159,47 @@ fn a_field_that_changed_while_it_was_left_out_is_sent_whole() {
     assert_eq!(diff(&mut state, &mut shadow), []);
 }
 
+#[derive(ConnectionState)]
+#[state(reserved(1, 4))]
+struct Kept {
+    first: u32,
+    #[state(skip)]
+    secret: Option<Secret>,
+    second: u32,
+    #[state(skip, default = Secret(7))]
+    other: Secret,
+    third: u32,
+}
+
+/// Is neither codable, nor `Default`.
+#[derive(Debug, PartialEq)]
+struct Secret(u32);
+
+#[test]
+fn a_field_that_stays_takes_no_index_and_a_removed_one_keeps_its_own() {
+    let fields: Vec<_> = Kept::schema().iter().map(|field| (field.index, field.name)).collect();
+    assert_eq!(fields, [(0, "first"), (2, "second"), (3, "third")]);
+}
+
+#[test]
+fn a_field_that_stays_is_in_no_message_and_is_not_changed_by_one() {
+    let mut server = Kept { secret: Some(Secret(1)), ..Kept::initial() };
+    let mut client = Kept::initial();
+    client.other = Secret(5);
+    assert_eq!(snapshot(&server), hex("00 04 00000000 08 04 00000000 0c 04 00000000"));
+    let mut shadow = server.shadow();
+    server.secret = Some(Secret(2));
+    server.other = Secret(3);
+    assert_eq!(diff(&mut server, &mut shadow), []);
+    server.second = 9;
+    let operations = diff(&mut server, &mut shadow);
+    assert_eq!(operations, hex("08 04 09000000"));
+    assert_eq!(apply(&mut client, &operations), Ok(()));
+    // A DEFAULT, and what an older server has where a field was removed.
+    assert_eq!(apply(&mut client, &hex("02 00 04 01 ff 0a 00")), Ok(()));
+    assert_eq!((client.secret, client.other, client.second), (None, Secret(5), 0));
+}
+
 #[test]
 fn a_field_that_cannot_be_encoded_writes_nothing() {
     #[derive(ConnectionState)]

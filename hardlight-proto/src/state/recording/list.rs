@@ -1,19 +1,15 @@
 use alloc::vec::{self, Vec};
 use core::{
     cmp::Ordering,
-    fmt,
+    fmt, mem,
     ops::{Bound, Index, IndexMut, Range, RangeBounds},
     slice::{self, SliceIndex},
 };
 
-use super::{
-    edits::Edits,
-    record::{Record, Tie},
-    same_on_the_wire,
-};
+use super::{edits::Edits, record::Record, same_on_the_wire};
 use crate::{
     payload::{Codable, EncodeError},
-    state::{Change, PatchWriter, diff::shorter, lists::write_recorded, shadow::Shadow},
+    state::{Change, PatchWriter, lists::write_recorded},
 };
 
 /// Lists that are longer are sent whole after all of their elements were borrowed.
@@ -92,7 +88,7 @@ impl<T> List<T> {
     ///
     /// If there is none at `index`.
     pub fn set(&mut self, index: usize, value: T) {
-        let old = core::mem::replace(&mut self.items[index], value);
+        let old = mem::replace(&mut self.items[index], value);
         if let Some(edits) = self.record.changes() {
             edits.change(index, || old);
         }
@@ -286,6 +282,24 @@ impl<T: Codable> List<T> {
         self.spliced(old.min(len), old.saturating_sub(len), len.saturating_sub(old));
     }
 
+    const fn no_changes(&self) -> Edits<T> {
+        Edits::new(self.items.len())
+    }
+
+    fn is_unchanged(&self) -> bool {
+        self.record.peek().is_some_and(|edits| edits.are_none(self.items.len()))
+    }
+
+    /// Writes what has changed, and forgets it.
+    fn write_changes(&mut self, out: &mut PatchWriter<'_>) -> Result<Change, EncodeError> {
+        let no_changes = self.no_changes();
+        let edits = self.record.changes().map(|edits| mem::replace(edits, no_changes));
+        match edits.and_then(|edits| edits.into_edits(self.items.len())) {
+            Some(edits) => write_recorded(edits, &self.items, out),
+            None => Ok(Change::Set),
+        }
+    }
+
     /// Keeps what an element that is there is.
     fn touch(&mut self, index: usize) {
         if let (Some(edits), Some(value)) = (self.record.changes(), self.items.get(index)) {
@@ -310,32 +324,6 @@ pub(super) fn within(range: impl RangeBounds<usize>, len: usize) -> Range<usize>
 }
 
 same_on_the_wire!([T: Codable] List<T>, Vec<T>);
-
-impl<T: Codable> Shadow<List<T>> for Tie {
-    fn of(value: &mut List<T>) -> Self {
-        value.record.tie(Edits::new(value.items.len()))
-    }
-
-    fn knows_no_change(&self, value: &List<T>) -> bool {
-        value.record.is_empty(self, |edits| edits.are_none(value.items.len()))
-    }
-
-    fn diff(
-        &mut self,
-        value: &mut List<T>,
-        out: &mut PatchWriter<'_>,
-    ) -> Result<Change, EncodeError> {
-        let len = value.items.len();
-        let edits = value.record.take(self, Edits::new(len));
-        let Some(edits) = edits.and_then(|edits| edits.into_edits(len)) else {
-            *self = Self::of(value);
-            return Ok(Change::Set);
-        };
-        let start = out.len();
-        let change = write_recorded(edits, &value.items, out)?;
-        Ok(shorter(change, &value.items, start, out))
-    }
-}
 
 impl<T> Default for List<T> {
     fn default() -> Self {

@@ -1,17 +1,12 @@
 use alloc::collections::{BTreeMap, btree_map};
-use core::{borrow::Borrow, fmt, ops::Index};
+use core::{borrow::Borrow, fmt, mem, ops::Index};
 
-use super::{
-    record::{Record, Tie},
-    same_on_the_wire,
-};
+use super::{record::Record, same_on_the_wire};
 use crate::{
     payload::{Codable, EncodeError},
     state::{
         Change, PatchWriter,
-        diff::shorter,
         maps::{Before, write_recorded},
-        shadow::Shadow,
     },
 };
 
@@ -135,6 +130,22 @@ impl<K: Codable + Ord, V: Codable> Map<K, V> {
         });
     }
 
+    fn no_changes(&self) -> Before<K, V> {
+        BTreeMap::new()
+    }
+
+    fn is_unchanged(&self) -> bool {
+        self.record.peek().is_some_and(BTreeMap::is_empty)
+    }
+
+    /// Writes what has changed, and forgets it.
+    fn write_changes(&mut self, out: &mut PatchWriter<'_>) -> Result<Change, EncodeError> {
+        match self.record.changes().map(mem::take) {
+            Some(before) => write_recorded(before, &self.items, out),
+            None => Ok(Change::Set),
+        }
+    }
+
     /// Keeps what a key that is there has.
     fn touch<Q: Ord + ?Sized>(&mut self, key: &Q)
     where
@@ -171,30 +182,6 @@ fn touch<K: Codable + Ord, V: Codable>(
 }
 
 same_on_the_wire!([K: Codable + Ord, V: Codable] Map<K, V>, BTreeMap<K, V>);
-
-impl<K: Codable + Ord, V: Codable> Shadow<Map<K, V>> for Tie {
-    fn of(value: &mut Map<K, V>) -> Self {
-        value.record.tie(BTreeMap::new())
-    }
-
-    fn knows_no_change(&self, value: &Map<K, V>) -> bool {
-        value.record.is_empty(self, BTreeMap::is_empty)
-    }
-
-    fn diff(
-        &mut self,
-        value: &mut Map<K, V>,
-        out: &mut PatchWriter<'_>,
-    ) -> Result<Change, EncodeError> {
-        let Some(before) = value.record.take(self, BTreeMap::new()) else {
-            *self = Self::of(value);
-            return Ok(Change::Set);
-        };
-        let start = out.len();
-        let change = write_recorded(before, &value.items, out)?;
-        Ok(shorter(change, &value.items, start, out))
-    }
-}
 
 impl<K, V> Default for Map<K, V> {
     fn default() -> Self {

@@ -7,9 +7,10 @@ mod record;
 mod text;
 
 pub(super) use self::edits::Edit;
-pub use self::{list::List, map::Map, record::Tie, text::Text};
+pub use self::{list::List, map::Map, text::Text};
 
-/// Implements what a collection has from the standard type that it holds in `items`: it is the same on the wire.
+/// Implements what a collection has from the standard type that it holds in `items`: it is the same on the wire. As the
+/// field of a state it writes what it has recorded, for which it has `no_changes`, `is_unchanged` and `write_changes`.
 macro_rules! same_on_the_wire {
     ([$($generics:tt)*] $name:ty, $plain:ty) => {
         impl<$($generics)*> crate::payload::Codable for $name {
@@ -39,8 +40,6 @@ macro_rules! same_on_the_wire {
         }
 
         impl<$($generics)*> crate::state::StateDiff for $name {
-            type Shadow = crate::state::recording::Tie;
-
             const LEAF: bool = <$plain as crate::state::StateDiff>::LEAF;
 
             fn same(value: &Self, other: &Self) -> bool {
@@ -61,6 +60,29 @@ macro_rules! same_on_the_wire {
                 out: &mut crate::state::PatchWriter<'_>,
             ) -> Result<crate::state::Change, crate::payload::EncodeError> {
                 crate::state::StateDiff::diff(&value.items, &mut shadow.items, out)
+            }
+
+            fn keep(value: &mut Self) -> Self {
+                let record = value.record.tie(value.no_changes());
+                Self { items: Default::default(), record }
+            }
+
+            fn knows_no_change(value: &Self, kept: &Self) -> bool {
+                value.record.is_tied_to(&kept.record) && value.is_unchanged()
+            }
+
+            fn diff_kept(
+                value: &mut Self,
+                kept: &mut Self,
+                out: &mut crate::state::PatchWriter<'_>,
+            ) -> Result<crate::state::Change, crate::payload::EncodeError> {
+                if !value.record.is_tied_to(&kept.record) {
+                    *kept = Self::keep(value);
+                    return Ok(crate::state::Change::Set);
+                }
+                let start = out.len();
+                let change = value.write_changes(out)?;
+                Ok(crate::state::diff::shorter(change, &value.items, start, out))
             }
 
             fn check(

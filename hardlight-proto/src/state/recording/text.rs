@@ -1,22 +1,15 @@
 use alloc::string::String;
 use core::{
     convert::Infallible,
-    fmt,
+    fmt, mem,
     ops::{AddAssign, RangeBounds},
 };
 
-use super::{
-    edits::Edits,
-    list::within,
-    record::{Record, Tie},
-    same_on_the_wire,
-};
+use super::{edits::Edits, list::within, record::Record, same_on_the_wire};
 use crate::{
     payload::EncodeError,
     state::{
         Change, PatchWriter,
-        diff::shorter,
-        shadow::Shadow,
         text::{common, write_recorded},
     },
 };
@@ -153,6 +146,24 @@ impl Text {
         });
     }
 
+    const fn no_changes(&self) -> Edits<Infallible> {
+        Edits::new(self.items.len())
+    }
+
+    fn is_unchanged(&self) -> bool {
+        self.record.peek().is_some_and(|edits| edits.are_none(self.items.len()))
+    }
+
+    /// Writes what has changed, and forgets it.
+    fn write_changes(&mut self, out: &mut PatchWriter<'_>) -> Result<Change, EncodeError> {
+        let no_changes = self.no_changes();
+        let edits = self.record.changes().map(|edits| mem::replace(edits, no_changes));
+        match edits.and_then(|edits| edits.into_edits(self.items.len())) {
+            Some(edits) => write_recorded(edits, &self.items, out),
+            None => Ok(Change::Set),
+        }
+    }
+
     fn spliced(&mut self, start: usize, removed: usize, inserted: usize) {
         if let Some(edits) = self.record.changes() {
             edits.splice(start, removed, inserted);
@@ -161,28 +172,6 @@ impl Text {
 }
 
 same_on_the_wire!([] Text, String);
-
-impl Shadow<Text> for Tie {
-    fn of(value: &mut Text) -> Self {
-        value.record.tie(Edits::new(value.items.len()))
-    }
-
-    fn knows_no_change(&self, value: &Text) -> bool {
-        value.record.is_empty(self, |edits| edits.are_none(value.items.len()))
-    }
-
-    fn diff(&mut self, value: &mut Text, out: &mut PatchWriter<'_>) -> Result<Change, EncodeError> {
-        let len = value.items.len();
-        let edits = value.record.take(self, Edits::new(len));
-        let Some(edits) = edits.and_then(|edits| edits.into_edits(len)) else {
-            *self = Self::of(value);
-            return Ok(Change::Set);
-        };
-        let start = out.len();
-        let change = write_recorded(edits, &value.items, out)?;
-        Ok(shorter(change, &value.items, start, out))
-    }
-}
 
 impl Default for Text {
     fn default() -> Self {

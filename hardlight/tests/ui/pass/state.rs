@@ -2,9 +2,15 @@
 
 #![deny(warnings, missing_docs, missing_debug_implementations)]
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex},
+};
 
-use hardlight::{ConnectionState, codable};
+use hardlight::{
+    ConnectionState, codable,
+    sync::{List, Map, Text},
+};
 
 /// A user.
 #[codable]
@@ -55,6 +61,42 @@ where
     numbers: [u8; N],
 }
 
+/// What changes often, and what stays on the server.
+#[derive(ConnectionState, Debug)]
+#[state(reserved(0, 2))]
+pub struct Recording<T: Default + std::fmt::Debug, K: Default + std::fmt::Debug> {
+    list: List<T>,
+    #[state(skip)]
+    session: Option<Arc<Mutex<Session>>>,
+    map: Map<String, BTreeMap<u8, T>>,
+    #[state(skip, default = "nobody")]
+    name: &'static str,
+    #[state(skip)]
+    kept: K,
+    text: Text,
+}
+
+/// Can neither travel nor be shown.
+#[allow(missing_debug_implementations)]
+pub struct Session {
+    /// Neither can this.
+    pub callback: fn(),
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Session")
+    }
+}
+
+/// Of this nothing is sent.
+#[derive(ConnectionState, Debug)]
+pub struct Kept<T: Default> {
+    #[state(skip)]
+    /// Anything.
+    pub value: T,
+}
+
 /// Nothing yet.
 #[derive(ConnectionState, Debug)]
 pub struct Empty {}
@@ -71,4 +113,7 @@ fn main() {
     assert!(Generic::<u8, 3>::initial().items.is_empty());
     assert!(Private::initial().value == 0.0);
     assert_eq!(Empty::schema().len(), 0);
+    let fields = Recording::<u8, Option<fn()>>::schema();
+    let fields: Vec<_> = fields.iter().map(|field| (field.index, field.name)).collect();
+    assert_eq!(fields, [(1, "list"), (3, "map"), (4, "text")]);
 }

@@ -1,15 +1,22 @@
 //! What events are about: a name.
 
-use std::{fmt, str};
+use alloc::{string::String, sync::Arc, vec::Vec};
+use core::{borrow::Borrow, fmt, str};
 
 use bytes::Bytes;
 
 /// The name of a topic: text, usually, or any bytes. Cheap to clone.
 ///
 /// A topic comes to be when the first connection subscribes to it, and is gone with the last. Names of more than
-/// [`MAX_TOPIC_NAME_BYTES`](hardlight_proto::MAX_TOPIC_NAME_BYTES) cannot be subscribed to.
+/// [`MAX_TOPIC_NAME_BYTES`](crate::MAX_TOPIC_NAME_BYTES) cannot be subscribed to.
+///
+/// No character of it means anything here: `a/+` is a topic like any other. What wildcards match is a pattern, which is a
+/// type of its own.
+///
+/// It may travel: in state, in calls and in events. There it is a list of bytes, as `Vec<u8>` and `Bytes` are
+/// (`vec<u8>`, SPEC.md, section 20), whatever the bytes are.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Topic(Bytes);
+pub struct Topic(Arc<[u8]>);
 
 impl Topic {
     /// The name.
@@ -22,20 +29,28 @@ impl Topic {
         str::from_utf8(&self.0).ok()
     }
 
-    pub(crate) fn to_bytes(&self) -> Bytes {
-        self.0.clone()
+    /// The name, as frames have it. Copies it.
+    pub fn to_bytes(&self) -> Bytes {
+        Bytes::copy_from_slice(&self.0)
+    }
+}
+
+/// The empty name.
+impl Default for Topic {
+    fn default() -> Self {
+        Self(Arc::from([]))
     }
 }
 
 impl From<&str> for Topic {
     fn from(name: &str) -> Self {
-        Self(Bytes::copy_from_slice(name.as_bytes()))
+        Self(name.as_bytes().into())
     }
 }
 
 impl From<String> for Topic {
     fn from(name: String) -> Self {
-        Self(name.into())
+        Self(name.into_bytes().into())
     }
 }
 
@@ -47,7 +62,7 @@ impl From<&String> for Topic {
 
 impl From<&[u8]> for Topic {
     fn from(name: &[u8]) -> Self {
-        Self(Bytes::copy_from_slice(name))
+        Self(name.into())
     }
 }
 
@@ -59,7 +74,7 @@ impl From<Vec<u8>> for Topic {
 
 impl From<Bytes> for Topic {
     fn from(name: Bytes) -> Self {
-        Self(name)
+        Self(name.as_ref().into())
     }
 }
 
@@ -69,15 +84,28 @@ impl From<&Self> for Topic {
     }
 }
 
+impl AsRef<[u8]> for Topic {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Hashes and compares as its bytes do.
+impl Borrow<[u8]> for Topic {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl PartialEq<str> for Topic {
     fn eq(&self, name: &str) -> bool {
-        self.0 == name.as_bytes()
+        *self.0 == *name.as_bytes()
     }
 }
 
 impl PartialEq<&str> for Topic {
     fn eq(&self, name: &&str) -> bool {
-        self.0 == name.as_bytes()
+        *self == **name
     }
 }
 
