@@ -1,12 +1,13 @@
 //! What the benchmarks have in common.
 
+pub mod counted;
+
 use std::sync::OnceLock;
 
 use bytes::Bytes;
 use hardlight_proto::{
     CallId, Client, ClientConfig, ClientEvent, Connection, Role, Server, ServerConfig, ServerEvent,
-    ServiceSchema, Time, Transmit,
-    payload::{decode, encode_to_bytes},
+    ServiceSchema, Time, Transmit, payload::decode,
 };
 
 /// A client and a server without a socket: what one sends is what the other receives, in the same memory.
@@ -38,8 +39,7 @@ impl Pair {
     /// send, decode, handle, and the same way back. The sum of the answers.
     pub fn calls(&mut self, calls: u32) -> u32 {
         for amount in 0..calls {
-            let input = encode_to_bytes(&amount).expect("a number encodes");
-            self.client.call(0, input).expect("an id is free");
+            self.client.call_value(0, &amount).expect("an id is free");
         }
         deliver(&mut self.client, &mut self.server);
         while let Some(event) = self.server.poll_event() {
@@ -54,6 +54,26 @@ impl Pair {
             .sum()
     }
 
+    /// The same with calls whose input is bytes that stay, and whose answers give them back: what the core alone does.
+    pub fn echoes(&mut self, calls: u32) {
+        for _ in 0..calls {
+            self.client
+                .call(0, Bytes::from_static(&[7, 0, 0, 0]))
+                .expect("an id is free");
+        }
+        deliver(&mut self.client, &mut self.server);
+        while let Some(event) = self.server.poll_event() {
+            let ServerEvent::Call { id, payload, .. } = event else {
+                panic!("{event:?}")
+            };
+            self.server.answer(id, Ok(payload));
+        }
+        deliver(&mut self.server, &mut self.client);
+        while let Some(event) = self.client.poll_event() {
+            assert!(matches!(event, ClientEvent::Answer { result: Ok(_), .. }));
+        }
+    }
+
     fn handle(&mut self, event: ServerEvent) {
         let ServerEvent::Call { id, payload, .. } = event else {
             panic!("{event:?}");
@@ -63,8 +83,7 @@ impl Pair {
 
     fn answer(&mut self, id: CallId, input: &[u8]) {
         let amount: u32 = decode(input).expect("the input is a number");
-        let output = encode_to_bytes(&(amount + 1)).expect("a number encodes");
-        self.server.answer(id, Ok(output));
+        self.server.answer_value(id, &(amount + 1));
     }
 }
 

@@ -75,8 +75,9 @@ pub(crate) fn inflate(stream: &[u8], length: usize) -> Result<Bytes, ProtocolErr
             TINFLStatus::Done if read == stream.len() && written == length => {
                 return Ok(out.into());
             }
-            TINFLStatus::NeedsMoreInput if end < stream.len() && read <= written + MAX_OVERHEAD => {
-            }
+            // Once there is no more room the end of the stream may still be to come.
+            TINFLStatus::NeedsMoreInput | TINFLStatus::HasMoreOutput
+                if read == end && end < stream.len() && read <= written + MAX_OVERHEAD => {}
             _ => return Err(ProtocolError::InvalidCompression),
         }
     }

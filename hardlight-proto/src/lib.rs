@@ -1,4 +1,15 @@
 #![doc = include_str!("../README.md")]
+//!
+//! ## Where to look
+//!
+//! [`Connection`] is one side of a connection, made with a [`ClientConfig`] or [`ServerConfig`]; [`ClientEvent`],
+//! [`ServerEvent`] and [`Transmit`] are what comes out of it, [`Limits`] bounds it. [`ServiceSchema`] is what a service has.
+#![cfg_attr(
+    feature = "payload",
+    doc = "[`StateSource`] and [`StateCopy`] hold a state, [`payload`] turns values into bytes and back."
+)]
+//! [`Frames`] and [`Frame`] take messages apart, for whoever looks at them without being a side. [`schema`] is about the
+//! descriptions of types and their fingerprints.
 #![no_std]
 
 extern crate alloc;
@@ -45,7 +56,7 @@ pub use features::{FeatureError, FeatureSet, MAX_FEATURE_NAME_BYTES, MAX_FEATURE
 pub use frame::{
     APPLICATION_EXTENSIONS, CallId, Content, ExtensionError, Extensions, Frame, Frames, GapReason,
     Hello, HelloEntry, HelloField, MAX_EXTENSION_BYTES, Mismatch, REVISION, RefusedMethod, Resume,
-    ResumeTopic, TopicStart,
+    ResumeTopic, SUBPROTOCOL, TopicStart,
 };
 pub use limits::{Limits, MAX_MESSAGE_BYTES, MAX_TOPIC_NAME_BYTES, TOPIC_OVERHEAD_BYTES};
 #[cfg(feature = "payload")]
@@ -55,8 +66,8 @@ pub use schema::{
 };
 #[cfg(feature = "payload")]
 pub use state::{
-    ConnectionState, PatchError, StateDiff, StateError, StateOperation, StateOperations,
-    StateWriter, ValueError, Values, WithValues,
+    ConnectionState, PatchError, StateCopy, StateDiff, StateError, StateOperation, StateOperations,
+    StateSize, StateSource, StateWriter, ValueError, Values, WithValues,
 };
 pub use time::Time;
 pub use varint::read as read_varint;

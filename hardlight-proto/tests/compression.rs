@@ -83,6 +83,7 @@ fn it_takes_both_sides_to_agree() {
         // SET field 0 to 59,996 zeros.
         pair.server.send_state([&[0, 0xdc, 0xd4, 0x03][..], &zeros(59_996)].concat().into());
         assert_eq!(is_deflated(&sent(&mut pair.server)[0]), agreed);
+        pair.part();
     }
 }
 
@@ -176,6 +177,7 @@ fn payloads_below_1_kib_and_those_that_would_not_shrink_are_left_as_they_are() {
         assert_eq!(is_deflated(&sent(&mut pair.client)[0]), shrinks, "{} bytes", payload.len());
         let event = encode_event_deflated(0, 0, 0, payload.clone());
         assert_eq!(event.len() < payload.len(), shrinks);
+        pair.part();
     }
 }
 
@@ -205,6 +207,7 @@ fn what_is_secret_is_not_compressed() {
         pair.server.send_state(operations.into());
         assert_eq!(is_deflated(&sent(&mut pair.server)[0]), compressed);
     }
+    pair.part();
 }
 
 #[test]
@@ -382,5 +385,26 @@ fn a_stream_that_gives_nothing_for_long_is_refused_and_one_that_gives_something_
         receive(&mut server, &call(of(length, stream(nothing))));
         let error = server_failed(ProtocolError::InvalidCompression);
         assert_eq!(server_events(&mut server), [error]);
+    }
+}
+
+#[test]
+fn a_stream_that_has_given_all_before_its_last_bytes_have_come_is_read() {
+    // 1 KiB that does not shrink, and 1 KiB that does, by turns.
+    let payload = |len| -> Bytes {
+        let halves = noise(8 * KIB);
+        let filling = halves.chunks(KIB).flat_map(|noise| [noise, &[0; KIB]].concat());
+        filling.take(len).collect()
+    };
+    let mut client = deflating_client(quiet());
+    receive(&mut client, &topic_frame(7, 0, TopicStart::Fresh, CHAT));
+    assert_eq!(client_events(&mut client), [subscribed(CHAT)]);
+    // Of some of these all but the end of the last block is within a whole number of KiB.
+    for (len, sequence) in (2950..3100).chain(5000..5100).zip(0..) {
+        let event = encode_event_deflated(7, sequence, 0, payload(len));
+        assert!(event.len() < len);
+        client.handle_message(event);
+        let arrived = arrived(CHAT, sequence, payload(len));
+        assert!(client_events(&mut client) == [arrived], "{len} bytes");
     }
 }

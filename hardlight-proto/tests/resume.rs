@@ -237,6 +237,16 @@ fn what_was_asked_for_and_not_subscribed_to_yet_is_asked_for_again_in_the_same_e
 }
 
 #[test]
+fn a_connection_that_ends_before_the_servers_hello_leaves_it_to_the_next_to_go_on() {
+    let config = client_config(quiet()).with_resume(Some(was_on_chat()));
+    let mut client = Connection::client(config, Time::ZERO);
+    assert_eq!(client.resume_point(), Some(was_on_chat()));
+    client.handle_lost("cable cut");
+    assert_eq!(client_events(&mut client).len(), 1);
+    assert_eq!(client.resume_point(), Some(was_on_chat()));
+}
+
+#[test]
 fn a_name_under_two_numbers_is_asked_for_once() {
     let mut pair = pair(None, EPOCH);
     pair.server.announce_topic(7, 3, CHAT);

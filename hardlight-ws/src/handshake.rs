@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use hardlight_proto::SUBPROTOCOL;
 use http::{
     HeaderMap, HeaderValue, StatusCode, Uri,
     header::{CONTENT_LENGTH, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, TRANSFER_ENCODING},
@@ -15,9 +16,6 @@ use tungstenite::{
 };
 
 use crate::{Refusal, Request};
-
-/// The WebSocket subprotocol that HardLight speaks.
-pub const SUBPROTOCOL: &str = "hl.1";
 
 /// What an entry of `Sec-WebSocket-Protocol` begins with if it is a bearer token: no choice of protocol, and secret.
 pub(crate) const TOKEN_PREFIX: &str = "hl.token.";

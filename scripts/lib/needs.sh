@@ -31,6 +31,14 @@ install_python_3_11() {
     apt_install python3
 }
 
+have_valgrind() {
+    command -v valgrind >/dev/null
+}
+
+install_valgrind() {
+    apt_install valgrind
+}
+
 have_nightly() {
     cargo +nightly --version &>/dev/null
 }

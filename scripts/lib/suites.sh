@@ -8,13 +8,15 @@
 suite unit     ci  ''                       'every test and doc test of the workspace, with all features'
 suite ui       ci  'rust_1_95'              'what the macros refuse, and the words they do it with'
 suite vectors  ci  'python_3_11'            'the second reader, in Python, on all golden vectors'
-suite outside  ci  ''                       'crates outside the workspace: the facade renamed, an adapter alone'
+suite outside  ci  ''                       'crates outside the workspace: the facade renamed, an adapter alone, the core alone'
+suite examples ci  ''                       'the examples of the core end by themselves and print what they should'
 suite features ci  ''                       'the core and the facade build with each feature alone'
 suite trees    ci  ''                       'no runtime below the adapters, nothing twice in the dependencies'
 suite seeds    ci  ''                       'the fuzz targets on their seeds, with stable Rust'
 suite bench    ci  ''                       'every benchmark runs once; nothing is measured'
+suite instructions ci 'valgrind'            'what the core costs, in instructions, stays within its budgets'
 suite typos    ci  'typos'                  'spelling'
-suite no_std   ci  'bare_target'            'the core builds for a machine that has no std'
+suite no_std   ci  'bare_target'            'the core, and what embeds it, build for a machine that has no std'
 suite fuzz     ci  'nightly cxx cargo_fuzz' 'a fixed number of runs of each fuzz target, from its seeds'
 suite deny     all 'cargo_deny'             'licences, banned crates and sources of the dependencies'
 
@@ -44,6 +46,17 @@ suite_outside() {
     done
 }
 
+suite_examples() {
+    local source name
+    cargo build --quiet -p hardlight-proto --all-features --examples
+    for source in hardlight-proto/examples/*.rs; do
+        name=$(basename "$source" .rs)
+        echo "hardlight-proto: example $name"
+        timeout 60 cargo run --quiet -p hardlight-proto --all-features --example "$name" |
+            diff "hardlight-proto/examples/expected/$name.txt" -
+    done
+}
+
 suite_features() {
     local features
     # The last is all of them; cargo-hack would install for minutes to list these.
@@ -68,6 +81,10 @@ suite_bench() {
     cargo test --manifest-path bench/Cargo.toml --benches
 }
 
+suite_instructions() {
+    cargo run --release --manifest-path bench/Cargo.toml --bin instructions
+}
+
 suite_typos() {
     typos
 }
@@ -80,13 +97,20 @@ suite_no_std() {
         cargo=(/usr/bin/cargo)
         build_std=(-Z 'build-std=core,alloc')
     fi
-    for features in '' deflate,payload,uuid; do
+    local build=("${cargo[@]}" build "${build_std[@]}" --target "$BARE_TARGET")
+    for features in '' deflate payload uuid deflate,payload deflate,uuid payload,uuid \
+        deflate,payload,uuid; do
         echo "hardlight-proto: features '$features'"
-        # The workspace optimizes dependencies, which takes long for the library and proves nothing here.
-        "${cargo[@]}" build "${build_std[@]}" --target "$BARE_TARGET" \
-            --config 'profile.dev.package."*".opt-level=0' \
-            -p hardlight-proto --no-default-features --features "$features"
+        "${build[@]}" -p hardlight-proto --no-default-features --features "$features"
     done
+    echo "tests/outside/bare: its library"
+    cp Cargo.lock tests/outside/bare
+    CARGO_TARGET_DIR=$target "${build[@]}" --lib --manifest-path tests/outside/bare/Cargo.toml
+    # What names std cannot be built, or all this would prove nothing.
+    echo "hardlight-proto: feature 'std', which must fail"
+    ! "${build[@]}" -p hardlight-proto --no-default-features --features std 2>"$logs/no_std-std" ||
+        die "$BARE_TARGET has a std"
+    grep -F "error[E0463]: can't find crate for \`std\`" "$logs/no_std-std"
 }
 
 suite_fuzz() {

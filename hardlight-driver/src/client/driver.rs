@@ -10,10 +10,10 @@ use std::{
 use bytes::Bytes;
 use hardlight_proto::{
     CallId, Client, ClientConfig, ClientEvent, Connection, ConnectionError, ConnectionState,
-    Events, GapReason, Limits, Mismatch, SchemaMismatch, ServiceSchema, TopicStart,
+    Events, GapReason, Limits, Mismatch, SchemaMismatch, ServiceSchema, StateSize, TopicStart,
 };
 
-use super::{Shared, calls::CallKey, state::StateSize};
+use super::{Shared, calls::CallKey};
 use crate::{error::Error, timer::Timer, transport::Transport, wire::Wire};
 
 /// Rounds of reading and writing before the driver lets others run.
@@ -52,14 +52,13 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
     ) -> Self {
         let wire = Wire::new(transport, timer);
         let close_timeout = limits.close_timeout();
-        let state_size = StateSize::new(limits.max_state_bytes());
         let config = ClientConfig::new(schema).with_limits(limits);
         Self {
             connection: Connection::client(config, wire.now()),
             wire,
             shared,
             close_timeout,
-            state_size,
+            state_size: StateSize::new(),
             service: schema.name,
             keys: [NO_CALL; 256],
             calls: Vec::new(),
@@ -192,7 +191,10 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
     fn apply(&mut self, operations: &[u8]) {
         let state = &self.shared.state;
         let applied = state.apply(operations);
-        match applied.and_then(|()| self.state_size.allows(state, operations.len())) {
+        let size = &mut self.state_size;
+        let max_bytes = self.connection.limits().max_state_bytes();
+        let mut allowed = || Ok(size.allows(operations.len(), max_bytes, || state.measure())?);
+        match applied.and_then(|()| allowed()) {
             Ok(true) => {}
             Ok(false) => self.connection.reject_state_size(),
             Err(error) => {

@@ -1,4 +1,4 @@
-//! The client's copy of the connection state, and how large it is.
+//! The client's copy of the connection state.
 
 use std::sync::{
     Arc,
@@ -7,7 +7,7 @@ use std::sync::{
 
 use bytes::Bytes;
 use event_listener::Event;
-use hardlight_proto::{ConnectionState, StateError, StateOperations, StateWriter};
+use hardlight_proto::{ConnectionState, EncodeError, StateError, StateOperations, StateWriter};
 use parking_lot::Mutex;
 
 /// The client's copy of the connection state: the driver changes it, anybody reads it.
@@ -28,6 +28,11 @@ impl<S: ConnectionState> StateCopy<S> {
 
     pub(super) fn get(&self) -> Arc<S> {
         Arc::clone(&self.current.lock())
+    }
+
+    /// The length of a snapshot that would make it, in bytes.
+    pub(super) fn measure(&self) -> Result<usize, EncodeError> {
+        Ok(snapshot(&*self.get())?.len())
     }
 
     /// Counts the changes.
@@ -61,40 +66,8 @@ fn copy<S: ConnectionState>(state: &S) -> Result<S, StateError> {
     Ok(copy)
 }
 
-fn snapshot<S: ConnectionState>(state: &S) -> Result<Bytes, StateError> {
+fn snapshot<S: ConnectionState>(state: &S) -> Result<Bytes, EncodeError> {
     let mut writer = StateWriter::new();
     state.snapshot(&mut writer)?;
     Ok(writer.finish())
-}
-
-/// Sees to it that a server cannot make the copy grow without end.
-pub(super) struct StateSize {
-    /// The length of a snapshot when it was measured.
-    measured: usize,
-    /// What came since then.
-    since: usize,
-    max: usize,
-}
-
-impl StateSize {
-    pub(super) const fn new(max: usize) -> Self {
-        Self { measured: 0, since: 0, max }
-    }
-
-    /// Whether the state may be as large as it is after these operations. It is measured only once so much has come that
-    /// it could be too large, and then not again before a sixteenth of the limit has: so that this costs in proportion to
-    /// what comes.
-    pub(super) fn allows<S: ConnectionState>(
-        &mut self,
-        state: &StateCopy<S>,
-        operations: usize,
-    ) -> Result<bool, StateError> {
-        self.since = self.since.saturating_add(operations);
-        if self.measured.saturating_add(self.since) <= self.max || self.since <= self.max / 16 {
-            return Ok(true);
-        }
-        self.measured = snapshot(&*state.get())?.len();
-        self.since = 0;
-        Ok(self.measured <= self.max)
-    }
 }

@@ -9,39 +9,40 @@ pub const MAX_CALLS_IN_FLIGHT: usize = 256;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct CallIds {
     words: [u64; 4],
-    len: u16,
 }
 
 impl CallIds {
-    pub(super) const fn len(&self) -> usize {
-        self.len as usize
+    pub(super) fn len(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
-        self.len == 0
+    pub(super) fn is_empty(&self) -> bool {
+        self.words == [0; 4]
     }
 
+    #[inline]
     pub(super) const fn contains(&self, id: CallId) -> bool {
         self.words[id.index() / 64] & Self::bit(id) != 0
     }
 
     /// Whether `id` was not in the set before.
+    #[inline]
     pub(super) const fn insert(&mut self, id: CallId) -> bool {
         let new = !self.contains(id);
         self.words[id.index() / 64] |= Self::bit(id);
-        self.len += new as u16;
         new
     }
 
     /// Whether `id` was in the set.
+    #[inline]
     pub(super) const fn remove(&mut self, id: CallId) -> bool {
         let was = self.contains(id);
         self.words[id.index() / 64] &= !Self::bit(id);
-        self.len -= was as u16;
         was
     }
 
     /// Takes the lowest id that is not in the set.
+    #[inline]
     pub(super) fn insert_lowest_free(&mut self) -> Option<CallId> {
         let word = self.words.iter().position(|&word| word != u64::MAX)?;
         let id = Self::id(word, self.words[word].trailing_ones());

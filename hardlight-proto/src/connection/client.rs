@@ -11,8 +11,7 @@ use bytes::Bytes;
 
 use super::{
     Connection, MAX_QUIET_FRAMES, Phase, Role, call::Call, call_ids::CallIds, check_revision,
-    config::ClientConfig, heartbeat::Heartbeat, inbox::Next, sealed, skip::skip_fields,
-    topics::Topics,
+    config::ClientConfig, heartbeat::Heartbeat, sealed, skip::skip_fields, topics::Topics,
 };
 use crate::{
     close::CloseReason,
@@ -20,7 +19,7 @@ use crate::{
     features::FeatureSet,
     frame::{
         ANSWER, CallId, Content, EVENT, Extensions, Frame, GapReason, Hello, HelloEntry,
-        HelloField, Mismatch, RefusedMethod, Resume, SNAPSHOT, STATE, TopicStart,
+        HelloField, Mismatch, RefusedMethod, Resume, SNAPSHOT, STATE, ShortHead, TopicStart,
     },
     limits::MAX_MESSAGE_BYTES,
     schema::ServiceSchema,
@@ -196,7 +195,13 @@ impl fmt::Display for SchemaPart {
     }
 }
 
-impl Role for Client {}
+impl Role for Client {
+    type Event = ClientEvent;
+
+    fn next_event(connection: &mut Connection<Self>) -> Option<ClientEvent> {
+        connection.next_event()
+    }
+}
 
 impl sealed::Role for Client {
     const HANDLES_LATE_INPUT: bool = true;
@@ -205,6 +210,17 @@ impl sealed::Role for Client {
 
     fn has_open_calls(&self) -> bool {
         !self.open.is_empty()
+    }
+
+    fn forget(&mut self) {
+        self.early.clear();
+        self.ended.clear();
+        self.mismatches.clear();
+    }
+
+    fn is_idle(&self) -> bool {
+        // Those that are early, or have ended, are open until that is given out.
+        self.open.is_empty() && self.mismatches.is_empty()
     }
 
     fn takes_in_pieces(kind: u8) -> bool {
@@ -252,8 +268,12 @@ impl Connection<Client> {
     }
 
     /// How far this connection came on its topics, for [`ClientConfig::with_resume`] of the next one; also after the
-    /// connection has ended. `None` if there is nothing to resume.
+    /// connection has ended. Before the server's Hello is read that is where it is itself to go on. `None` if there is
+    /// nothing to resume.
     pub fn resume_point(&self) -> Option<Resume> {
+        if !self.link.greeted {
+            return self.role.resume.clone();
+        }
         let epoch = self.role.epoch?;
         let topics = self.role.topics.resume_topics();
         (!topics.is_empty()).then_some(Resume { epoch, topics })
@@ -285,22 +305,29 @@ impl Connection<Client> {
         payload: Bytes,
         extensions: Extensions,
     ) -> Result<CallId, CallError> {
-        if method as usize >= self.link.schema.methods.len() {
-            return Err(CallError::UnknownMethod);
-        }
         match self.link.phase {
             Phase::Handshake { .. } => {
+                self.check_known(method)?;
                 let id = self.next_id()?;
                 self.role.early.push_back(Call { id, method, extensions, payload });
                 Ok(id)
             }
             Phase::Open => {
-                self.check_call(method, &payload, &extensions)?;
+                self.check_method(method)?;
+                if self.link.takes_short(&payload, &extensions) {
+                    let id = self.next_id()?;
+                    self.link.outbox.push_short(ShortHead::call(id, method), &payload);
+                    return Ok(id);
+                }
+                self.check_len(method, &payload, &extensions)?;
                 let id = self.next_id()?;
                 self.send_call(Call { id, method, extensions, payload });
                 Ok(id)
             }
-            Phase::Draining { .. } | Phase::Ended => Err(CallError::GoingAway),
+            Phase::Draining { .. } | Phase::Ended => {
+                self.check_known(method)?;
+                Err(CallError::GoingAway)
+            }
         }
     }
 
@@ -343,9 +370,24 @@ impl Connection<Client> {
         self.drain(reason, now);
     }
 
-    /// What happened next.
-    #[must_use]
-    pub fn poll_event(&mut self) -> Option<ClientEvent> {
+    #[inline]
+    fn next_event(&mut self) -> Option<ClientEvent> {
+        // The most frequent, by itself.
+        if matches!(self.link.phase, Phase::Open)
+            && self.role.mismatches.is_empty()
+            && self.role.ended.is_empty()
+            && let Some((id, payload)) = self.link.inbox.frames().next_answer()
+        {
+            match self.handle_answer(id, Ok(payload.into()), Extensions::new()) {
+                Ok(event) => return Some(event),
+                Err(error) => self.fail(error),
+            }
+        }
+        self.poll_any_event()
+    }
+
+    #[inline(never)]
+    fn poll_any_event(&mut self) -> Option<ClientEvent> {
         for _ in 0..MAX_QUIET_FRAMES {
             if self.is_ended() {
                 return self.poll_end();
@@ -356,10 +398,13 @@ impl Connection<Client> {
             if let Some((id, error)) = self.role.ended.pop_front() {
                 return Some(self.end_call(id, Err(error), Extensions::new()));
             }
-            let handled = match self.next_frame() {
-                Some(Next::Frame(frame)) => self.handle_frame(frame),
-                Some(Next::Handled) => Ok(None),
-                None => return self.poll_end(),
+            let handled = match self.link.inbox.pop() {
+                Ok(Some(frame)) => self.handle_encoded(frame),
+                Ok(None) => {
+                    self.handle_end_of_input();
+                    return self.poll_end();
+                }
+                Err(error) => Err(error.into()),
             };
             match handled {
                 Ok(Some(event)) => return Some(event),
@@ -381,38 +426,50 @@ impl Connection<Client> {
         self.take_closed().map(ClientEvent::Closed)
     }
 
-    fn next_id(&mut self) -> Result<CallId, CallError> {
+    #[inline(always)]
+    pub(super) fn next_id(&mut self) -> Result<CallId, CallError> {
         self.role.open.insert_lowest_free().ok_or(CallError::TooManyCallsInFlight)
     }
 
-    /// Whether a call may go out.
-    fn check_call(
+    fn check_known(&self, method: u32) -> Result<(), CallError> {
+        let methods = self.link.schema.methods.len();
+        if (method as usize) < methods { Ok(()) } else { Err(CallError::UnknownMethod) }
+    }
+
+    /// Whether a method may be called.
+    #[inline(always)]
+    pub(super) fn check_method(&self, method: u32) -> Result<(), CallError> {
+        self.check_known(method)?;
+        if self.role.going_away {
+            return Err(CallError::GoingAway);
+        }
+        let refused = self.role.refused_methods.as_ref().and_then(|methods| methods.get(&method));
+        refused.map_or(Ok(()), |why| Err(why.to_call_error()))
+    }
+
+    /// Whether a call is short enough.
+    fn check_len(
         &self,
         method: u32,
         payload: &Bytes,
         extensions: &Extensions,
     ) -> Result<(), CallError> {
-        if self.role.going_away {
-            return Err(CallError::GoingAway);
-        }
-        let refused = self.role.refused_methods.as_ref().and_then(|methods| methods.get(&method));
-        if let Some(why) = refused {
-            return Err(why.to_call_error());
-        }
         let header = 2 + varint::len(u64::from(method)) + extensions.encoded_len();
         let limit = self.link.max_sent_bytes() - header;
         let bytes = payload.len();
         if bytes > limit { Err(CallError::InputTooLarge { bytes, limit }) } else { Ok(()) }
     }
 
+    #[inline(never)]
     fn send_call(&mut self, call: Call) {
         let Call { id, method, extensions, payload } = call;
-        let secret = self.link.schema.methods[method as usize].secret;
-        let payload = self.link.shrink(payload, secret);
+        let is_secret = || self.link.schema.methods[method as usize].secret;
+        let payload = self.link.shrink(payload, is_secret);
         self.link.outbox.push(Frame::Call { id, method, extensions, payload });
     }
 
-    fn handle_frame(&mut self, frame: Frame) -> Result<Option<ClientEvent>, ConnectionError> {
+    fn handle_encoded(&mut self, frame: Bytes) -> Result<Option<ClientEvent>, ConnectionError> {
+        let Some(frame) = self.receive(frame)? else { return Ok(None) };
         let name = frame.name();
         match frame {
             Frame::Hello(hello) => self.handle_hello(*hello).map(|()| None),
@@ -421,7 +478,7 @@ impl Connection<Client> {
                 Ok(None)
             }
             Frame::Ping { token } => {
-                self.link.outbox.control.pong(token);
+                self.link.outbox.control().pong(token);
                 Ok(None)
             }
             Frame::GoingAway { grace } if !self.role.going_away => {
@@ -593,20 +650,25 @@ impl Connection<Client> {
             self.link.phase = Phase::Open;
         }
         for call in core::mem::take(&mut self.role.early) {
-            match self.check_call(call.method, &call.payload, &call.extensions) {
+            let checked = self
+                .check_method(call.method)
+                .and_then(|()| self.check_len(call.method, &call.payload, &call.extensions));
+            match checked {
                 Ok(()) => self.send_call(call),
                 Err(error) => self.role.ended.push_back((call.id, error)),
             }
         }
     }
 
+    #[inline(always)]
     fn handle_answer(
         &mut self,
         id: CallId,
         result: Result<Content, CallError>,
         extensions: Extensions,
     ) -> Result<ClientEvent, ConnectionError> {
-        let ended = self.role.ended.iter().any(|(ended, _)| *ended == id);
+        let ended = &self.role.ended;
+        let ended = !ended.is_empty() && ended.iter().any(|(ended, _)| *ended == id);
         // The server cannot know of a call that has not gone out.
         let unsent = self.link.outbox.has_unsent(id);
         if !self.role.open.contains(id) || ended || unsent {
@@ -619,6 +681,7 @@ impl Connection<Client> {
         Ok(self.end_call(id, result, extensions))
     }
 
+    #[inline(always)]
     fn end_call(
         &mut self,
         id: CallId,

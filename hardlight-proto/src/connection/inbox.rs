@@ -4,10 +4,7 @@ use alloc::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::{
-    error::ProtocolError,
-    frame::{Frame, Frames},
-};
+use crate::{error::ProtocolError, frame::Frames};
 
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
@@ -16,19 +13,17 @@ pub(super) struct Inbox {
     frames: Frames,
 }
 
-/// What comes next in an [`Inbox`].
-#[derive(Debug)]
-pub(super) enum Next {
-    Frame(Frame),
-    /// A frame that needs no more attention: ignored, or a piece of one that is not complete.
-    Handled,
-}
-
 impl Inbox {
+    #[inline]
     pub(super) fn push(&mut self, message: Bytes) {
-        self.messages.push_back(message);
+        if self.is_empty() {
+            self.frames = Frames::new(message);
+        } else {
+            self.messages.push_back(message);
+        }
     }
 
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.messages.is_empty() && self.frames.is_empty()
     }
@@ -37,13 +32,17 @@ impl Inbox {
         *self = Self::default();
     }
 
-    /// Takes the next frame; `None` once everything is handled.
-    pub(super) fn pop(&mut self) -> Result<Option<Next>, ProtocolError> {
+    /// What is left of the message in hand.
+    pub(super) const fn frames(&mut self) -> &mut Frames {
+        &mut self.frames
+    }
+
+    /// Takes the next frame, not decoded yet; `None` once everything is handled.
+    pub(super) fn pop(&mut self) -> Result<Option<Bytes>, ProtocolError> {
         if self.frames.is_empty() {
             let Some(message) = self.messages.pop_front() else { return Ok(None) };
             self.frames = Frames::new(message);
         }
-        let Some(frame) = self.frames.next_encoded()? else { return Ok(None) };
-        Ok(Some(Frame::decode(frame)?.map_or(Next::Handled, Next::Frame)))
+        self.frames.next_encoded()
     }
 }

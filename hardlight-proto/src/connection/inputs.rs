@@ -17,15 +17,21 @@ impl Inputs {
         self.total
     }
 
+    #[inline(always)]
     pub(super) fn insert(&mut self, id: CallId, bytes: usize) {
         if self.bytes.len() <= id.index() {
-            self.bytes.resize(id.index() + 1, 0);
+            self.make_room(id);
         }
-        self.remove(id);
-        self.bytes[id.index()] = bytes;
-        self.total += bytes;
+        let before = core::mem::replace(&mut self.bytes[id.index()], bytes);
+        self.total = self.total - before + bytes;
     }
 
+    #[inline(never)]
+    fn make_room(&mut self, id: CallId) {
+        self.bytes.resize(id.index() + 1, 0);
+    }
+
+    #[inline(always)]
     pub(super) fn remove(&mut self, id: CallId) {
         if let Some(bytes) = self.bytes.get_mut(id.index()) {
             self.total -= core::mem::take(bytes);

@@ -1,5 +1,6 @@
 //! One connection as a pure state machine, for either side.
 
+mod buffer;
 mod call;
 mod call_ids;
 mod client;
@@ -14,10 +15,14 @@ mod server;
 mod skip;
 mod topics;
 mod transfer;
+#[cfg(feature = "payload")]
+mod values;
 
 use core::fmt;
 
 use bytes::Bytes;
+#[cfg(feature = "payload")]
+use bytes::BytesMut;
 
 pub use call_ids::MAX_CALLS_IN_FLIGHT;
 pub use client::{Client, ClientEvent, SchemaMismatch, SchemaPart};
@@ -28,18 +33,25 @@ use crate::{
     close::{CloseCode, CloseReason},
     deflate,
     error::{ConnectionError, Initiator, ProtocolError},
-    frame::{Content, Frame, Hello, REVISION},
+    frame::{Content, Extensions, Frame, Hello, REVISION},
     limits::{Limits, MAX_MESSAGE_BYTES},
     schema::ServiceSchema,
     time::Time,
 };
 use heartbeat::{Beat, Heartbeat};
-use inbox::{Inbox, Next};
+use inbox::Inbox;
 use outbox::Outbox;
 use transfer::incoming::Incoming;
 
 /// Which side of a connection this is: [`Client`] or [`Server`].
-pub trait Role: sealed::Role {}
+pub trait Role: sealed::Role + Sized {
+    /// What happens on this side: [`ClientEvent`] or [`ServerEvent`].
+    type Event;
+
+    /// The body of [`Connection::poll_event`].
+    #[doc(hidden)]
+    fn next_event(connection: &mut Connection<Self>) -> Option<Self::Event>;
+}
 
 mod sealed {
     /// What the shared part asks of a side.
@@ -47,6 +59,12 @@ mod sealed {
     pub trait Role {
         /// Whether calls are open that a close has to wait for.
         fn has_open_calls(&self) -> bool;
+
+        /// Lets go of what the end of the connection has made void.
+        fn forget(&mut self);
+
+        /// Whether no call is open, and nothing waits to be given out.
+        fn is_idle(&self) -> bool;
 
         /// Whether what arrived before the transport ended is still of use: answers are, calls that nobody waits for
         /// are not.
@@ -74,10 +92,12 @@ mod sealed {
 ///   [`poll_timeout`](Self::poll_timeout);
 /// - getters.
 ///
-/// Any order of calls is legal. After any `handle_*` or command, drain `poll_event`, then `poll_transmit`, and look at
-/// `poll_timeout`: what they return may have changed. All times must come from one monotonic clock.
+/// Any order of calls is legal. After any `handle_*` or command, drain `poll_event`, then take one `poll_transmit`, and so
+/// on until neither has anything; then look at `poll_timeout`, since it may have changed. All times must come from one
+/// monotonic clock.
 ///
-/// Every open call ends exactly once, and `Closed` is the last event, on every path, exactly once.
+/// Every open call ends exactly once, and `Closed` is the last event, on every path, exactly once. Once
+/// [`is_finished`](Self::is_finished) there is nothing left to do.
 pub struct Connection<R: Role> {
     link: Link,
     role: R,
@@ -126,6 +146,9 @@ struct Link {
     pings: u64,
     inbox: Inbox,
     outbox: Outbox,
+    /// The value that was encoded last; kept for its memory.
+    #[cfg(feature = "payload")]
+    encoded: BytesMut,
     incoming: Incoming,
     /// The transport has ended: takes effect once the inbox is handled.
     transport_end: Option<ConnectionError>,
@@ -160,6 +183,8 @@ impl<R: Role> Connection<R> {
             pings: 0,
             inbox: Inbox::default(),
             outbox,
+            #[cfg(feature = "payload")]
+            encoded: BytesMut::new(),
             incoming,
             transport_end: None,
             transport_gone: false,
@@ -172,7 +197,7 @@ impl<R: Role> Connection<R> {
 
     /// Whether the handshake is done (for a client: the snapshot is read) and this side has not begun to close.
     pub fn is_open(&self) -> bool {
-        self.link.phase == Phase::Open
+        matches!(self.link.phase, Phase::Open)
     }
 
     /// Whether the connection has ended. Events and a last transmit may still wait.
@@ -180,9 +205,20 @@ impl<R: Role> Connection<R> {
         self.link.phase == Phase::Ended
     }
 
+    /// Whether there is nothing left to do: the connection has ended, the `Closed` event was given out, and so was all
+    /// that was to be sent.
+    pub fn is_finished(&self) -> bool {
+        self.link.reported && !self.has_transmit()
+    }
+
     /// Why the connection has ended, once it has.
     pub fn error(&self) -> Option<&ConnectionError> {
         self.link.error.as_ref()
+    }
+
+    /// The limits of this side.
+    pub const fn limits(&self) -> &Limits {
+        &self.link.limits
     }
 
     /// Bytes that wait to be sent.
@@ -193,6 +229,18 @@ impl<R: Role> Connection<R> {
     /// Memory that frames hold which are arriving in pieces, in bytes.
     pub fn arriving_bytes(&self) -> usize {
         self.link.incoming.bytes()
+    }
+
+    /// Whether nothing is under way on this side: nothing waits to be sent, to be handled or to arrive as a whole, no call
+    /// is open, and the connection is neither being opened nor being closed.
+    ///
+    /// Heartbeats aside it stays so until a message arrives or the application asks for something; once the connection
+    /// has ended, for ever.
+    pub fn is_idle(&self) -> bool {
+        let rests = self.is_open() || self.link.reported;
+        let sent = self.link.outbox.is_empty() && !self.has_transmit();
+        let read = self.link.inbox.is_empty() && self.link.incoming.is_empty();
+        rests && sent && read && self.role.is_idle()
     }
 
     /// Whether compressed payloads are agreed on.
@@ -213,15 +261,19 @@ impl<R: Role> Connection<R> {
         if message.is_empty() {
             return self.fail(ProtocolError::Empty.into());
         }
-        let allowed = MAX_MESSAGE_BYTES;
-        if message.len() > allowed {
-            return self
-                .fail(ConnectionError::LimitExceeded { limit: "max_message_bytes", allowed });
+        if message.len() > MAX_MESSAGE_BYTES {
+            return self.handle_oversized();
         }
         if let Some(heartbeat) = &mut self.link.heartbeat {
             heartbeat.heard();
         }
         self.link.inbox.push(message);
+    }
+
+    /// A message of more than [`MAX_MESSAGE_BYTES`] arrives; the transport need not read it. The connection ends.
+    pub fn handle_oversized(&mut self) {
+        let allowed = MAX_MESSAGE_BYTES;
+        self.fail(ConnectionError::LimitExceeded { limit: "max_message_bytes", allowed });
     }
 
     /// A text message arrived. The connection ends: this protocol is binary.
@@ -253,16 +305,29 @@ impl<R: Role> Connection<R> {
             Phase::Draining { .. } | Phase::Open => {}
         }
         match self.link.heartbeat.as_mut().map_or(Beat::Nothing, |heartbeat| heartbeat.tick(now)) {
-            Beat::Ping if R::SENDS_PINGS => {
-                self.link.outbox.control.ping(self.link.pings);
-                self.link.pings += 1;
+            Beat::Ping => {
+                // Quiet as it is, it needs no memory for what may come.
+                self.link.release_memory();
+                if R::SENDS_PINGS {
+                    self.link.outbox.control().ping(self.link.pings);
+                    self.link.pings += 1;
+                }
             }
-            Beat::Ping | Beat::Nothing => {}
+            Beat::Nothing => {}
             Beat::GiveUp => self.fail(ConnectionError::HeartbeatTimeout),
         }
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout).
+    /// What happened next, in order.
+    ///
+    /// A [`poll_transmit`](Self::poll_transmit) may bring more: the end that a close waited for; on a server a call that
+    /// was held while more waited to be sent than [`is_congested`](Connection::is_congested) allows.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<R::Event> {
+        R::next_event(self)
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), at once if that has passed; `None` if nothing is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
         let deadline = match self.link.phase {
@@ -328,9 +393,16 @@ impl<R: Role> Connection<R> {
         }
     }
 
+    #[inline(always)]
     fn finish_draining(&mut self) {
-        let waits = || self.role.has_open_calls() || self.link.outbox.has_transfers();
-        if matches!(self.link.phase, Phase::Draining { .. }) && !waits() {
+        if matches!(self.link.phase, Phase::Draining { .. }) {
+            self.close_if_drained();
+        }
+    }
+
+    #[inline(never)]
+    fn close_if_drained(&mut self) {
+        if !self.role.has_open_calls() && !self.link.outbox.has_transfers() {
             self.finish_closing();
         }
     }
@@ -340,24 +412,23 @@ impl<R: Role> Connection<R> {
         self.link.end(ConnectionError::Closed { initiator: Initiator::Local, reason });
     }
 
-    /// The next frame, or `None` if there is none: then the end of the transport takes effect.
-    fn next_frame(&mut self) -> Option<Next> {
-        let next = self.link.inbox.pop().map_err(ConnectionError::from);
-        match next.and_then(|next| next.map(|next| self.link.receive::<R>(next)).transpose()) {
-            Ok(Some(Next::Handled)) => {
-                // It may have been credit for the last that was to be sent.
-                self.finish_draining();
-                return Some(Next::Handled);
-            }
-            Ok(next @ Some(_)) => return next,
-            Ok(None) => {
-                if let Some(error) = self.link.transport_end.take() {
-                    self.link.end(error);
-                }
-            }
-            Err(error) => self.fail(error),
+    /// Everything that arrived is handled: now the end of the transport takes effect.
+    fn handle_end_of_input(&mut self) {
+        if let Some(error) = self.link.transport_end.take() {
+            self.link.end(error);
         }
-        None
+    }
+
+    /// Handles what is common to both sides: the order of the beginning, and transfers. What is left is for the side to
+    /// handle.
+    fn receive(&mut self, frame: Bytes) -> Result<Option<Frame>, ConnectionError> {
+        let Some(frame) = Frame::decode(frame)? else { return Ok(None) };
+        let left = self.link.receive::<R>(frame)?;
+        if left.is_none() {
+            // It may have been credit for the last that was to be sent.
+            self.finish_draining();
+        }
+        Ok(left)
     }
 
     fn end_of_transport(&mut self, error: ConnectionError) {
@@ -400,14 +471,14 @@ impl<R: Role> Connection<R> {
         }
         let error = self.link.error.clone()?;
         self.link.reported = true;
+        self.role.forget();
         Some(error)
     }
 }
 
 impl Link {
     /// Handles what is common to both sides: the order of the beginning, and transfers.
-    fn receive<R: Role>(&mut self, next: Next) -> Result<Next, ConnectionError> {
-        let Next::Frame(frame) = next else { return Ok(next) };
+    fn receive<R: Role>(&mut self, frame: Frame) -> Result<Option<Frame>, ConnectionError> {
         if self.greeted == matches!(frame, Frame::Hello(_)) {
             return Err(ProtocolError::UnexpectedFrame(frame.name()).into());
         }
@@ -419,27 +490,33 @@ impl Link {
             Frame::Chunk { transfer, piece } => {
                 let whole = self.incoming.chunk(transfer, &piece)?;
                 if whole.is_some() {
-                    self.outbox.control.forget_credit(transfer);
+                    self.outbox.control().forget_credit(transfer);
                 }
                 whole
             }
             Frame::Abort { transfer } => {
                 self.incoming.abort(transfer)?;
-                self.outbox.control.forget_credit(transfer);
+                self.outbox.control().forget_credit(transfer);
                 None
             }
             Frame::Credit { transfer, bytes } => {
                 self.outbox.credit(transfer, bytes)?;
                 None
             }
-            frame => return Ok(Next::Frame(frame)),
+            frame => return Ok(Some(frame)),
         };
         self.grant_credit::<R>();
-        let frame = whole.map(Frame::decode).transpose()?.flatten();
-        Ok(frame.map_or(Next::Handled, Next::Frame))
+        Ok(whole.map(Frame::decode).transpose()?.flatten())
+    }
+
+    /// Whether a call or an answer with this payload goes out in its shortest form, at once.
+    #[inline(always)]
+    fn takes_short(&self, payload: &[u8], extensions: &Extensions) -> bool {
+        extensions.is_empty() && !self.deflates && self.outbox.takes_short(payload)
     }
 
     /// Whether so much waits to be sent that no more is to be begun.
+    #[inline(always)]
     fn is_congested(&self) -> bool {
         self.outbox.line_bytes() > self.limits.max_buffered_bytes()
             || self.outbox.transfer_bytes() > self.limits.max_frame_bytes().saturating_mul(2)
@@ -447,10 +524,10 @@ impl Link {
 
     /// Lets the peer send more of what arrives in pieces.
     fn grant_credit<R: Role>(&mut self) {
-        let withholds = R::WITHHOLDS_CREDIT && self.is_congested();
-        if !self.incoming.is_empty() && !withholds {
+        let withholds = || R::WITHHOLDS_CREDIT && self.is_congested();
+        if !self.incoming.is_empty() && !withholds() {
             let Self { incoming, outbox, .. } = self;
-            incoming.grant(|transfer, bytes| outbox.control.credit(transfer, bytes));
+            incoming.grant(|transfer, bytes| outbox.control().credit(transfer, bytes));
         }
     }
 
@@ -460,32 +537,55 @@ impl Link {
     }
 
     /// A payload as it is to travel.
-    fn shrink(&self, payload: Bytes, secret: bool) -> Content {
-        if self.deflates && !secret { deflate::deflate(payload) } else { Content::Plain(payload) }
+    #[inline(always)]
+    fn shrink(&self, payload: Bytes, is_secret: impl FnOnce() -> bool) -> Content {
+        if self.deflates && !is_secret() {
+            deflate::deflate(payload)
+        } else {
+            Content::Plain(payload)
+        }
     }
 
     /// Checks that a payload may have travelled as it did: the length that it says it has.
+    #[inline(always)]
     fn check_content(&self, content: &Content) -> Result<usize, ConnectionError> {
-        let length = match content {
-            Content::Plain(payload) => return Ok(payload.len()),
-            Content::Deflated { .. } if !self.deflates => {
-                return Err(ProtocolError::InvalidCompression.into());
-            }
-            Content::Deflated { length, .. } => usize::try_from(*length).unwrap_or(usize::MAX),
-        };
-        let allowed = self.limits.max_frame_bytes();
-        if length > allowed {
-            return Err(ConnectionError::LimitExceeded { limit: "max_frame_bytes", allowed });
+        match content {
+            Content::Plain(payload) => Ok(payload.len()),
+            Content::Deflated { length, .. } => self.check_deflated(*length),
         }
-        Ok(length)
+    }
+
+    #[inline(never)]
+    fn check_deflated(&self, length: u64) -> Result<usize, ConnectionError> {
+        if !self.deflates {
+            return Err(ProtocolError::InvalidCompression.into());
+        }
+        let allowed = self.limits.max_frame_bytes();
+        let length = usize::try_from(length).ok().filter(|&length| length <= allowed);
+        length.ok_or(ConnectionError::LimitExceeded { limit: "max_frame_bytes", allowed })
     }
 
     /// A payload that has arrived, as it was meant.
+    #[inline(always)]
     fn expand(&self, content: Content) -> Result<Bytes, ConnectionError> {
-        let length = self.check_content(&content)?;
         match content {
             Content::Plain(payload) => Ok(payload),
-            Content::Deflated { stream, .. } => Ok(deflate::inflate(&stream, length)?),
+            Content::Deflated { length, stream } => self.inflate(length, &stream),
+        }
+    }
+
+    #[inline(never)]
+    fn inflate(&self, length: u64, stream: &[u8]) -> Result<Bytes, ConnectionError> {
+        let length = self.check_deflated(length)?;
+        Ok(deflate::inflate(stream, length)?)
+    }
+
+    /// Lets go of the memory that is kept for what may come.
+    fn release_memory(&mut self) {
+        self.outbox.release_memory();
+        #[cfg(feature = "payload")]
+        {
+            self.encoded = BytesMut::new();
         }
     }
 

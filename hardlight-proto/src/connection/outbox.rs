@@ -13,12 +13,17 @@ use super::{
 };
 use crate::{
     error::{CallError, ProtocolError},
-    frame::{COMPRESSED, CallId, Content, Extensions, Frame, GapReason, Resume, TopicStart},
+    frame::{
+        COMPRESSED, CallId, Content, Extensions, Frame, GapReason, Resume, ShortHead, TopicStart,
+    },
     limits::MAX_MESSAGE_BYTES,
 };
 
 /// What a place in the line counts for, besides its frame.
 const PLACE_BYTES: usize = 64;
+
+/// The longest payload of a frame that is surely no longer than a message, and thus than either side allows.
+const MAX_SHORT_BYTES: usize = MAX_MESSAGE_BYTES - 16;
 
 /// Places that an empty line keeps.
 const MAX_IDLE_PLACES: usize = 1024;
@@ -33,7 +38,9 @@ const LINE_TURN_BYTES: usize = 32 * 1024;
 #[derive(Debug)]
 pub(super) struct Outbox {
     packer: Packer,
-    pub(super) control: Control,
+    /// Nothing else waits: neither control frames, nor the line, nor pieces, nor what was dropped.
+    is_idle: bool,
+    control: Control,
     outgoing: Outgoing,
     /// What the line may still send before a piece gets its turn.
     line_turn: usize,
@@ -120,6 +127,7 @@ impl Outbox {
     pub(super) fn new(max_event_bytes: usize) -> Self {
         Self {
             packer: Packer::default(),
+            is_idle: true,
             control: Control::default(),
             outgoing: Outgoing::default(),
             line_turn: LINE_TURN_BYTES,
@@ -203,13 +211,31 @@ impl Outbox {
         self.unsent.contains(id)
     }
 
+    /// Whether nothing waits, whether or not it could be sent now.
+    pub(super) fn is_empty(&self) -> bool {
+        self.packer.is_empty()
+            && self.control.is_empty()
+            && self.outgoing.is_empty()
+            && self.line.is_empty()
+            && self.dropped.is_empty()
+            && self.unsent.is_empty()
+    }
+
     /// Whether there is a message to send now.
     pub(super) fn is_ready(&self) -> bool {
-        let waits = !self.packer.is_empty()
-            || !self.control.is_empty()
-            || self.outgoing.is_ready()
-            || self.line_is_ready();
-        waits && !self.shut
+        let more = || !self.control.is_empty() || self.outgoing.is_ready() || self.line_is_ready();
+        !self.shut && (!self.packer.is_empty() || !self.is_idle && more())
+    }
+
+    /// What goes before everything else.
+    pub(super) fn control(&mut self) -> &mut Control {
+        self.is_idle = false;
+        &mut self.control
+    }
+
+    /// Lets go of the memory that is kept for messages to come.
+    pub(super) fn release_memory(&mut self) {
+        self.packer.release_memory();
     }
 
     /// Nobody is waited for any longer: what is left goes out as it can, except what needs the peer.
@@ -217,6 +243,7 @@ impl Outbox {
         self.control = Control::default();
         let keeps_line = self.peer.is_some() && !self.outgoing.blocks_line();
         self.outgoing.clear();
+        self.unsent = CallIds::default();
         let short = self.line.iter().position(Item::is_long).unwrap_or(self.line.len());
         self.truncate_line(if keeps_line { short } else { 0 });
         if !keeps_line {
@@ -261,6 +288,19 @@ impl Outbox {
     /// Sends what opens the connection.
     pub(super) fn greet(&mut self, frame: Frame) {
         self.push_item(Item::Greeting(frame));
+    }
+
+    /// Whether a call or an answer with this payload is short, and may be sent at once since nothing waits before it.
+    #[inline(always)]
+    pub(super) fn takes_short(&self, payload: &[u8]) -> bool {
+        let is_clear = self.is_idle && self.has_room() && self.peer.is_some() && !self.shut;
+        is_clear && payload.len() <= MAX_SHORT_BYTES
+    }
+
+    /// Sends a call or an answer that is [taken](Self::takes_short).
+    #[inline(always)]
+    pub(super) fn push_short(&mut self, head: ShortHead, payload: &[u8]) {
+        self.packer.push_parts(head, payload);
     }
 
     pub(super) fn push(&mut self, frame: Frame) {
@@ -337,7 +377,7 @@ impl Outbox {
             return true;
         }
         match self.outgoing.withdraw(id) {
-            Some(Withdrawn::Begun(number)) => self.control.abort(number),
+            Some(Withdrawn::Begun(number)) => self.control().abort(number),
             Some(Withdrawn::Unsent) => {}
             None => return false,
         }
@@ -347,7 +387,11 @@ impl Outbox {
     }
 
     /// The next message to send.
+    #[inline]
     pub(super) fn pop(&mut self) -> Option<Bytes> {
+        if self.is_idle {
+            return self.packer.pop();
+        }
         if self.packer.is_empty() {
             self.refill();
         }
@@ -358,7 +402,7 @@ impl Outbox {
 
     /// Packs what there is room for: what waits for nothing first, then the line and the pieces by turns.
     fn refill(&mut self) {
-        if self.shut {
+        if self.shut || self.is_idle {
             return;
         }
         while self.has_room()
@@ -368,6 +412,10 @@ impl Outbox {
         }
         while self.has_room() && self.pack_next() {}
         self.state_losses();
+        self.is_idle = self.line.is_empty()
+            && self.control.is_empty()
+            && self.outgoing.is_empty()
+            && self.dropped.is_empty();
     }
 
     /// Packs one frame or piece: whether there was one.
@@ -427,6 +475,7 @@ impl Outbox {
             item.call().map(|id| self.long_calls.insert(id));
         }
         self.line.push_back(item);
+        self.is_idle = false;
         self.refill();
     }
 
@@ -468,6 +517,7 @@ impl Outbox {
 
     /// A gap of several reasons gives the first of them in order of their codes.
     fn note_dropped(&mut self, subscription: u64, loss: Loss) {
+        self.is_idle = false;
         let noted = self.dropped.entry(subscription).or_insert(loss);
         noted.last = noted.last.max(loss.last);
         noted.reason = noted.reason.min(loss.reason);
@@ -509,6 +559,7 @@ impl Outbox {
     fn pack_frame(&mut self, frame: &Frame) {
         let len = frame.encoded_len();
         if len > MAX_MESSAGE_BYTES {
+            self.is_idle = false;
             return self.outgoing.push(LongFrame::new(frame));
         }
         if let Frame::Call { id, .. } | Frame::Answer { id, .. } | Frame::Error { id, .. } = frame {
@@ -569,6 +620,7 @@ impl Outbox {
         {
             packed.next = next;
             if frame.len() > MAX_MESSAGE_BYTES {
+                self.is_idle = false;
                 self.outgoing.push(LongFrame::of_event(frame));
             } else {
                 self.packer.push(frame.len(), |out| out.extend_from_slice(&frame));

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     Connection, MAX_QUIET_FRAMES, Phase, Role, call::Call, call_ids::CallIds, check_revision,
-    config::ServerConfig, heartbeat::Heartbeat, inbox::Next, inputs::Inputs, sealed, skip::touches,
+    config::ServerConfig, heartbeat::Heartbeat, inputs::Inputs, sealed, skip::touches,
 };
 use crate::{
     close::CloseReason,
@@ -14,7 +14,7 @@ use crate::{
     features::FeatureSet,
     frame::{
         CALL, CallId, Content, Extensions, Frame, GapReason, Hello, HelloEntry, HelloField,
-        Mismatch, RefusedMethod,
+        Mismatch, RefusedMethod, ShortHead,
     },
     limits::MAX_TOPIC_NAME_BYTES,
     schema::ServiceSchema,
@@ -78,7 +78,13 @@ enum MethodTable {
     Mapped(Vec<Result<u32, Mismatch>>),
 }
 
-impl Role for Server {}
+impl Role for Server {
+    type Event = ServerEvent;
+
+    fn next_event(connection: &mut Connection<Self>) -> Option<ServerEvent> {
+        connection.next_event()
+    }
+}
 
 impl sealed::Role for Server {
     const HANDLES_LATE_INPUT: bool = false;
@@ -87,6 +93,16 @@ impl sealed::Role for Server {
 
     fn has_open_calls(&self) -> bool {
         !self.running.is_empty() || !self.held.is_empty()
+    }
+
+    fn forget(&mut self) {
+        self.running = CallIds::default();
+        self.held.clear();
+        self.inputs = Inputs::default();
+    }
+
+    fn is_idle(&self) -> bool {
+        !self.has_open_calls()
     }
 
     fn takes_in_pieces(kind: u8) -> bool {
@@ -155,16 +171,40 @@ impl Connection<Server> {
         result: Result<Bytes, CallError>,
         extensions: Extensions,
     ) {
-        if self.is_ended() || !self.role.running.remove(id) {
+        if !self.end_running(id) {
             return;
         }
-        self.role.inputs.remove(id);
+        match &result {
+            Ok(payload) if self.link.takes_short(payload, &extensions) => {
+                self.link.outbox.push_short(ShortHead::answer(id), payload);
+            }
+            _ => self.queue_answer(id, result, extensions),
+        }
+        self.finish_draining();
+    }
+
+    /// Whether the call was running; it is not any longer.
+    #[inline(always)]
+    pub(super) fn end_running(&mut self, id: CallId) -> bool {
+        let ended = !self.is_ended() && self.role.running.remove(id);
+        if ended {
+            self.role.inputs.remove(id);
+        }
+        ended
+    }
+
+    #[inline(never)]
+    fn queue_answer(
+        &mut self,
+        id: CallId,
+        result: Result<Bytes, CallError>,
+        extensions: Extensions,
+    ) {
         let frame = match result {
             Ok(payload) => self.make_answer(id, payload, extensions),
             Err(error) => Frame::Error { id, error, extensions },
         };
         self.link.outbox.push(frame);
-        self.finish_draining();
     }
 
     fn make_answer(&self, id: CallId, payload: Bytes, extensions: Extensions) -> Frame {
@@ -172,7 +212,7 @@ impl Connection<Server> {
         if len > self.link.max_sent_bytes() {
             return error_frame(id, CallError::OutputTooLarge);
         }
-        let payload = self.link.shrink(payload, self.role.secret.contains(id));
+        let payload = self.link.shrink(payload, || self.role.secret.contains(id));
         Frame::Answer { id, extensions, payload }
     }
 
@@ -199,8 +239,8 @@ impl Connection<Server> {
         if !self.link.greeted {
             self.role.early_state_bytes = self.role.early_state_bytes.max(len);
         }
-        let secret = self.link.deflates && self.touches_secrets(&operations);
-        let operations = self.link.shrink(operations, secret);
+        let touches_secrets = self.link.deflates && self.touches_secrets(&operations);
+        let operations = self.link.shrink(operations, || touches_secrets);
         self.link.outbox.push(Frame::State { revision, operations });
     }
 
@@ -251,6 +291,9 @@ impl Connection<Server> {
 
     /// Sends an event that [`encode_event`](crate::encode_event) has made, to a client that the topic was announced to.
     ///
+    /// Each has the number that follows the one before. Numbers that are left out are told as missing; an event whose
+    /// number is not above those that were sent is dropped.
+    ///
     /// Behind a slow client, once more than
     /// [`Limits::max_queued_event_bytes`](crate::Limits::max_queued_event_bytes) of events wait, the oldest are dropped,
     /// and the client is told how many it missed. So it is if an event is longer than it accepts.
@@ -276,7 +319,7 @@ impl Connection<Server> {
             return;
         }
         if self.link.phase == Phase::Open {
-            self.link.outbox.control.go_away(self.link.limits.close_timeout());
+            self.link.outbox.control().go_away(self.link.limits.close_timeout());
         }
         self.drain(reason, now);
         while let Some(call) = self.role.held.pop_front() {
@@ -295,27 +338,40 @@ impl Connection<Server> {
         }
     }
 
-    /// What happened next. While more waits to be sent than [`is_congested`](Self::is_congested) allows, calls that
-    /// arrive are held.
-    #[must_use]
-    pub fn poll_event(&mut self) -> Option<ServerEvent> {
+    #[inline]
+    fn next_event(&mut self) -> Option<ServerEvent> {
+        // The most frequent, by itself.
+        if matches!(self.link.phase, Phase::Open)
+            && self.role.held.is_empty()
+            && let Some((id, method, payload)) = self.link.inbox.frames().next_call()
+        {
+            match self.handle_call(id, method, Extensions::new(), payload.into()) {
+                Ok(Some(event)) => return Some(event),
+                Ok(None) => {}
+                Err(error) => self.fail(error),
+            }
+        }
+        self.poll_any_event()
+    }
+
+    #[inline(never)]
+    fn poll_any_event(&mut self) -> Option<ServerEvent> {
         for _ in 0..MAX_QUIET_FRAMES {
             if self.is_ended() {
                 return self.poll_end();
             }
-            if self.link.transport_gone {
-                // Nobody waits for their answers.
-                self.role.held.clear();
-            }
-            if self.has_ready_call()
-                && let Some(call) = self.role.held.pop_front()
+            if !self.role.held.is_empty()
+                && let Some(call) = self.next_held()
             {
                 return Some(self.start(call));
             }
-            let handled = match self.next_frame() {
-                Some(Next::Frame(frame)) => self.handle_frame(frame),
-                Some(Next::Handled) => Ok(None),
-                None => return self.poll_end(),
+            let handled = match self.link.inbox.pop() {
+                Ok(Some(frame)) => self.handle_encoded(frame),
+                Ok(None) => {
+                    self.handle_end_of_input();
+                    return self.poll_end();
+                }
+                Err(error) => Err(error.into()),
             };
             match handled {
                 Ok(Some(event)) => return Some(event),
@@ -326,6 +382,15 @@ impl Connection<Server> {
         Some(ServerEvent::Busy)
     }
 
+    /// A call that was held and may start now.
+    fn next_held(&mut self) -> Option<Call> {
+        if self.link.transport_gone {
+            // Nobody waits for their answers.
+            self.role.held.clear();
+        }
+        if self.has_ready_call() { self.role.held.pop_front() } else { None }
+    }
+
     /// The last event, if the connection has ended.
     fn poll_end(&mut self) -> Option<ServerEvent> {
         if self.is_ended() { self.take_closed().map(ServerEvent::Closed) } else { None }
@@ -333,6 +398,7 @@ impl Connection<Server> {
 
     /// Whether more waits to be sent than [`Limits::max_buffered_bytes`](crate::Limits::max_buffered_bytes), events aside
     /// that may still be dropped, or more than two of the longest answers: calls that arrive are held meanwhile.
+    #[inline]
     pub fn is_congested(&self) -> bool {
         self.link.is_congested()
     }
@@ -361,7 +427,8 @@ impl Connection<Server> {
         self.link.outbox.greet(frame);
     }
 
-    fn handle_frame(&mut self, frame: Frame) -> Result<Option<ServerEvent>, ConnectionError> {
+    fn handle_encoded(&mut self, frame: Bytes) -> Result<Option<ServerEvent>, ConnectionError> {
+        let Some(frame) = self.receive(frame)? else { return Ok(None) };
         let name = frame.name();
         match frame {
             Frame::Hello(hello) => self.handle_hello(&hello),
@@ -386,7 +453,7 @@ impl Connection<Server> {
         self.role.methods = MethodTable::new(self.link.schema, &hello.methods);
         let refused = self.role.methods.refused();
         if !refused.is_empty() {
-            self.link.outbox.control.refuse_methods(refused);
+            self.link.outbox.control().refuse_methods(refused);
         }
         self.accept_hello(hello, self.role.epoch);
         if matches!(self.link.phase, Phase::Handshake { .. }) {
@@ -396,6 +463,7 @@ impl Connection<Server> {
         Ok(Some(ServerEvent::Open))
     }
 
+    #[inline(always)]
     fn handle_call(
         &mut self,
         id: CallId,
@@ -420,16 +488,22 @@ impl Connection<Server> {
         // A slice would keep the whole message, or transfer.
         let extensions = extensions.detached();
         let call = Call { id, method, extensions, payload };
-        if self.is_congested() {
-            self.role.held.push_back(call.detached());
+        if self.link.is_congested() {
+            self.hold(call);
             return Ok(None);
         }
         Ok(Some(self.start(call)))
     }
 
+    #[inline(never)]
+    fn hold(&mut self, call: Call) {
+        self.role.held.push_back(call.detached());
+    }
+
     /// Whether a call may run: the method's index here.
+    #[inline(always)]
     fn admit(&self, method: Result<u32, Mismatch>, bytes: usize) -> Result<u32, CallError> {
-        if self.link.phase != Phase::Open {
+        if !matches!(self.link.phase, Phase::Open) {
             return Err(CallError::GoingAway);
         }
         let method = method.map_err(Mismatch::to_call_error)?;
@@ -443,18 +517,23 @@ impl Connection<Server> {
         Ok(method)
     }
 
+    #[inline(always)]
     fn start(&mut self, call: Call) -> ServerEvent {
         let Call { id, method, extensions, payload } = call;
         self.role.running.insert(id);
-        if self.link.schema.methods[method as usize].secret {
-            self.role.secret.insert(id);
-        } else {
-            self.role.secret.remove(id);
+        // Only of use where payloads are compressed.
+        if self.link.deflates {
+            if self.link.schema.methods[method as usize].secret {
+                self.role.secret.insert(id);
+            } else {
+                self.role.secret.remove(id);
+            }
         }
         ServerEvent::Call { id, method, extensions, payload }
     }
 
     /// Whether a client cannot know that this id is free: its call is not answered, or the answer was not sent.
+    #[inline(always)]
     fn is_in_use(&self, id: CallId) -> bool {
         self.role.running.contains(id)
             || self.link.outbox.has_unsent(id)
@@ -492,6 +571,7 @@ impl MethodTable {
     }
 
     /// `None` if the client announced no such method.
+    #[inline(always)]
     fn get(&self, method: u32) -> Option<Result<u32, Mismatch>> {
         match self {
             Self::Same(len) => (method < *len).then_some(Ok(method)),

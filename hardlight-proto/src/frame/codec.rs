@@ -53,29 +53,70 @@ impl Frame {
     /// # Errors
     ///
     /// Every deviation from the layout: see [`ProtocolError`].
+    #[inline]
     pub fn decode(mut body: Bytes) -> Result<Option<Self>, ProtocolError> {
-        let header = varint::take_u8(&mut body).map_err(|_| ProtocolError::Empty)?;
-        let kind = header & KIND_MASK;
-        let allowed = match kind {
-            HELLO..=PONG => allowed_flags(kind),
-            BATCH => return Err(ProtocolError::InvalidBatch),
-            kind if kind & IGNORABLE != 0 => return Ok(None),
-            kind => return Err(ProtocolError::UnknownFrame(kind)),
-        };
-        let flags = header & !KIND_MASK;
-        if flags & !allowed != 0 {
-            return Err(ProtocolError::InvalidFlags(flags));
+        let extensions = Extensions::new();
+        // What most frames are, in one look. Others, and those that are cut short, go the long way.
+        match *body {
+            [CALL, id, method @ ..0x80, ..] => {
+                body.advance(3);
+                let (id, method, payload) = (CallId(id), u32::from(method), Content::Plain(body));
+                Ok(Some(Self::Call { id, method, extensions, payload }))
+            }
+            [ANSWER, id, ..] => {
+                body.advance(2);
+                Ok(Some(Self::Answer { id: CallId(id), extensions, payload: Content::Plain(body) }))
+            }
+            _ => decode_any(body),
         }
-        decode_body(kind, flags, body).map(Some)
     }
 
     /// Bytes that [`encode`](Self::encode) appends.
+    #[inline]
     pub fn encoded_len(&self) -> usize {
-        sink::count(|count| self.put_head(count)) + self.payload_bytes().len()
+        match self.short_parts() {
+            Some((head, payload)) => head.len + payload.len(),
+            None => self.any_len(),
+        }
     }
 
     /// Appends the frame.
+    #[inline(always)]
     pub fn encode(&self, out: &mut BytesMut) {
+        match self.short_parts() {
+            Some((head, payload)) => {
+                head.put(out);
+                out.extend_from_slice(payload);
+            }
+            None => self.encode_any(out),
+        }
+    }
+
+    /// What stands before the payload, and that, of a call or an answer that says nothing besides.
+    #[inline(always)]
+    fn short_parts(&self) -> Option<(ShortHead, &Bytes)> {
+        match self {
+            Self::Call { id, method, extensions, payload: Content::Plain(payload) }
+                if extensions.is_empty() =>
+            {
+                Some((ShortHead::call(*id, *method), payload))
+            }
+            Self::Answer { id, extensions, payload: Content::Plain(payload) }
+                if extensions.is_empty() =>
+            {
+                Some((ShortHead::answer(*id), payload))
+            }
+            _ => None,
+        }
+    }
+
+    #[inline(never)]
+    fn any_len(&self) -> usize {
+        sink::count(|count| self.put_head(count)) + self.payload_bytes().len()
+    }
+
+    #[inline(never)]
+    fn encode_any(&self, out: &mut BytesMut) {
         self.put_head(out);
         out.extend_from_slice(self.payload_bytes());
     }
@@ -190,6 +231,79 @@ impl Frame {
             Self::Pong { .. } => PONG,
         }
     }
+}
+
+/// The beginning of a call or an answer: a kind, an id and a method of up to five bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShortHead {
+    bytes: [u8; 8],
+    len: usize,
+}
+
+impl ShortHead {
+    #[inline]
+    pub(crate) const fn len(self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    pub(crate) fn call(id: CallId, method: u32) -> Self {
+        if method < 0x80 {
+            return Self { bytes: [CALL, id.0, method as u8, 0, 0, 0, 0, 0], len: 3 };
+        }
+        let mut head = Self { bytes: [CALL, id.0, 0, 0, 0, 0, 0, 0], len: 2 };
+        varint::put(&mut head, u64::from(method));
+        head
+    }
+
+    #[inline]
+    pub(crate) const fn answer(id: CallId) -> Self {
+        Self { bytes: [ANSWER, id.0, 0, 0, 0, 0, 0, 0], len: 2 }
+    }
+
+    /// Appends a byte, and it.
+    #[inline]
+    pub(crate) fn put_behind(self, byte: u8, out: &mut BytesMut) {
+        let end = out.len() + 1 + self.len;
+        let [a, b, c, d, e, f, g, _] = self.bytes;
+        out.extend_from_slice(&[byte, a, b, c, d, e, f, g]);
+        out.truncate(end);
+    }
+
+    /// Appends it. All of the array is written, which takes one instruction, and what is too much cut off.
+    #[inline]
+    pub(crate) fn put(self, out: &mut BytesMut) {
+        let end = out.len() + self.len;
+        out.extend_from_slice(&self.bytes);
+        out.truncate(end);
+    }
+}
+
+impl Sink for ShortHead {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.bytes[self.len] = byte;
+            self.len += 1;
+        }
+    }
+}
+
+/// Decodes whatever frame it is.
+fn decode_any(mut body: Bytes) -> Result<Option<Frame>, ProtocolError> {
+    let header = varint::take_u8(&mut body).map_err(|_| ProtocolError::Empty)?;
+    let kind = header & KIND_MASK;
+    let allowed = match kind {
+        HELLO..=PONG => allowed_flags(kind),
+        BATCH => return Err(ProtocolError::InvalidBatch),
+        kind if kind & IGNORABLE != 0 => return Ok(None),
+        kind => return Err(ProtocolError::UnknownFrame(kind)),
+    };
+    let flags = header & !KIND_MASK;
+    if flags & !allowed != 0 {
+        return Err(ProtocolError::InvalidFlags(flags));
+    }
+    decode_body(kind, flags, body).map(Some)
 }
 
 const fn allowed_flags(kind: u8) -> u8 {

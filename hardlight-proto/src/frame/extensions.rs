@@ -191,14 +191,18 @@ impl Extensions {
     }
 
     /// The same in memory of their own.
-    pub(crate) fn detached(&self) -> Self {
-        let block = self.block.as_deref();
-        Self { block: block.map(|block| Box::new(Bytes::copy_from_slice(block))) }
+    #[inline]
+    pub(crate) fn detached(mut self) -> Self {
+        if let Some(block) = &mut self.block {
+            **block = Bytes::copy_from_slice(block);
+        }
+        self
     }
 
     /// Bytes that they take in a frame.
+    #[inline]
     pub(crate) fn encoded_len(&self) -> usize {
-        sink::count(|count| self.put(count))
+        if self.is_empty() { 0 } else { sink::count(|count| self.put(count)) }
     }
 
     /// The block with its length before it; nothing if there are none.

@@ -17,6 +17,9 @@ use crate::{
 /// The revision of the wire format. Peers of different revisions do not talk.
 pub const REVISION: u32 = 1;
 
+/// The WebSocket subprotocol of this revision (SPEC.md, section 3.1).
+pub const SUBPROTOCOL: &str = "hl.1";
+
 const LIMITS: u64 = 1;
 const CAPABILITIES: u64 = 2;
 const EPOCH: u64 = 3;

@@ -3,7 +3,7 @@
 
 use bytes::{Buf, Bytes};
 
-use super::{BATCH, Frame};
+use super::{ANSWER, BATCH, CALL, CallId, Frame};
 use crate::{error::ProtocolError, varint};
 
 /// The frames of a message, decoded one by one; those that may be ignored are left out. After an error there are no more.
@@ -29,6 +29,7 @@ impl Frames {
         Self { rest: message, place: Place::Start }
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.place == Place::End
     }
@@ -57,6 +58,55 @@ impl Frames {
                 Ok(Some(frame))
             }
         }
+    }
+}
+
+/// Calls and answers that say nothing besides, which most frames are: taken out in one look.
+impl Frames {
+    #[inline(always)]
+    pub(crate) fn next_call(&mut self) -> Option<(CallId, u32, Bytes)> {
+        match *self.peek()? {
+            [CALL, id, method @ ..0x80, ..] => {
+                Some((CallId(id), u32::from(method), self.take_behind(3)))
+            }
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn next_answer(&mut self) -> Option<(CallId, Bytes)> {
+        match *self.peek()? {
+            [ANSWER, id, ..] => Some((CallId(id), self.take_behind(2))),
+            _ => None,
+        }
+    }
+
+    /// The next frame, unless it takes more than a look to find it.
+    #[inline(always)]
+    fn peek(&self) -> Option<&[u8]> {
+        match (self.place, &*self.rest) {
+            (Place::Start, message) => Some(message),
+            (Place::Batch, [len @ ..0x80, frames @ ..]) => frames.get(..usize::from(*len)),
+            _ => None,
+        }
+    }
+
+    /// Takes out the frame that was [`peek`](Self::peek)ed at: what stands behind its first bytes.
+    #[inline(always)]
+    fn take_behind(&mut self, head: usize) -> Bytes {
+        if self.place == Place::Start {
+            self.place = Place::End;
+            let mut frame = core::mem::take(&mut self.rest);
+            frame.advance(head);
+            return frame;
+        }
+        let len = usize::from(self.rest[0]);
+        self.rest.advance(1 + head);
+        let payload = self.rest.split_to(len - head);
+        if self.rest.is_empty() {
+            self.place = Place::End;
+        }
+        payload
     }
 }
 

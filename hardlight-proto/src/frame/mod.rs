@@ -11,9 +11,11 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-pub(crate) use codec::{ANSWER, BATCH, CALL, COMPRESSED, EVENT, KIND_MASK, SNAPSHOT, STATE};
+pub(crate) use codec::{
+    ANSWER, BATCH, CALL, COMPRESSED, EVENT, KIND_MASK, SNAPSHOT, STATE, ShortHead,
+};
 pub use extensions::{APPLICATION_EXTENSIONS, ExtensionError, Extensions, MAX_EXTENSION_BYTES};
-pub use hello::{Hello, HelloEntry, HelloField, REVISION, Resume, ResumeTopic};
+pub use hello::{Hello, HelloEntry, HelloField, REVISION, Resume, ResumeTopic, SUBPROTOCOL};
 pub use message::Frames;
 
 use crate::error::CallError;

@@ -9,6 +9,7 @@
 //! arrived and to the size of the lists and texts that are spliced.
 
 mod compounds;
+mod copy;
 mod diff;
 mod error;
 pub(crate) mod field;
@@ -20,6 +21,7 @@ mod operations;
 mod places;
 mod reader;
 pub(crate) mod recording;
+mod source;
 mod text;
 mod values;
 mod writer;
@@ -27,10 +29,12 @@ mod writer;
 use alloc::vec::Vec;
 
 pub use self::{
+    copy::{StateCopy, StateSize},
     diff::{Change, StateDiff},
     error::{PatchError, StateError},
     operations::{StateOperation, StateOperations, StateWriter},
     reader::{FieldPatch, PatchReader},
+    source::StateSource,
     values::{ValueError, Values, WithValues},
     writer::PatchWriter,
 };

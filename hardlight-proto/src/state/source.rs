@@ -1,0 +1,77 @@
+//! The server's end of a state: the value, and what the client was last sent of it.
+
+use core::{fmt, ops::Deref};
+
+use bytes::Bytes;
+
+use super::{ConnectionState, StateWriter};
+use crate::{
+    close::{CloseCode, CloseReason},
+    connection::{Connection, Server},
+    payload::EncodeError,
+};
+
+/// A connection's state on the server, for an embedder: it makes the operations that a [`Connection`] sends.
+///
+/// Memory: the state twice, since what the client has is kept to find out what changed; of collections that
+/// [record](crate::sync) only what changed.
+pub struct StateSource<S: ConnectionState> {
+    state: S,
+    shadow: S::Shadow,
+}
+
+impl<S: ConnectionState> StateSource<S> {
+    /// A state, and the snapshot that [`Connection::server`] takes.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot be encoded.
+    pub fn new(mut state: S) -> Result<(Self, Bytes), EncodeError> {
+        let mut snapshot = StateWriter::new();
+        state.snapshot(&mut snapshot)?;
+        let shadow = state.shadow();
+        Ok((Self { state, shadow }, snapshot.finish()))
+    }
+
+    /// The state, to be changed; to send what has changed takes [`send_changes`](Self::send_changes).
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.state
+    }
+
+    /// Sends what has changed since the last time. Call it before a call is answered that has changed something.
+    ///
+    /// It takes time in proportion to the size of the state, but for collections that [record](crate::sync). If a value cannot be encoded it ends the connection, since the
+    /// client's copy would be wrong from there on.
+    pub fn send_changes(&mut self, connection: &mut Connection<Server>) {
+        match self.changes() {
+            Ok(Some(changes)) => connection.send_state(changes),
+            Ok(None) => {}
+            Err(_) => connection.abort(CloseReason::new(CloseCode::INTERNAL_ERROR, "")),
+        }
+    }
+
+    /// What has changed since the last time, for [`Connection::send_state`]; `None` if nothing has.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot be encoded. The connection is to end then: [`Connection::abort`].
+    pub fn changes(&mut self) -> Result<Option<Bytes>, EncodeError> {
+        let mut changes = StateWriter::new();
+        self.state.diff(&mut self.shadow, &mut changes)?;
+        Ok((!changes.is_empty()).then(|| changes.finish()))
+    }
+}
+
+impl<S: ConnectionState> Deref for StateSource<S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        &self.state
+    }
+}
+
+impl<S: ConnectionState + fmt::Debug> fmt::Debug for StateSource<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StateSource").field(&self.state).finish()
+    }
+}

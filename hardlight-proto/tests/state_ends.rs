@@ -1,0 +1,127 @@
+//! The two ends of a state as an embedder holds them: the source on the server, the copy on the client.
+#![cfg(feature = "payload")]
+
+mod support;
+
+use hardlight_macros::{ConnectionState, codable};
+use hardlight_proto::*;
+use support::{client, client_events, client_failed, exceeded, quiet, sent, server};
+
+#[derive(Debug, ConnectionState)]
+struct Notes {
+    title: String,
+    lines: Vec<String>,
+}
+
+fn source() -> (StateSource<Notes>, bytes::Bytes) {
+    let notes = Notes { title: "today".into(), lines: vec!["one".into()] };
+    StateSource::new(notes).expect("it encodes")
+}
+
+#[test]
+fn the_copy_follows_what_the_source_says_has_changed() {
+    let mut connection = client(quiet());
+    let (mut source, snapshot) = source();
+    let mut copy = StateCopy::<Notes>::new();
+    assert!(copy.title.is_empty());
+    assert!(copy.apply(&snapshot, &mut connection));
+    assert_eq!((&*copy.title, &copy.lines[..]), ("today", &["one".to_owned()][..]));
+
+    source.get_mut().lines.push("two".into());
+    let changes = source.changes().expect("it encodes").expect("something has changed");
+    assert!(changes.len() < snapshot.len());
+    assert!(copy.apply(&changes, &mut connection));
+    assert_eq!(copy.lines, source.lines);
+    assert!(connection.is_open());
+}
+
+#[test]
+fn a_source_sends_what_has_changed_and_only_once() {
+    let mut server = server(quiet());
+    let (mut source, _) = source();
+    source.send_changes(&mut server);
+    assert_eq!(sent(&mut server), []);
+    source.get_mut().title = "tomorrow".into();
+    source.send_changes(&mut server);
+    source.send_changes(&mut server);
+    assert!(matches!(sent(&mut server)[..], [Frame::State { revision: 1, .. }]));
+}
+
+#[test]
+fn a_source_that_cannot_be_encoded_ends_the_connection() {
+    #[codable]
+    #[derive(Default)]
+    struct Chain {
+        next: Option<Box<Chain>>,
+    }
+    #[derive(ConnectionState)]
+    struct Deep {
+        chain: Chain,
+    }
+    let mut server = server(quiet());
+    let (mut source, _) = StateSource::new(Deep::initial()).expect("it encodes");
+    for _ in 0..100 {
+        let state = source.get_mut();
+        state.chain = Chain { next: Some(Box::new(std::mem::take(&mut state.chain))) };
+    }
+    source.send_changes(&mut server);
+    let reason = CloseReason::new(CloseCode::INTERNAL_ERROR, "");
+    assert_eq!(server.poll_transmit(), Some(Transmit::Close(reason)));
+}
+
+#[test]
+fn a_source_that_was_not_changed_has_nothing_to_send() {
+    let (mut source, _) = source();
+    assert_eq!(source.changes(), Ok(None));
+    source.get_mut().title = "today".into();
+    assert_eq!(source.changes(), Ok(None));
+    source.get_mut().title = "tomorrow".into();
+    assert!(matches!(source.changes(), Ok(Some(_))));
+    assert_eq!(source.changes(), Ok(None));
+}
+
+#[test]
+fn operations_that_do_not_apply_end_the_connection_and_leave_the_copy_as_it_was() {
+    let mut connection = client(quiet());
+    let (_, snapshot) = source();
+    let mut copy = StateCopy::<Notes>::new();
+    assert!(copy.apply(&snapshot, &mut connection));
+    assert!(!copy.apply(&snapshot[..snapshot.len() - 1], &mut connection));
+    assert_eq!(copy.title, "today");
+    assert_eq!(client_events(&mut connection), [client_failed(ProtocolError::InvalidState)]);
+}
+
+#[test]
+fn a_server_cannot_make_the_copy_larger_than_the_limit() {
+    let mut connection = client(quiet().with_max_state_bytes(1000));
+    let (mut source, snapshot) = source();
+    let mut copy = StateCopy::<Notes>::new();
+    assert!(copy.apply(&snapshot, &mut connection));
+    let mut applied = 0;
+    loop {
+        source.get_mut().lines.push("three and four".into());
+        let changes = source.changes().expect("it encodes").expect("something has changed");
+        if !copy.apply(&changes, &mut connection) {
+            break;
+        }
+        applied += 1;
+    }
+    // 24 bytes each, and a sixteenth of the limit before it is measured again.
+    assert!((30..=45).contains(&applied), "{applied} lines");
+    let closed = ClientEvent::Closed(exceeded("max_state_bytes", 1000));
+    assert_eq!(client_events(&mut connection), [closed]);
+}
+
+#[test]
+fn a_state_that_stays_small_may_change_for_ever_and_is_measured_now_and_then() {
+    let mut size = StateSize::new();
+    let mut measured = 0;
+    for _ in 0..1000 {
+        let allowed = size.allows(10, 1600, || {
+            measured += 1;
+            Ok(1590)
+        });
+        assert_eq!(allowed, Ok(true));
+    }
+    assert!((1..=1000 * 10 / 100).contains(&measured), "measured {measured} times");
+}

@@ -1,0 +1,112 @@
+//! Calls and answers of values.
+
+mod support;
+
+use hardlight_macros::codable;
+use hardlight_proto::{payload::decode, *};
+use support::*;
+
+/// Nested as deep as it likes.
+#[codable]
+struct Chain {
+    next: Option<Box<Self>>,
+}
+
+fn chain(levels: usize) -> Chain {
+    (1..levels).fold(Chain { next: None }, |next, _| Chain { next: Some(Box::new(next)) })
+}
+
+/// The input of the one call that the server was given, decoded.
+fn input<T: Codable>(pair: &mut Pair) -> (CallId, T) {
+    pair.drive();
+    match &pair.take_server_events()[..] {
+        [ServerEvent::Call { id, payload, .. }] => (*id, decode(payload).expect("it decodes")),
+        events => panic!("{events:?}"),
+    }
+}
+
+fn output<T: Codable>(pair: &mut Pair) -> T {
+    pair.drive();
+    match &pair.take_client_events()[..] {
+        [ClientEvent::Answer { result: Ok(payload), .. }] => decode(payload).expect("it decodes"),
+        events => panic!("{events:?}"),
+    }
+}
+
+#[test]
+fn values_of_any_length_travel_there_and_back() {
+    let mut pair = Pair::open();
+    // Around every border: of a batch's lengths, of what is kept, of a message, of a piece.
+    for len in [0, 1, 100, 127, 128, 4096, 4097, 66_500, 66_560, 66_561, 200_000, 1_000_000] {
+        let sent: Vec<u8> = (0..len).map(|at: u32| at as u8).collect();
+        pair.client.call_value(0, &sent).expect("an id is free");
+        let (id, got) = input::<Vec<u8>>(&mut pair);
+        assert!(got == sent, "{len} bytes there");
+        pair.server.answer_value(id, &got);
+        assert!(output::<Vec<u8>>(&mut pair) == sent, "{len} bytes back");
+    }
+}
+
+#[test]
+fn values_keep_their_order_among_other_calls() {
+    let mut pair = Pair::open();
+    for number in 0..100_u32 {
+        if number % 3 == 0 {
+            let payload = payload::encode_to_bytes(&number).expect("a number encodes");
+            pair.client.call(0, payload).expect("an id is free");
+        } else {
+            pair.client.call_value(0, &number).expect("an id is free");
+        }
+    }
+    pair.drive();
+    let inputs = pair.take_server_events().into_iter().map(|event| match event {
+        ServerEvent::Call { payload, .. } => decode::<u32>(&payload).expect("a number"),
+        event => panic!("{event:?}"),
+    });
+    assert!(inputs.eq(0..100));
+}
+
+#[test]
+fn a_value_waits_for_the_handshake() {
+    let mut pair = Pair::new();
+    pair.client.call_value(0, &7_u32).expect("an id is free");
+    pair.drive();
+    assert!(matches!(pair.take_server_events()[..], [ServerEvent::Open, ServerEvent::Call { .. }]));
+}
+
+#[test]
+fn a_value_that_has_no_payload_is_not_called_with() {
+    let mut pair = Pair::open();
+    assert_eq!(pair.client.call_value(0, &chain(64)), Err(CallError::EncodeFailed));
+    assert_eq!(pair.client.open_calls(), 0);
+    // What was begun is not sent with the next.
+    pair.client.call_value(0, &7_u32).expect("an id is free");
+    let (id, got) = input::<u32>(&mut pair);
+    assert_eq!(got, 7);
+    pair.server.answer_value(id, &chain(64));
+    pair.drive();
+    assert_eq!(pair.take_client_events(), [failed(id, CallError::EncodeFailed)]);
+}
+
+#[test]
+fn calls_with_values_fail_as_others_do() {
+    let mut pair = Pair::open();
+    let unknown = pair.client.call_value(u32::MAX, &7_u32);
+    assert_eq!(unknown, Err(CallError::UnknownMethod));
+    let too_long = pair.client.call_value(0, &vec![0_u8; 5 << 20]);
+    assert!(matches!(too_long, Err(CallError::InputTooLarge { .. })), "{too_long:?}");
+    for _ in 0..MAX_CALLS_IN_FLIGHT {
+        pair.client.call_value(0, &7_u32).expect("an id is free");
+    }
+    let one_more = pair.client.call_value(0, &7_u32);
+    assert_eq!(one_more, Err(CallError::TooManyCallsInFlight));
+    pair.client.abort(CloseReason::normal());
+    assert_eq!(pair.client.call_value(0, &7_u32), Err(CallError::GoingAway));
+}
+
+#[test]
+fn an_answer_of_a_value_to_a_call_that_does_not_run_goes_nowhere() {
+    let mut pair = Pair::open();
+    pair.server.answer_value(CallId(3), &7_u32);
+    assert!(!pair.server.has_transmit());
+}

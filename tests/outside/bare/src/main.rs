@@ -1,0 +1,63 @@
+//! Runs the device where there is a `std`, with a client beside it.
+#![deny(warnings)]
+
+use bare::{Device, Refused, SetTarget, Switched, Thermostat, schema};
+use hardlight_proto::{
+    CallError, ClientConfig, ClientEvent, CloseReason, Connection, StateCopy, Time, Transmit,
+    payload::{decode, encode_to_bytes},
+};
+
+type Answer = Result<i32, Refused>;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let schema = schema();
+    let mut device = Device::new(schema, Time::ZERO)?;
+    let mut client = Connection::client(ClientConfig::new(schema), Time::ZERO);
+    let mut copy = StateCopy::<Thermostat>::new();
+    for degrees in [20, 4, 31] {
+        client.call(0, encode_to_bytes(&SetTarget { degrees })?)?;
+    }
+
+    let (mut answers, mut switched) = (Vec::new(), Vec::new());
+    while !(client.is_finished() && device.connection.is_finished()) {
+        device.act();
+        deliver(device.connection.poll_transmit(), &mut client);
+        while let Some(event) = client.poll_event() {
+            match event {
+                ClientEvent::Open { snapshot: operations } | ClientEvent::State { operations } => {
+                    assert!(copy.apply(&operations, &mut client));
+                }
+                ClientEvent::Event { payload, .. } => {
+                    switched.push(decode::<Switched>(&payload)?);
+                    // Before the answer to the call that did it; what follows from this comes later.
+                    device.measure("hall", 21);
+                }
+                ClientEvent::Answer { result, .. } => {
+                    let answer =
+                        decode::<Answer>(&result?).map_err(|_| CallError::InvalidOutput)?;
+                    answers.push(answer);
+                }
+                _ => {}
+            }
+        }
+        if answers.len() == 3 && switched.len() == 2 {
+            client.close(CloseReason::normal(), Time::ZERO);
+        }
+        deliver(client.poll_transmit(), &mut device.connection);
+    }
+
+    let expected = [Ok(5), Err(Refused::Freezing), Err(Refused::TooHot { most: 30 })];
+    assert_eq!(answers, expected);
+    assert_eq!(switched, [Switched { on: true }, Switched { on: false }]);
+    assert_eq!((copy.target, copy.sensors["hall"]), (20, 21));
+    println!("bare: all is well");
+    Ok(())
+}
+
+fn deliver<R: hardlight_proto::Role>(transmit: Option<Transmit>, to: &mut Connection<R>) {
+    match transmit {
+        Some(Transmit::Message(message)) => to.handle_message(message),
+        Some(Transmit::Close(reason)) => to.handle_close(Some(reason)),
+        None => {}
+    }
+}
