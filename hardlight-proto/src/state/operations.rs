@@ -1,6 +1,7 @@
 //! Writing and reading the operations on the fields of a state.
 
 use alloc::collections::BTreeMap;
+use core::mem;
 
 use bytes::{Bytes, BytesMut};
 
@@ -9,6 +10,9 @@ use crate::{
     operation::{Operation, Operations, PATCH, SET},
     payload::{Codable, EncodeError},
 };
+
+/// How many bytes of operations are copied, so that the memory they were written to can be used again.
+const MAX_COPIED: usize = 4_096;
 
 /// Collects state operations, in ascending order of their fields.
 ///
@@ -104,9 +108,15 @@ impl StateWriter {
         self.out.is_empty()
     }
 
-    /// The operations so far. The writer goes on without them, in the same memory as long as there is some left.
+    /// The operations so far, without which the writer goes on. It keeps its memory if they were few; then this allocates
+    /// what they take, and nothing else.
     pub fn take(&mut self) -> Bytes {
-        self.out.split().freeze()
+        if self.out.len() > MAX_COPIED {
+            return mem::take(&mut self.out).freeze();
+        }
+        let operations = Bytes::copy_from_slice(&self.out);
+        self.out.clear();
+        operations
     }
 
     /// The operations.
