@@ -209,7 +209,9 @@ fn many_topics(topics: usize) {
     let name = |number: usize| format!("user/{number:08}/inbox");
     let before = resident();
     for number in 0..topics {
-        let subscriptions = &connections[number % CONNECTIONS].subscriptions;
+        // So that those that are emitted on are of all connections, however many topics there are.
+        let connection = number / (topics / 1_000) % CONNECTIONS;
+        let subscriptions = &connections[connection].subscriptions;
         subscriptions.add(name(number)).expect("a short name");
     }
     let bytes = resident().saturating_sub(before) as f64 / topics as f64;
