@@ -19,11 +19,12 @@ use hardlight_macros::{Events, rpc};
 use hardlight_proto::{Frame, Hello, Limits, MAX_MESSAGE_BYTES, Time};
 
 #[derive(Events)]
+#[events(crate = ::hardlight_driver)]
 enum Tick {
     At { payload: [u8; 64] },
 }
 
-#[rpc(events = Tick)]
+#[rpc(events = Tick, crate = ::hardlight_driver)]
 trait Ticks {
     async fn nothing(&self);
 }
