@@ -1,6 +1,6 @@
 //! Figures of the event hub, in memory: fan-out, and what a million topics take.
 //!
-//! `cargo run --release --manifest-path bench/Cargo.toml --features events --bin events`
+//! `cargo run --release --manifest-path bench/Cargo.toml --bin events`
 
 use std::{
     cell::Cell,

@@ -1,7 +1,7 @@
 //! One event of 64 bytes to many connections over TCP loopback: HardLight, a bare tungstenite server that sends the same
 //! message, and subscriptions of jsonrpsee.
 //!
-//! `cargo run --release --manifest-path bench/Cargo.toml --features fanout,jsonrpsee --bin fanout [SERVER [CONNECTIONS]]`, where
+//! `cargo run --release --manifest-path bench/Cargo.toml -p hardlight-fanout --features jsonrpsee -- [SERVER [CONNECTIONS]]`, where
 //! a server is `hardlight`, `tungstenite` or `jsonrpsee`; without the feature there is no `jsonrpsee`.
 //!
 //! The clients are a process of their own, and the same for all: they do a handshake, and then count WebSocket frames.
