@@ -16,7 +16,8 @@ pub(crate) struct EncodedEvent {
     /// Where the payload begins in the frame.
     payload: usize,
     plain: Bytes,
-    deflated: OnceLock<Bytes>,
+    /// Made when it is asked for; `None` if it may not be.
+    deflated: Option<OnceLock<Bytes>>,
 }
 
 impl EncodedEvent {
@@ -24,7 +25,13 @@ impl EncodedEvent {
         let length = payload.len();
         let plain = encode_event(topic, sequence, event, payload);
         let payload = plain.len() - length;
-        Self { topic, sequence, event, payload, plain, deflated: OnceLock::new() }
+        Self { topic, sequence, event, payload, plain, deflated: Some(OnceLock::new()) }
+    }
+
+    /// It holds secrets: it is never compressed (SPEC.md, section 22).
+    pub(crate) fn secret(mut self) -> Self {
+        self.deflated = None;
+        self
     }
 
     /// What it counts for where it waits.
@@ -34,10 +41,10 @@ impl EncodedEvent {
 
     /// The frame, for connections that agreed on compression or for those that did not.
     pub(crate) fn frame(&self, deflates: bool) -> &Bytes {
-        if !deflates {
+        let Some(deflated) = self.deflated.as_ref().filter(|_| deflates) else {
             return &self.plain;
-        }
-        self.deflated.get_or_init(|| {
+        };
+        deflated.get_or_init(|| {
             let payload = self.plain.slice(self.payload..);
             encode_event_deflated(self.topic, self.sequence, self.event, payload)
         })
@@ -56,6 +63,12 @@ mod tests {
         assert_eq!(deflated, &encode_event_deflated(7, 300, 2, vec![b'x'; 5000].into()));
         assert_eq!(deflated.as_ptr(), event.frame(true).as_ptr());
         assert_eq!(plain.as_ptr(), event.frame(false).as_ptr());
+    }
+
+    #[test]
+    fn secrets_are_not_compressed() {
+        let event = EncodedEvent::new(7, 300, 2, vec![b'x'; 5000].into()).secret();
+        assert_eq!(event.frame(true), event.frame(false));
     }
 
     #[test]

@@ -772,7 +772,7 @@ impl Outbox {
                 self.is_idle = false;
                 self.outgoing.push(LongFrame::of_event(frame));
             } else {
-                self.packer.push(frame.len(), |out| out.extend_from_slice(&frame));
+                self.packer.push_shared(frame);
             }
         }
     }
