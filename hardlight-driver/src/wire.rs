@@ -277,7 +277,8 @@ impl<T: Transport, M: Timer> Wire<T, M> {
         } else if !Signals::take(&self.signals.alarm) {
             return false;
         }
-        let expired = self.timer.poll_expired(&mut Context::from_waker(&self.alarm_waker)).is_ready();
+        let expired =
+            self.timer.poll_expired(&mut Context::from_waker(&self.alarm_waker)).is_ready();
         if expired {
             self.alarm = None;
         }

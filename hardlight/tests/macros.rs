@@ -169,9 +169,14 @@ fn events_have_a_name_and_an_index() {
 fn variants_that_are_marked_are_secret_and_no_others() {
     #[derive(Events)]
     enum Mail {
-        Arrived { from: String },
+        Arrived {
+            from: String,
+        },
         #[events(secret)]
-        Invited { from: String, token: String },
+        Invited {
+            from: String,
+            token: String,
+        },
         #[events(secret)]
         Key([u8; 32]),
     }

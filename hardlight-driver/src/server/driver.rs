@@ -11,14 +11,13 @@ use std::{
 use bytes::Bytes;
 use hardlight_proto::{
     Announcement, CallError, CallId, CloseCode, CloseReason, Connection, ConnectionError,
-    ConnectionState, EncodeError, Limits, Server, ServerConfig, ServerEvent,
-    ServiceSchema, Time,
+    ConnectionState, EncodeError, Limits, Server, ServerConfig, ServerEvent, ServiceSchema, Time,
 };
 
 use super::{
     End,
     handlers::Handlers,
-    mailbox::{Announce, Answer, Close, Command, Commands, Loss, Losses, MAX_STATE_BYTES},
+    mailbox::{Announce, Answer, Close, Command, Commands, Loss, Losses, MAX_STATE_BYTES, ServerMailbox},
     state::Shared,
 };
 use crate::{events::EncodedEvent, inside::Inside, timer::Timer, transport::Transport, wire::Wire};
@@ -32,6 +31,8 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
     connection: Connection<Server>,
     wire: Wire<T, M>,
     shared: Arc<Shared<S>>,
+    /// The one in `shared`, which need not be touched for it.
+    mailbox: Arc<ServerMailbox>,
     handlers: Handlers<F>,
     /// Makes the future of a call, from the index of its method and its input.
     dispatch: D,
@@ -88,6 +89,7 @@ where
         Self {
             connection,
             wire,
+            mailbox: Arc::clone(&shared.mailbox),
             shared,
             handlers: Handlers::new(),
             dispatch,
@@ -145,7 +147,7 @@ where
         }
         let backlog = self.connection.firm_event_bytes();
         let mut roomy = false;
-        let sleeps = self.shared.mailbox.fall_asleep(|commands| {
+        let sleeps = self.mailbox.fall_asleep(|commands| {
             commands.congested = congested;
             roomy = commands.set_backlog(backlog);
             commands.set_unsent_state(unsent);
@@ -161,7 +163,7 @@ where
     fn end_patience(&mut self) {
         if self.patience.is_some_and(|until| until <= self.wire.now()) {
             self.patience = None;
-            self.shared.mailbox.with(Commands::give_up);
+            self.mailbox.with(Commands::give_up);
             self.end.subscriptions.subscriber().room.notify(usize::MAX);
         }
     }
@@ -190,7 +192,7 @@ where
 
     fn poll_handler(&mut self, id: CallId) {
         if self.answer != Answer::None {
-            return self.shared.mailbox.with(|commands| commands.wake_call(id));
+            return self.mailbox.with(|commands| commands.wake_call(id));
         }
         if let Poll::Ready(result) = self.handlers.poll(id) {
             self.answer(id, result);
@@ -271,7 +273,7 @@ where
         let takes_all = self.answer == Answer::None;
         let unsent = self.connection.state_bytes();
         let commands = takes_all.then_some(&mut self.commands);
-        let taken = self.shared.mailbox.with(|mailbox| mailbox.take(commands, unsent));
+        let taken = self.mailbox.with(|mailbox| mailbox.take(commands, unsent));
         if let Some(command) = taken.only {
             self.send(command);
         }
@@ -307,7 +309,7 @@ where
     /// Takes over what handles have put into the mailbox.
     fn collect(&mut self) {
         let unsent = self.connection.state_bytes();
-        let dropped = self.shared.mailbox.with(|commands| {
+        let dropped = self.mailbox.with(|commands| {
             commands.set_unsent_state(unsent);
             commands.take_queue(&mut self.commands);
             commands.take_dropped()
@@ -346,7 +348,7 @@ where
 
     /// Whether an answer has to wait until changes of the state are sent before it.
     fn send_changes_before_answer(&mut self) -> Answer {
-        if !self.shared.mailbox.with(|commands| commands.dirty) {
+        if !self.mailbox.with(|commands| commands.dirty) {
             Answer::None
         } else if self.holds_state_back() {
             Answer::AwaitsClient
@@ -425,7 +427,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let _inside = Inside::enter();
-        this.shared.mailbox.wake_up(cx);
+        this.mailbox.wake_up(cx);
         this.wire.wake_up(cx);
         if !this.connection.is_ended() && this.run(cx) {
             cx.waker().wake_by_ref();

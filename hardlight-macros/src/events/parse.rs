@@ -132,7 +132,9 @@ fn secret(variant: &Variant, errors: &mut Errors) -> bool {
     for attribute in own(&variant.attrs) {
         let parsed = attribute.parse_nested_meta(|meta| {
             if !meta.path.is_ident("secret") {
-                return Err(meta.error("unknown key in #[events(...)] on a variant: there is `secret`"));
+                return Err(
+                    meta.error("unknown key in #[events(...)] on a variant: there is `secret`")
+                );
             }
             if std::mem::replace(&mut secret, true) {
                 return Err(meta.error("`secret` is given twice"));

@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn messages_are_the_same_whether_frames_are_shared_or_not() {
-        for len in [1, 0x7f, 0x80, 5_000, MAX_BATCH_BYTES / 2, MAX_BATCH_BYTES - 4, MAX_BATCH_BYTES] {
+        for len in [1, 0x7f, 0x80, 5_000, MAX_BATCH_BYTES / 2, MAX_BATCH_BYTES - 4, MAX_BATCH_BYTES]
+        {
             let frame = Bytes::from(vec![7; len]);
             for shared in 0..8_u32 {
                 let (mut plain, mut mixed) = (Packer::default(), Packer::default());

@@ -208,3 +208,37 @@ fn is_new(state: &mut EntryState, (origin, number): (u64, u64)) -> bool {
     origins.push((origin, number));
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use hardlight_proto::{DecodeError, EventSchema};
+
+    use super::*;
+
+    struct Mail;
+
+    impl Events for Mail {
+        fn schema() -> Vec<EventSchema> {
+            Vec::new()
+        }
+
+        fn encode(self) -> Result<(u32, Bytes), EncodeError> {
+            Ok((1, Bytes::new()))
+        }
+
+        fn is_secret(event: u32) -> bool {
+            event == 1
+        }
+
+        fn decode(_: u32, _: &[u8]) -> Result<Self, DecodeError> {
+            Ok(Self)
+        }
+    }
+
+    #[test]
+    fn an_emission_is_as_secret_as_its_type() {
+        let (topic, payload) = (Topic::from("mail"), Bytes::new());
+        let is_secret = |event| Emission::new::<Mail>(&topic, event, &payload).secret;
+        assert_eq!([0, 1, 2].map(is_secret), [false, true, false]);
+    }
+}
