@@ -110,3 +110,49 @@ fn an_answer_of_a_value_to_a_call_that_does_not_run_goes_nowhere() {
     pair.server.answer_value(CallId(3), &7_u32);
     assert!(!pair.server.has_transmit());
 }
+
+#[test]
+fn calls_that_cannot_be_made_are_refused_before_their_values_are_encoded() {
+    let mut pair = Pair::open();
+    // Encoding it would fail.
+    let value = chain(64);
+    assert_eq!(pair.client.call_value(0, &value), Err(CallError::EncodeFailed));
+    assert_eq!(pair.client.call_value(u32::MAX, &value), Err(CallError::UnknownMethod));
+    for _ in 0..MAX_CALLS_IN_FLIGHT {
+        pair.client.call_value(0, &7_u32).expect("an id is free");
+    }
+    assert_eq!(pair.client.call_value(0, &value), Err(CallError::TooManyCallsInFlight));
+    pair.client.abort(CloseReason::normal());
+    assert_eq!(pair.client.call_value(0, &value), Err(CallError::GoingAway));
+}
+
+#[test]
+fn calls_made_before_the_connection_is_open_are_refused_before_their_values_are_encoded() {
+    let mut client = Connection::client(client_config(quiet()), Time::ZERO);
+    let value = chain(64);
+    assert_eq!(client.call_value(0, &value), Err(CallError::EncodeFailed));
+    assert_eq!(client.call_value(u32::MAX, &value), Err(CallError::UnknownMethod));
+    for _ in 0..MAX_CALLS_IN_FLIGHT {
+        client.call_value(0, &7_u32).expect("an id is free");
+    }
+    assert_eq!(client.call_value(0, &value), Err(CallError::TooManyCallsInFlight));
+}
+
+/// An array is its own payload.
+fn there_and_back<const N: usize>(pair: &mut Pair) {
+    let sent = [7_u8; N];
+    pair.client.call_value(0, &sent).expect("an id is free");
+    let (id, got) = input::<[u8; N]>(pair);
+    assert!(got == sent, "{N} bytes there");
+    pair.server.answer_value(id, &sent);
+    assert!(output::<[u8; N]>(pair) == sent, "{N} bytes back");
+}
+
+/// The longest payload that is surely not too long is 66,544 bytes.
+#[test]
+fn values_around_the_longest_that_goes_the_short_way_travel_there_and_back() {
+    let mut pair = Pair::open();
+    there_and_back::<66_543>(&mut pair);
+    there_and_back::<66_544>(&mut pair);
+    there_and_back::<66_545>(&mut pair);
+}

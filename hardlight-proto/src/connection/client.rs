@@ -1,4 +1,6 @@
 //! The client's side: makes calls, holds a copy of the state.
+//!
+//! Where it says `inline(always)`, `scripts/test instructions` holds what that is for.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -122,7 +124,8 @@ pub enum ClientEvent {
     Answer {
         /// The call.
         id: CallId,
-        /// The archive of the method's output, or why there is none.
+        /// The archive of the method's output, or why there is none. It may share the memory of the message that it came in:
+        /// who keeps it for long had better copy it.
         result: Result<Bytes, CallError>,
         /// What the answer says besides.
         extensions: Extensions,
@@ -197,13 +200,13 @@ impl fmt::Display for SchemaPart {
 
 impl Role for Client {
     type Event = ClientEvent;
-
-    fn next_event(connection: &mut Connection<Self>) -> Option<ClientEvent> {
-        connection.next_event()
-    }
 }
 
 impl sealed::Role for Client {
+    fn next_event(connection: &mut Connection<Self>) -> Option<ClientEvent> {
+        connection.next_event()
+    }
+
     const HANDLES_LATE_INPUT: bool = true;
     const SENDS_PINGS: bool = false;
     const WITHHOLDS_CREDIT: bool = false;
@@ -216,6 +219,12 @@ impl sealed::Role for Client {
         self.early.clear();
         self.ended.clear();
         self.mismatches.clear();
+    }
+
+    fn release_memory(&mut self) {
+        self.early.shrink_to_fit();
+        self.ended.shrink_to_fit();
+        self.mismatches.shrink_to_fit();
     }
 
     fn is_idle(&self) -> bool {
@@ -386,7 +395,6 @@ impl Connection<Client> {
         self.poll_any_event()
     }
 
-    #[inline(never)]
     fn poll_any_event(&mut self) -> Option<ClientEvent> {
         for _ in 0..MAX_QUIET_FRAMES {
             if self.is_ended() {
@@ -428,7 +436,23 @@ impl Connection<Client> {
 
     #[inline(always)]
     pub(super) fn next_id(&mut self) -> Result<CallId, CallError> {
-        self.role.open.insert_lowest_free().ok_or(CallError::TooManyCallsInFlight)
+        let id = self.role.open.insert_lowest_free().ok_or(CallError::TooManyCallsInFlight)?;
+        self.link.pinned.forget(id);
+        Ok(id)
+    }
+
+    /// Whether a call of a method could be made now, whatever its input.
+    #[cfg(feature = "payload")]
+    pub(super) fn check_call(&self, method: u32) -> Result<(), CallError> {
+        match self.link.phase {
+            Phase::Handshake { .. } => self.check_known(method)?,
+            Phase::Open => self.check_method(method)?,
+            Phase::Draining { .. } | Phase::Ended => {
+                self.check_known(method)?;
+                return Err(CallError::GoingAway);
+            }
+        }
+        if self.role.open.is_full() { Err(CallError::TooManyCallsInFlight) } else { Ok(()) }
     }
 
     fn check_known(&self, method: u32) -> Result<(), CallError> {
@@ -460,7 +484,6 @@ impl Connection<Client> {
         if bytes > limit { Err(CallError::InputTooLarge { bytes, limit }) } else { Ok(()) }
     }
 
-    #[inline(never)]
     fn send_call(&mut self, call: Call) {
         let Call { id, method, extensions, payload } = call;
         let is_secret = || self.link.schema.methods[method as usize].secret;
@@ -675,7 +698,7 @@ impl Connection<Client> {
             return Err(ProtocolError::NoSuchCall(id.0).into());
         }
         let result = match result {
-            Ok(payload) => Ok(self.link.expand(payload)?),
+            Ok(payload) => Ok(self.link.give_out(id, payload)?),
             Err(error) => Err(error),
         };
         Ok(self.end_call(id, result, extensions))

@@ -1,4 +1,6 @@
 //! One connection as a pure state machine, for either side.
+//!
+//! Where it says `inline(always)`, `scripts/test instructions` holds what that is for.
 
 mod buffer;
 mod call;
@@ -11,12 +13,14 @@ mod inbox;
 mod inputs;
 mod outbox;
 mod packer;
+mod pinned;
 mod server;
 mod skip;
 mod topics;
 mod transfer;
 #[cfg(feature = "payload")]
 mod values;
+mod waiting;
 
 use core::fmt;
 
@@ -33,7 +37,7 @@ use crate::{
     close::{CloseCode, CloseReason},
     deflate,
     error::{ConnectionError, Initiator, ProtocolError},
-    frame::{Content, Extensions, Frame, Hello, REVISION},
+    frame::{CallId, Content, Extensions, Frame, Hello, REVISION},
     limits::{Limits, MAX_MESSAGE_BYTES},
     schema::ServiceSchema,
     time::Time,
@@ -41,27 +45,34 @@ use crate::{
 use heartbeat::{Beat, Heartbeat};
 use inbox::Inbox;
 use outbox::Outbox;
+use pinned::{MAX_UNCOUNTED_BYTES, Pinned};
 use transfer::incoming::Incoming;
 
 /// Which side of a connection this is: [`Client`] or [`Server`].
-pub trait Role: sealed::Role + Sized {
+pub trait Role: sealed::Role {
     /// What happens on this side: [`ClientEvent`] or [`ServerEvent`].
     type Event;
-
-    /// The body of [`Connection::poll_event`].
-    #[doc(hidden)]
-    fn next_event(connection: &mut Connection<Self>) -> Option<Self::Event>;
 }
 
 mod sealed {
+    use super::Connection;
+
     /// What the shared part asks of a side.
     #[expect(unnameable_types, reason = "nobody else is to implement it")]
-    pub trait Role {
+    pub trait Role: Sized {
+        /// The body of [`Connection::poll_event`].
+        fn next_event(connection: &mut Connection<Self>) -> Option<Self::Event>
+        where
+            Self: super::Role;
+
         /// Whether calls are open that a close has to wait for.
         fn has_open_calls(&self) -> bool;
 
         /// Lets go of what the end of the connection has made void.
         fn forget(&mut self);
+
+        /// Lets go of memory that nothing waits in.
+        fn release_memory(&mut self);
 
         /// Whether no call is open, and nothing waits to be given out.
         fn is_idle(&self) -> bool;
@@ -145,6 +156,7 @@ struct Link {
     /// Counts the signs of life that were asked for.
     pings: u64,
     inbox: Inbox,
+    pinned: Pinned,
     outbox: Outbox,
     /// The value that was encoded last; kept for its memory.
     #[cfg(feature = "payload")]
@@ -182,6 +194,7 @@ impl<R: Role> Connection<R> {
             heartbeat: None,
             pings: 0,
             inbox: Inbox::default(),
+            pinned: Pinned::default(),
             outbox,
             #[cfg(feature = "payload")]
             encoded: BytesMut::new(),
@@ -305,17 +318,30 @@ impl<R: Role> Connection<R> {
             Phase::Draining { .. } | Phase::Open => {}
         }
         match self.link.heartbeat.as_mut().map_or(Beat::Nothing, |heartbeat| heartbeat.tick(now)) {
-            Beat::Ping => {
-                // Quiet as it is, it needs no memory for what may come.
-                self.link.release_memory();
-                if R::SENDS_PINGS {
-                    self.link.outbox.control().ping(self.link.pings);
-                    self.link.pings += 1;
-                }
-            }
             Beat::Nothing => {}
+            Beat::Ping => self.ask_for_life(),
+            Beat::Quiet => {
+                self.release_memory();
+                self.ask_for_life();
+            }
             Beat::GiveUp => self.fail(ConnectionError::HeartbeatTimeout),
         }
+    }
+
+    fn ask_for_life(&mut self) {
+        if R::SENDS_PINGS {
+            self.link.outbox.control().ping(self.link.pings);
+            self.link.pings += 1;
+        }
+    }
+
+    /// Lets go of the memory that is kept so that what is to come needs none: up to 256 KiB. Does no harm at any time.
+    ///
+    /// A connection with heartbeats does so by itself, whenever nothing was said or heard for an interval. Without them
+    /// nobody tells it that it is quiet.
+    pub fn release_memory(&mut self) {
+        self.link.release_memory();
+        self.role.release_memory();
     }
 
     /// What happened next, in order.
@@ -400,7 +426,6 @@ impl<R: Role> Connection<R> {
         }
     }
 
-    #[inline(never)]
     fn close_if_drained(&mut self) {
         if !self.role.has_open_calls() && !self.link.outbox.has_transfers() {
             self.finish_closing();
@@ -512,7 +537,21 @@ impl Link {
     /// Whether a call or an answer with this payload goes out in its shortest form, at once.
     #[inline(always)]
     fn takes_short(&self, payload: &[u8], extensions: &Extensions) -> bool {
-        extensions.is_empty() && !self.deflates && self.outbox.takes_short(payload)
+        let is_plain = !self.deflates || payload.len() < deflate::MIN_BYTES;
+        extensions.is_empty() && is_plain && self.outbox.takes_short(payload)
+    }
+
+    /// A payload that has arrived with a call or an answer, to be given out.
+    #[inline(always)]
+    fn give_out(&mut self, id: CallId, payload: Content) -> Result<Bytes, ConnectionError> {
+        let message_len = self.inbox.message_len();
+        let counts = message_len > MAX_UNCOUNTED_BYTES && matches!(payload, Content::Plain(_));
+        let mut payload = self.expand(payload)?;
+        if counts {
+            let max_bytes = self.limits.max_input_bytes() / 2;
+            self.pinned.count(id, &mut payload, message_len, max_bytes);
+        }
+        Ok(payload)
     }
 
     /// Whether so much waits to be sent that no more is to be begun.
@@ -555,7 +594,6 @@ impl Link {
         }
     }
 
-    #[inline(never)]
     fn check_deflated(&self, length: u64) -> Result<usize, ConnectionError> {
         if !self.deflates {
             return Err(ProtocolError::InvalidCompression.into());
@@ -574,7 +612,6 @@ impl Link {
         }
     }
 
-    #[inline(never)]
     fn inflate(&self, length: u64, stream: &[u8]) -> Result<Bytes, ConnectionError> {
         let length = self.check_deflated(length)?;
         Ok(deflate::inflate(stream, length)?)
@@ -582,7 +619,10 @@ impl Link {
 
     /// Lets go of the memory that is kept for what may come.
     fn release_memory(&mut self) {
+        self.inbox.release_memory();
         self.outbox.release_memory();
+        self.incoming.release_memory();
+        self.pinned = Pinned::default();
         #[cfg(feature = "payload")]
         {
             self.encoded = BytesMut::new();
@@ -594,6 +634,7 @@ impl Link {
         self.outbox.release();
         self.inbox.clear();
         self.incoming.clear();
+        self.pinned = Pinned::default();
         self.error = Some(error);
     }
 }

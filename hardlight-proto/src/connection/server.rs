@@ -1,4 +1,6 @@
 //! The server's side: answers calls, owns the state.
+//!
+//! Where it says `inline(always)`, `scripts/test instructions` holds what that is for.
 
 use alloc::{collections::VecDeque, vec::Vec};
 
@@ -83,13 +85,13 @@ enum MethodTable {
 
 impl Role for Server {
     type Event = ServerEvent;
-
-    fn next_event(connection: &mut Connection<Self>) -> Option<ServerEvent> {
-        connection.next_event()
-    }
 }
 
 impl sealed::Role for Server {
+    fn next_event(connection: &mut Connection<Self>) -> Option<ServerEvent> {
+        connection.next_event()
+    }
+
     const HANDLES_LATE_INPUT: bool = false;
     const SENDS_PINGS: bool = true;
     const WITHHOLDS_CREDIT: bool = true;
@@ -102,6 +104,11 @@ impl sealed::Role for Server {
         self.running = CallIds::default();
         self.held.clear();
         self.inputs = Inputs::default();
+    }
+
+    fn release_memory(&mut self) {
+        self.held.shrink_to_fit();
+        self.inputs.release_memory();
     }
 
     fn is_idle(&self) -> bool {
@@ -139,7 +146,8 @@ impl Connection<Server> {
         self.role.running.len() + self.role.held.len()
     }
 
-    /// What the inputs of these calls take, in bytes.
+    /// What the inputs of these calls take, in bytes; not counting what they keep of the messages that they came in (see
+    /// [`Limits::with_max_input_bytes`](crate::Limits::with_max_input_bytes)).
     pub const fn input_bytes(&self) -> usize {
         self.role.inputs.total()
     }
@@ -198,17 +206,22 @@ impl Connection<Server> {
         self.finish_draining();
     }
 
+    #[cfg(feature = "payload")]
+    pub(super) fn is_running(&self, id: CallId) -> bool {
+        !self.is_ended() && self.role.running.contains(id)
+    }
+
     /// Whether the call was running; it is not any longer.
     #[inline(always)]
     pub(super) fn end_running(&mut self, id: CallId) -> bool {
         let ended = !self.is_ended() && self.role.running.remove(id);
         if ended {
             self.role.inputs.remove(id);
+            self.link.pinned.forget(id);
         }
         ended
     }
 
-    #[inline(never)]
     fn queue_answer(
         &mut self,
         id: CallId,
@@ -395,7 +408,6 @@ impl Connection<Server> {
         self.poll_any_event()
     }
 
-    #[inline(never)]
     fn poll_any_event(&mut self) -> Option<ServerEvent> {
         for _ in 0..MAX_QUIET_FRAMES {
             if self.is_ended() {
@@ -531,7 +543,7 @@ impl Connection<Server> {
                 return Ok(None);
             }
         };
-        let payload = self.link.expand(payload)?;
+        let payload = self.link.give_out(id, payload)?;
         self.role.inputs.insert(id, bytes);
         // A slice would keep the whole message, or transfer.
         let extensions = extensions.detached();
@@ -543,8 +555,8 @@ impl Connection<Server> {
         Ok(Some(self.start(call)))
     }
 
-    #[inline(never)]
     fn hold(&mut self, call: Call) {
+        self.link.pinned.forget(call.id);
         self.role.held.push_back(call.detached());
     }
 
