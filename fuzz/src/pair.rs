@@ -4,8 +4,8 @@ use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 use hardlight_proto::{
-    CallError, CallId, Client, ClientEvent, CloseReason, Connection, ConnectionError, GapReason,
-    Limits, Role, Server, ServerEvent, Time, Transmit, encode_event, encode_event_deflated,
+    CallError, CallId, Client, ClientEvent, CloseReason, Connection, ConnectionError, EncodedEvent,
+    GapReason, Limits, Role, Server, ServerEvent, Time, Transmit,
 };
 
 use crate::{
@@ -156,12 +156,8 @@ impl Pair {
     fn event(&mut self, topic: usize, skip: u8, len: usize) {
         let sequence = self.number(topic, u64::from(skip & 0x7f));
         let payload = Bytes::from(vec![7; len]);
-        let event = if self.server.deflates() {
-            encode_event_deflated(topic as u64, sequence, 1, payload)
-        } else {
-            encode_event(topic as u64, sequence, 1, payload)
-        };
-        self.server.send_event(topic as u64, sequence, event);
+        let event = EncodedEvent::new(topic as u64, sequence, 1, payload);
+        self.server.send_event(&event);
     }
 
     /// The number of the next event but `skip`.

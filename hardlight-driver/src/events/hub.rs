@@ -18,8 +18,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use slab::Slab;
 
 use super::{
-    Interest, Pattern, SubscribeOptions, TopicNotices, TopicOptions,
-    encoded::EncodedEvent,
+    EncodedEvent, Interest, Pattern, SubscribeOptions, TopicNotices, TopicOptions,
     entry::{Entry, EntryState, Extra, Member, Table},
     kept::{Kept, KeptBytes},
     notices::Watches,
@@ -641,7 +640,7 @@ impl Hub {
         let Emission { event, payload, .. } = *emission;
         let event = EncodedEvent::new(entry.number, state.next, event, payload.clone());
         let reserved = match patience {
-            Patience::Waits if state.patient > 0 => reserve(state, event.len(), wakers)?,
+            Patience::Waits if state.patient > 0 => reserve(state, event.encoded_len(), wakers)?,
             _ => Vec::new(),
         };
         let event = Arc::new(event);

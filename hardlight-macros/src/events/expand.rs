@@ -132,6 +132,9 @@ fn extension(
     handler: &TokenStream,
     body: impl Fn(&Event<'_>) -> TokenStream,
 ) -> TokenStream {
+    if !events.has_handlers {
+        return TokenStream::new();
+    }
     let private = private(events);
     let ident = &events.item.ident;
     let vis = visibility(&events.item.vis);
