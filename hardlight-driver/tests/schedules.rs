@@ -115,7 +115,10 @@ struct Random {
 impl Random {
     fn new(seed: u64, stream: u64) -> Self {
         let stream = stream.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Self { state: seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ stream, long: seed.is_multiple_of(32) }
+        Self {
+            state: seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ stream,
+            long: seed.is_multiple_of(32),
+        }
     }
 
     fn next(&mut self) -> u64 {

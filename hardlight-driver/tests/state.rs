@@ -336,3 +336,21 @@ fn a_client_cannot_send_state() {
         assert_eq!(joined.connection.state.read().counter, 0);
     }
 }
+
+#[test]
+fn a_change_allocates_what_is_sent_and_no_more() {
+    let mut joined = Joined::new();
+    let change = |joined: &mut Joined| {
+        let state = joined.connection.state.clone();
+        let counted = allocation_counter::measure(|| {
+            for value in 0..100 {
+                state.lock().counter = value;
+            }
+        });
+        joined.settle();
+        counted.count_total
+    };
+    // The queue's memory is kept from one time to the next.
+    let counts = [change(&mut joined), change(&mut joined), change(&mut joined)];
+    assert_eq!(counts[2], 100, "{counts:?}");
+}

@@ -5,6 +5,7 @@
 //! there is no such connection.
 
 mod expand;
+mod handler;
 mod parse;
 
 use proc_macro2::TokenStream;

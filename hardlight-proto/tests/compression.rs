@@ -284,6 +284,21 @@ fn streams_of_every_kind_of_block_are_read() {
 }
 
 #[test]
+fn a_stream_may_end_with_what_gives_nothing_wherever_that_begins() {
+    // A stored block, and one of no bytes.
+    for length in 1000..1100_u16 {
+        let payload = noise(length.into());
+        let mut stream = vec![0];
+        stream.extend([length.to_le_bytes(), (!length).to_le_bytes()].concat());
+        stream.extend_from_slice(&payload);
+        stream.extend([1, 0, 0, 0xff, 0xff]);
+        let mut server = deflating_server(quiet());
+        receive(&mut server, &call(of(length.into(), stream)));
+        assert_eq!(server_events(&mut server), [started(CallId(0), 0, payload)]);
+    }
+}
+
+#[test]
 fn a_length_beyond_max_frame_bytes_is_refused_before_anything_is_inflated() {
     let allowed = 100_000;
     for length in [allowed as u64 + 1, 1 << 40, u64::MAX] {

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use hardlight_proto::*;
 use support::*;
@@ -101,4 +103,17 @@ fn a_close_counts_from_the_latest_time_that_was_told() {
         client.handle_timeout(seconds(told));
         assert!(!client.is_ended());
     }
+}
+
+#[test]
+fn a_close_that_waits_for_nothing_is_sent_by_a_transport_that_takes_it_at_once() {
+    let limits = quiet().with_close_timeout(Duration::ZERO);
+    let mut pair = Pair::with(counter(), counter(), limits, quiet()).opened();
+    pair.client.call(0, INPUT).expect("an id is free");
+    pair.client.close(CloseReason::normal(), seconds(1));
+    pair.client.handle_timeout(seconds(1));
+    assert!(pair.client.is_ended());
+    assert!(pair.client.poll_timeout() > Some(seconds(1)));
+    let sent: Vec<_> = std::iter::from_fn(|| pair.client.poll_transmit()).collect();
+    assert_eq!(sent.last(), Some(&Transmit::Close(CloseReason::normal())));
 }

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::{Attribute, DeriveInput, Fields, Ident, ext::IdentExt, parse_quote};
 
-use super::{Event, Events};
+use super::{Event, Events, handler};
 use crate::{
     codable::implementation,
     span::{generated, visibility},
@@ -15,6 +15,9 @@ pub(super) fn events(events: &Events<'_>) -> TokenStream {
     let ident = &events.item.ident;
     let private = private(events);
     let events_impl = events_impl(events);
+    if !events.has_handlers {
+        return events_impl;
+    }
     let bodies = |event: &Event<'_>| {
         let Event { index, ident: variant, .. } = event;
         let pattern = event.pattern(&quote!(#ident::#variant));
@@ -27,8 +30,10 @@ pub(super) fn events(events: &Events<'_>) -> TokenStream {
             });
         }
     };
-    let extension = extension(events, &quote!(mut handler), bodies);
-    quote!(#events_impl #extension)
+    let attach = handler::attach_body(events, &private);
+    let extension = extension(events, &quote!(mut handler), &attach, bodies);
+    let (client, server) = (handler::client(events, &private), handler::server(events, &private));
+    quote!(#events_impl #extension #client #server)
 }
 
 /// Code that only compiles, so that errors in the enum do not cause others.
@@ -39,7 +44,11 @@ pub(super) fn stub(events: &Events<'_>) -> TokenStream {
     if !generics.params.is_empty() || generics.where_clause.is_some() {
         return TokenStream::new();
     }
-    let extension = extension(events, &quote!(handler), |_| quote!(::core::mem::drop(handler);));
+    let drop = quote!(::core::mem::drop(handler););
+    let attach = quote!(#drop ::core::panic!("these events did not compile"));
+    let extension = extension(events, &quote!(handler), &attach, |_| drop.clone());
+    let (client, server) = (handler::client(events, &private), handler::server(events, &private));
+    let handlers = events.has_handlers.then(|| quote!(#extension #client #server));
     quote! {
         #[automatically_derived]
         impl #private::Events for #ident {
@@ -58,7 +67,7 @@ pub(super) fn stub(events: &Events<'_>) -> TokenStream {
                 ::core::panic!("these events did not compile")
             }
         }
-        #extension
+        #handlers
     }
 }
 
@@ -126,15 +135,13 @@ fn events_impl(events: &Events<'_>) -> TokenStream {
     }
 }
 
-/// The extension trait, with a method for each variant whose body is `body`.
+/// The extension trait, with a method for each variant whose body is `body`, and one to attach a handler of all.
 fn extension(
     events: &Events<'_>,
     handler: &TokenStream,
+    attach: &TokenStream,
     body: impl Fn(&Event<'_>) -> TokenStream,
 ) -> TokenStream {
-    if !events.has_handlers {
-        return TokenStream::new();
-    }
     let private = private(events);
     let ident = &events.item.ident;
     let vis = visibility(&events.item.vis);
@@ -155,11 +162,20 @@ fn extension(
         let body = body(event);
         quote!(#signature { #body })
     });
+    let attach_declaration = handler::attach_signature(events, &private, &quote!(handler));
+    let attach_signature = handler::attach_signature(events, &private, handler);
+    let attach_doc = format!(
+        "Gives all events that arrive to `handler`, until it is detached or the connection ends: see [`{}`].",
+        events.handler(),
+    );
     quote! {
         #[doc = #doc]
         #[allow(dead_code, private_bounds, private_interfaces, clippy::type_complexity)]
         #vis trait #extension {
             #(#declarations)*
+
+            #[doc = #attach_doc]
+            #attach_declaration;
         }
 
         #[automatically_derived]
@@ -168,6 +184,8 @@ fn extension(
             for #private::ClientConnection<__State, #ident>
         {
             #(#methods)*
+
+            #attach_signature { #attach }
         }
     }
 }
@@ -192,13 +210,13 @@ impl Event<'_> {
     }
 
     /// What the fields are bound to, which no name of the user's can be.
-    fn bindings(&self) -> Vec<Ident> {
+    pub(super) fn bindings(&self) -> Vec<Ident> {
         let binding = |index| format_ident!("field{index}", span = Span::mixed_site());
         (0..self.fields.len()).map(binding).collect()
     }
 
     /// The fields in their bindings, as a pattern and as an expression.
-    fn pattern(&self, path: &TokenStream) -> TokenStream {
+    pub(super) fn pattern(&self, path: &TokenStream) -> TokenStream {
         let bindings = self.bindings();
         let members = self.fields.members();
         quote!(#path { #(#members: #bindings),* })

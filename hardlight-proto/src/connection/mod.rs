@@ -18,7 +18,7 @@ mod transfer;
 #[cfg(feature = "payload")]
 mod values;
 
-use core::fmt;
+use core::{fmt, time::Duration};
 
 use bytes::Bytes;
 #[cfg(feature = "payload")]
@@ -623,7 +623,11 @@ impl Link {
     /// The connection has ended, and time has passed since: drops what is left to be sent once that takes too long.
     fn leave(&mut self) {
         match self.leave_by {
-            None => self.leave_by = Some(self.now + self.limits.close_timeout()),
+            None => {
+                // The transport has its chance, however short.
+                let timeout = self.limits.close_timeout().max(Duration::from_micros(1));
+                self.leave_by = Some(self.now + timeout);
+            }
             Some(leave_by) if self.now >= leave_by => {
                 self.outbox.shut();
                 self.close = None;

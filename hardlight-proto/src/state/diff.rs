@@ -53,10 +53,11 @@ pub trait StateDiff: Sized + Send + Sync + 'static {
         Self::copy(value)
     }
 
-    /// Whether nothing has changed since `kept`, as far as that is known without a comparison.
+    /// Whether nothing has changed since `kept`, which is so of most fields most of the time; `false` if to find out takes
+    /// as long as to find out what has.
     #[doc(hidden)]
-    fn knows_no_change(_value: &Self, _kept: &Self) -> bool {
-        false
+    fn is_unchanged(value: &Self, kept: &Self) -> bool {
+        Self::same(value, kept)
     }
 
     /// Writes what has changed since `kept`, unless the value as a whole is no longer than that, and brings `kept` up to

@@ -81,6 +81,10 @@ macro_rules! map {
                 value.iter().map(|(key, value)| (K::copy(key), V::copy(value))).collect()
             }
 
+            fn is_unchanged(_value: &Self, _kept: &Self) -> bool {
+                false
+            }
+
             fn out_of_line(value: &Self, enough: usize) -> usize {
                 let entries = value.len() * size_of::<(K::Archived, V::Archived)>();
                 let keys = entries + out_of_line_sum(value.keys(), enough.saturating_sub(entries));
@@ -133,6 +137,10 @@ macro_rules! set {
 
             fn copy(value: &Self) -> Self {
                 value.iter().map(T::copy).collect()
+            }
+
+            fn is_unchanged(_value: &Self, _kept: &Self) -> bool {
+                false
             }
 
             fn out_of_line(value: &Self, enough: usize) -> usize {

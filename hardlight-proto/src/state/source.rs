@@ -13,7 +13,8 @@ use crate::{
 
 /// A connection's state on the server, for an embedder: it makes the operations that a [`Connection`] sends.
 ///
-/// Memory: the state twice, since what the client has is kept to find out what changed.
+/// Memory: the state twice, since what the client has is kept to find out what changed; of collections that
+/// [record](crate::sync) only what changed.
 pub struct StateSource<S: ConnectionState> {
     state: S,
     shadow: S::Shadow,
@@ -39,7 +40,7 @@ impl<S: ConnectionState> StateSource<S> {
 
     /// Sends what has changed since the last time. Call it before a call is answered that has changed something.
     ///
-    /// It takes time in proportion to the size of the state. If a value cannot be encoded it ends the connection, since the
+    /// It takes time in proportion to the size of the state, but for collections that [record](crate::sync). If a value cannot be encoded it ends the connection, since the
     /// client's copy would be wrong from there on.
     pub fn send_changes(&mut self, connection: &mut Connection<Server>) {
         match self.changes() {

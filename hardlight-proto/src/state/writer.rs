@@ -136,7 +136,7 @@ impl<'a> PatchWriter<'a> {
         value: &mut T,
         shadow: &mut T,
     ) -> Result<(), EncodeError> {
-        if T::knows_no_change(value, shadow) {
+        if T::is_unchanged(value, shadow) {
             return Ok(());
         }
         let start = self.len();

@@ -136,6 +136,30 @@ fn a_number_beside_a_million_of_everything() {
 }
 
 #[test]
+fn a_number_among_many_fields_allocates_what_is_sent_and_nothing_else() {
+    #[derive(ConnectionState, Default)]
+    struct Fields {
+        text: String,
+        list: Vec<u32>,
+        option: Option<String>,
+        pair: (u32, String),
+        recorded: List<u32>,
+        number: u32,
+    }
+    let mut state = Fields { text: "a text".repeat(9), list: vec![1; 50], ..Fields::default() };
+    let mut shadow = state.shadow();
+    let mut out = StateWriter::new();
+    let mut change = |number| {
+        state.number = number;
+        state.diff(&mut shadow, &mut out).expect("the state can be encoded");
+        assert_eq!(out.take().len(), 6);
+    };
+    change(1);
+    let allocated = allocation_counter::measure(|| change(2));
+    assert_eq!((allocated.count_total, allocated.bytes_total), (1, 6));
+}
+
+#[test]
 fn the_record_of_many_changes_is_bounded() {
     let elements = Elements { list: vec![0; 300_000].into() };
     let (_, allocated) = cost(elements, |state| {

@@ -4,6 +4,7 @@
 
 mod bounds;
 mod cost;
+mod families;
 mod fields;
 mod hostile;
 mod patches;

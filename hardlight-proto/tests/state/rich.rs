@@ -148,7 +148,7 @@ impl<'a> Source<'a> {
         Self(bytes)
     }
 
-    fn byte(&mut self) -> u8 {
+    pub(crate) fn byte(&mut self) -> u8 {
         match self.0.split_first() {
             Some((&byte, rest)) => {
                 self.0 = rest;
@@ -158,15 +158,19 @@ impl<'a> Source<'a> {
         }
     }
 
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The next few bytes, by themselves, so that what is made of them leaves what comes behind as it is.
-    fn part(&mut self) -> Self {
+    pub(crate) fn part(&mut self) -> Self {
         let len = usize::from(self.byte() % 32).min(self.0.len());
         let (part, rest) = self.0.split_at(len);
         self.0 = rest;
         Self(part)
     }
 
-    fn many<C: FromIterator<T>, T>(&mut self, mut one: impl FnMut(&mut Self) -> T) -> C {
+    pub(crate) fn many<C: FromIterator<T>, T>(&mut self, mut one: impl FnMut(&mut Self) -> T) -> C {
         let mut part = self.part();
         let mut items = Vec::new();
         while !part.0.is_empty() {
@@ -175,16 +179,16 @@ impl<'a> Source<'a> {
         items.into_iter().collect()
     }
 
-    fn option<T>(&mut self, one: impl FnOnce(&mut Self) -> T) -> Option<T> {
+    pub(crate) fn option<T>(&mut self, one: impl FnOnce(&mut Self) -> T) -> Option<T> {
         (self.byte() > 60).then(|| one(self))
     }
 
     /// Short and long ones, with characters of one byte, two and four.
-    fn text(&mut self) -> String {
+    pub(crate) fn text(&mut self) -> String {
         self.many(|source| ['a', 'b', 'é', 'è', '𝄞', '𝄟'][usize::from(source.byte() % 6)])
     }
 
-    fn float(&mut self) -> f64 {
+    pub(crate) fn float(&mut self) -> f64 {
         match self.byte() {
             0 => f64::NAN,
             1 => -0.0,

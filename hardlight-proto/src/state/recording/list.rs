@@ -286,7 +286,7 @@ impl<T: Codable> List<T> {
         Edits::new(self.items.len())
     }
 
-    fn is_unchanged(&self) -> bool {
+    fn has_no_changes(&self) -> bool {
         self.record.peek().is_some_and(|edits| edits.are_none(self.items.len()))
     }
 

@@ -134,7 +134,7 @@ impl<K: Codable + Ord, V: Codable> Map<K, V> {
         BTreeMap::new()
     }
 
-    fn is_unchanged(&self) -> bool {
+    fn has_no_changes(&self) -> bool {
         self.record.peek().is_some_and(BTreeMap::is_empty)
     }
 

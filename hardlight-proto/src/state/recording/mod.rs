@@ -10,7 +10,7 @@ pub(super) use self::edits::Edit;
 pub use self::{list::List, map::Map, text::Text};
 
 /// Implements what a collection has from the standard type that it holds in `items`: it is the same on the wire. As the
-/// field of a state it writes what it has recorded, for which it has `no_changes`, `is_unchanged` and `write_changes`.
+/// field of a state it writes what it has recorded, for which it has `no_changes`, `has_no_changes` and `write_changes`.
 macro_rules! same_on_the_wire {
     ([$($generics:tt)*] $name:ty, $plain:ty) => {
         impl<$($generics)*> crate::payload::Codable for $name {
@@ -67,8 +67,8 @@ macro_rules! same_on_the_wire {
                 Self { items: Default::default(), record }
             }
 
-            fn knows_no_change(value: &Self, kept: &Self) -> bool {
-                value.record.is_tied_to(&kept.record) && value.is_unchanged()
+            fn is_unchanged(value: &Self, kept: &Self) -> bool {
+                value.record.is_tied_to(&kept.record) && value.has_no_changes()
             }
 
             fn diff_kept(

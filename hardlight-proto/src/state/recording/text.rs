@@ -150,7 +150,7 @@ impl Text {
         Edits::new(self.items.len())
     }
 
-    fn is_unchanged(&self) -> bool {
+    fn has_no_changes(&self) -> bool {
         self.record.peek().is_some_and(|edits| edits.are_none(self.items.len()))
     }
 

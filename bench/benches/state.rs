@@ -1,0 +1,242 @@
+//! What a change of the state takes on the wire, as a table; and the same change over and over, to count instructions.
+//!
+//! `cargo bench --bench state` prints the table. `state-... diff N` changes a number of a state of twenty fields N times and
+//! finds the change each time: run it for two N under callgrind, and divide what they differ by.
+
+use std::{collections::HashMap, hint::black_box};
+
+use hardlight_macros::{ConnectionState, codable};
+use hardlight_proto::{
+    ConnectionState, StateWriter,
+    sync::{List, Map, Text},
+};
+use serde::Serialize;
+
+#[codable]
+#[derive(Clone, Serialize)]
+struct Player {
+    name: String,
+    x: f32,
+    y: f32,
+    hp: u32,
+}
+
+#[derive(ConnectionState, Clone, Serialize, Default)]
+struct Plain {
+    list: Vec<u64>,
+    map: HashMap<String, u64>,
+    players: HashMap<String, Player>,
+    text: String,
+}
+
+#[derive(ConnectionState, Default)]
+struct Recording {
+    list: List<u64>,
+    map: Map<String, u64>,
+    players: Map<String, Player>,
+    text: Text,
+}
+
+#[derive(ConnectionState, Clone, Serialize, Default)]
+struct Twenty {
+    a: u32,
+    b: String,
+    c: Vec<u32>,
+    d: Option<u32>,
+    e: u8,
+    f: f64,
+    g: String,
+    h: (u32, u32),
+    i: bool,
+    j: u64,
+    k: u64,
+    l: String,
+    m: Vec<u32>,
+    n: Option<u32>,
+    o: u8,
+    p: f64,
+    q: String,
+    r: (u32, u32),
+    s: bool,
+    t: u32,
+}
+
+fn main() {
+    let arguments: Vec<_> = std::env::args().collect();
+    if let [_, mode, count, ..] = &arguments[..]
+        && mode == "diff"
+    {
+        return changes(count.parse().expect("a number of changes"));
+    }
+    table();
+}
+
+/// Finds a change of one number among twenty fields, this many times.
+fn changes(count: u32) {
+    let mut state = twenty();
+    let mut shadow = state.shadow();
+    let mut out = StateWriter::new();
+    for number in 0..count {
+        black_box(&mut state).t = number + 1;
+        state
+            .diff(&mut shadow, &mut out)
+            .expect("the state encodes");
+        black_box(out.take());
+    }
+}
+
+fn twenty() -> Twenty {
+    let text = || "a text of some length".to_owned();
+    Twenty {
+        b: text(),
+        c: vec![1; 20],
+        d: Some(1),
+        g: text(),
+        l: text(),
+        m: vec![1; 20],
+        q: text(),
+        ..Twenty::default()
+    }
+}
+
+fn plain() -> Plain {
+    Plain {
+        list: (0..10_000).collect(),
+        map: (0..10_000)
+            .map(|number| (format!("key {number:05}"), number))
+            .collect(),
+        players: (0..1_000)
+            .map(|number| (format!("player {number:03}"), player()))
+            .collect(),
+        text: "x".repeat(10_000),
+    }
+}
+
+fn recording() -> Recording {
+    let Plain {
+        list,
+        map,
+        players,
+        text,
+    } = plain();
+    Recording {
+        list: list.into(),
+        map: map.into_iter().collect(),
+        players: players.into_iter().collect(),
+        text: text.into(),
+    }
+}
+
+fn player() -> Player {
+    Player {
+        name: "somebody".into(),
+        x: 1.0,
+        y: 2.0,
+        hp: 100,
+    }
+}
+
+fn table() {
+    println!("bytes of a change on the wire");
+    println!(
+        "{:44} {:>8} {:>9} {:>9} {:>10} {:>9}",
+        "", "patch", "recorded", "whole", "JSON Patch", "JSON"
+    );
+    let row = |what: &str, plain_change: fn(&mut Plain), recorded: fn(&mut Recording)| {
+        let bytes = measure(plain(), plain_change);
+        print(what, bytes, Some(change_bytes(recording(), recorded)));
+    };
+    row(
+        "push to a Vec<u64> of 10,000",
+        |state| state.list.push(1),
+        |state| state.list.push(1),
+    );
+    row(
+        "one value of a HashMap<String, u64> of 10,000",
+        |state| *state.map.get_mut("key 07777").expect("it is there") += 1,
+        |state| *state.map.get_mut("key 07777").expect("it is there") += 1,
+    );
+    row(
+        "one field of one of 1,000 structs in a map",
+        |state| state.players.get_mut("player 500").expect("it is there").hp = 99,
+        |state| state.players.get_mut("player 500").expect("it is there").hp = 99,
+    );
+    row(
+        "one entry of 10,000 removed",
+        |state| assert!(state.map.remove("key 05000").is_some()),
+        |state| assert!(state.map.remove("key 05000").is_some()),
+    );
+    row(
+        "5 bytes appended to a text of 10,000",
+        |state| state.text.push_str("12345"),
+        |state| state.text.push_str("12345"),
+    );
+    print(
+        "one u32 of a struct of 20 fields",
+        measure(twenty(), |state| state.t = 7),
+        None,
+    );
+}
+
+/// What a change takes: as a patch, its fields whole, as JSON Patch, its fields whole as JSON.
+fn measure<S: ConnectionState + Clone + Serialize>(before: S, change: fn(&mut S)) -> [usize; 4] {
+    let mut after = before.clone();
+    change(&mut after);
+    let (old, new) = (json(&before), json(&after));
+    let json_patch = serde_json::to_vec(&json_patch::diff(&old, &new))
+        .expect("it is JSON")
+        .len();
+    let whole_json = changed(&old, &new)
+        .map(|value| value.to_string().len())
+        .sum();
+    let whole = whole_fields(&before, &after);
+    [change_bytes(before, change), whole, json_patch, whole_json]
+}
+
+fn json(state: &impl Serialize) -> serde_json::Value {
+    serde_json::to_value(state).expect("it is JSON")
+}
+
+/// The members that are not the same.
+fn changed<'a>(
+    old: &'a serde_json::Value,
+    new: &'a serde_json::Value,
+) -> impl Iterator<Item = &'a serde_json::Value> {
+    let members = new.as_object().expect("a struct is an object").iter();
+    members
+        .filter(|(name, value)| old.get(name) != Some(value))
+        .map(|(_, value)| value)
+}
+
+/// What the fields take that are not the same, each as a whole.
+fn whole_fields<S: ConnectionState>(before: &S, after: &S) -> usize {
+    use hardlight_proto::StateOperations;
+    let snapshot = |state: &S| {
+        let mut out = StateWriter::new();
+        state.snapshot(&mut out).expect("the state encodes");
+        out.finish()
+    };
+    let (before, after) = (snapshot(before), snapshot(after));
+    let both = StateOperations::new(&before).zip(StateOperations::new(&after));
+    both.filter(|(old, new)| old != new)
+        .map(|(_, new)| match new {
+            Ok(hardlight_proto::StateOperation::Set { value, .. }) => value.len(),
+            other => panic!("{other:?}"),
+        })
+        .sum()
+}
+
+fn change_bytes<S: ConnectionState>(mut state: S, change: fn(&mut S)) -> usize {
+    let mut shadow = state.shadow();
+    change(&mut state);
+    let mut out = StateWriter::new();
+    state
+        .diff(&mut shadow, &mut out)
+        .expect("the state encodes");
+    out.finish().len()
+}
+
+fn print(what: &str, [patch, whole, json_patch, json]: [usize; 4], recorded: Option<usize>) {
+    let recorded = recorded.map(|bytes| bytes.to_string()).unwrap_or_default();
+    println!("{what:44} {patch:>8} {recorded:>9} {whole:>9} {json_patch:>10} {json:>9}");
+}
