@@ -111,8 +111,7 @@ fn apply(op: Op, pair: &mut Pair) {
         Op::Announce(topic) => pair.server.announce_topic(topic, topic, OUTPUT),
         Op::Leave(topic) => pair.server.leave_topic(topic),
         Op::Event(topic, sequence, len) => {
-            let event = encode_event(topic, sequence, 0, zeros(len));
-            pair.server.send_event(topic, sequence, event);
+            pair.server.send_event(&EncodedEvent::new(topic, sequence, 0, zeros(len)));
         }
         Op::Skip(topic, last) => pair.server.skip_events(topic, last, GapReason::Withheld),
         Op::Steps(steps) => pair.steps(steps),

@@ -1,7 +1,7 @@
 //! What is neither in the vectors nor a script.
 
 use bytes::Bytes;
-use hardlight_proto::{Content, Frame, encode_event_deflated};
+use hardlight_proto::{Content, EncodedEvent, Frame};
 
 use crate::{inflate, noise::content};
 
@@ -45,8 +45,8 @@ pub(super) fn streams() -> Vec<(String, Vec<u8>)> {
 }
 
 fn deflated(payload: &[u8]) -> Option<Vec<u8>> {
-    let event = encode_event_deflated(0, 0, 0, Bytes::copy_from_slice(payload));
-    match Frame::decode(event) {
+    let event = EncodedEvent::new(0, 0, 0, Bytes::copy_from_slice(payload));
+    match Frame::decode(event.frame(true).clone()) {
         Ok(Some(frame)) => match inflate::carried(&frame)? {
             (carrier, Content::Deflated { length, stream }) => {
                 Some(inflate::input(carrier, *length as u32, stream))

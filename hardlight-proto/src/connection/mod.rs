@@ -22,7 +22,7 @@ mod transfer;
 mod values;
 mod waiting;
 
-use core::fmt;
+use core::{fmt, time::Duration};
 
 use bytes::Bytes;
 #[cfg(feature = "payload")]
@@ -104,8 +104,11 @@ mod sealed {
 /// - getters.
 ///
 /// Any order of calls is legal. After any `handle_*` or command, drain `poll_event`, then take one `poll_transmit`, and so
-/// on until neither has anything; then look at `poll_timeout`, since it may have changed. All times must come from one
-/// monotonic clock.
+/// on until neither has anything, or the transport has no room; then look at `poll_timeout`, since it may have changed. All
+/// times must come from one monotonic clock.
+///
+/// [`call`](Self::call) and [`answer`](Self::answer) take payloads; with the feature `payload`, `call_value`, `answer_value`
+/// and `answer_result` take values, and encode them where they leave from.
 ///
 /// Every open call ends exactly once, and `Closed` is the last event, on every path, exactly once. Once
 /// [`is_finished`](Self::is_finished) there is nothing left to do.
@@ -137,7 +140,7 @@ enum Phase {
     Open,
     /// Waiting for open calls before closing, until this time.
     Draining { deadline: Time },
-    /// Ended; what is left is to tell so.
+    /// Ended; what is left is to tell so, until [`Link::leave_by`].
     Ended,
 }
 
@@ -146,7 +149,11 @@ enum Phase {
 struct Link {
     schema: &'static ServiceSchema,
     limits: Limits,
+    /// The latest time that was told.
+    now: Time,
     phase: Phase,
+    /// Until when what is left may be sent after the end. Unknown until the time is told then.
+    leave_by: Option<Time>,
     /// The peer's Hello is read.
     greeted: bool,
     /// This side offers to read compressed payloads; once both have, they are agreed.
@@ -187,7 +194,9 @@ impl<R: Role> Connection<R> {
         let link = Link {
             schema,
             limits,
+            now,
             phase: Phase::Handshake { deadline },
+            leave_by: None,
             greeted: false,
             offers_deflate: compression && deflate::IS_SUPPORTED,
             deflates: false,
@@ -294,29 +303,40 @@ impl<R: Role> Connection<R> {
         self.fail(ProtocolError::TextMessage.into());
     }
 
-    /// The peer closed the transport. What arrived before is handled first.
+    /// The peer closed the transport; `None` if it gave no code. What arrived before is handled first.
     pub fn handle_close(&mut self, reason: Option<CloseReason>) {
         let reason = reason.unwrap_or_else(|| CloseReason::new(CloseCode::NO_STATUS, ""));
         let initiator = Initiator::Remote;
         self.end_of_transport(ConnectionError::Closed { initiator, reason });
     }
 
-    /// The transport ended or failed without a close. What arrived before is handled first.
+    /// The transport ended or failed without a close. What arrived before is handled first, so this comes behind all that
+    /// could be read.
     pub fn handle_lost(&mut self, why: impl Into<alloc::borrow::Cow<'static, str>>) {
         self.end_of_transport(ConnectionError::Lost(why.into()));
     }
 
     /// Time has passed. Calling it early or without need does nothing.
+    ///
+    /// Once the connection has ended, the transport has [`Limits::close_timeout`] for what is left to be sent. Then that is
+    /// dropped, [`Transmit::Close`] included.
     pub fn handle_timeout(&mut self, now: Time) {
+        self.link.tell_time(now);
         match self.link.phase {
             Phase::Handshake { deadline } if now >= deadline => {
-                return self.fail(ConnectionError::HandshakeTimeout);
+                self.fail(ConnectionError::HandshakeTimeout);
             }
-            Phase::Draining { deadline } if now >= deadline => return self.finish_closing(),
+            Phase::Draining { deadline } if now >= deadline => self.finish_closing(),
             // Heartbeats begin with the connection.
-            Phase::Handshake { .. } | Phase::Ended => return,
-            Phase::Draining { .. } | Phase::Open => {}
+            Phase::Handshake { .. } | Phase::Ended => {}
+            Phase::Draining { .. } | Phase::Open => self.handle_heartbeat(now),
         }
+        if self.is_ended() {
+            self.link.leave();
+        }
+    }
+
+    fn handle_heartbeat(&mut self, now: Time) {
         match self.link.heartbeat.as_mut().map_or(Beat::Nothing, |heartbeat| heartbeat.tick(now)) {
             Beat::Nothing => {}
             Beat::Ping => self.ask_for_life(),
@@ -354,13 +374,18 @@ impl<R: Role> Connection<R> {
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), at once if that has passed; `None` if nothing is due.
+    ///
+    /// After the end something is due for as long as there is something to send.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
         let deadline = match self.link.phase {
             Phase::Handshake { deadline } => return Some(deadline),
             Phase::Draining { deadline } => Some(deadline),
             Phase::Open => None,
-            Phase::Ended => return None,
+            Phase::Ended => {
+                let leave_by = self.link.leave_by.unwrap_or(self.link.now);
+                return self.has_transmit().then_some(leave_by);
+            }
         };
         let heartbeat = self.link.heartbeat.as_ref().map(Heartbeat::deadline);
         deadline.into_iter().chain(heartbeat).min()
@@ -396,7 +421,8 @@ impl<R: Role> Connection<R> {
             return;
         }
         self.link.close = Some(reason);
-        let deadline = now + self.link.limits.close_timeout();
+        self.link.tell_time(now);
+        let deadline = self.link.now + self.link.limits.close_timeout();
         self.link.phase = Phase::Draining { deadline };
         self.finish_draining();
     }
@@ -626,6 +652,27 @@ impl Link {
         #[cfg(feature = "payload")]
         {
             self.encoded = BytesMut::new();
+        }
+    }
+
+    /// Time does not run backwards.
+    fn tell_time(&mut self, now: Time) {
+        self.now = self.now.max(now);
+    }
+
+    /// The connection has ended, and time has passed since: drops what is left to be sent once that takes too long.
+    fn leave(&mut self) {
+        match self.leave_by {
+            None => {
+                // The transport has its chance, however short.
+                let timeout = self.limits.close_timeout().max(Duration::from_micros(1));
+                self.leave_by = Some(self.now + timeout);
+            }
+            Some(leave_by) if self.now >= leave_by => {
+                self.outbox.shut();
+                self.close = None;
+            }
+            Some(_) => {}
         }
     }
 

@@ -14,7 +14,7 @@ const MAX_KEPT_BYTES: usize = 4096;
 
 impl Connection<Client> {
     /// [`call`](Self::call) with a value. Its type must be the input of the method in the schema: the server decodes what
-    /// it gets as that.
+    /// it gets as that, and another type may well decode to another value.
     ///
     /// # Errors
     ///
@@ -33,8 +33,9 @@ impl Connection<Client> {
 }
 
 impl Connection<Server> {
-    /// [`answer`](Self::answer) with a value. Its type must be the output of the method in the schema. One that has no
-    /// payload becomes [`CallError::EncodeFailed`].
+    /// [`answer`](Self::answer) with a value. Its type must be the output of the method in the schema: the client decodes
+    /// what it gets as that, and another type may well decode to another value. A value that has no payload becomes
+    /// [`CallError::EncodeFailed`].
     pub fn answer_value<T: Codable>(&mut self, id: CallId, output: &T) {
         if !self.is_running(id) {
             return;
@@ -49,6 +50,14 @@ impl Connection<Server> {
         self.end_running(id);
         self.link.push_encoded(ShortHead::answer(id));
         self.finish_draining();
+    }
+
+    /// [`answer_value`](Self::answer_value), or [`answer`](Self::answer) with the error: what a method came to.
+    pub fn answer_result<T: Codable>(&mut self, id: CallId, result: Result<T, CallError>) {
+        match result {
+            Ok(output) => self.answer_value(id, &output),
+            Err(error) => self.answer(id, Err(error)),
+        }
     }
 }
 

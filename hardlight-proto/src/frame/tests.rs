@@ -185,7 +185,8 @@ fn topics_and_events_are_laid_out_as_documented() {
     let (payload, extensions) = (plain(b"hi"), Extensions::new());
     let event = Frame::Event { topic: 5, sequence: 1, event: 2, extensions, payload };
     assert_layout(event, b"\x0b\x05\x01\x02hi");
-    assert_eq!(crate::encode_event(5, 1, 2, Bytes::from_static(b"hi")), &b"\x0b\x05\x01\x02hi"[..]);
+    let event = crate::EncodedEvent::new(5, 1, 2, Bytes::from_static(b"hi"));
+    assert_eq!(event.frame(false), &b"\x0b\x05\x01\x02hi"[..]);
     let (payload, extensions) = (plain(b"hi"), says());
     let event = Frame::Event { topic: 5, sequence: 1, event: 2, extensions, payload };
     assert_layout(event, b"\x4b\x05\x01\x02\x03\x40\x01xhi");

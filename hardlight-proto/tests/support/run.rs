@@ -191,8 +191,7 @@ impl Run {
                 server.leave_topic(topic as u64);
             }
             Act::Event { topic, len } => {
-                let (sequence, event) = ledger.topic(topic).post(topic, len, server.deflates());
-                server.send_event(topic as u64, sequence, event);
+                server.send_event(&ledger.topic(topic).post(topic, len));
             }
             Act::Skip(topic) => {
                 let last = ledger.topic(topic).withhold();
@@ -237,7 +236,7 @@ impl Run {
         server.announce_topic(topic as u64, next, name(topic));
         for (sequence, event) in replayed {
             match event {
-                Some(event) => server.send_event(topic as u64, sequence, event),
+                Some(event) => server.send_event(&event),
                 None => server.skip_events(topic as u64, sequence, GapReason::Withheld),
             }
         }
