@@ -9,7 +9,7 @@ use hardlight_proto::{
     Role, ServerConfig, ServiceSchema, Time,
 };
 
-use crate::script::Setup;
+use crate::{message::pack, script::Setup};
 
 /// What a transfer may send without credit, and a piece of it, in bytes (SPEC.md, section 9).
 pub const INITIAL_CREDIT: usize = 64 * 1024;
@@ -250,11 +250,12 @@ impl Reader {
     /// The frames that are complete with a message that our side sends. Panics if it may not be sent.
     pub fn read(&mut self, message: &Bytes) -> Vec<Frame> {
         assert!((1..=MAX_MESSAGE_BYTES).contains(&message.len()));
-        let frames = Frames::new(message.clone());
+        let frames: Result<Vec<_>, _> = Frames::new(message.clone()).collect();
+        let frames = frames.unwrap_or_else(|error| panic!("sent {message:?}: {error}"));
+        assert_eq!(pack(&frames), message);
         frames
-            .filter_map(|frame| {
-                self.frame(frame.unwrap_or_else(|error| panic!("sent {message:?}: {error}")))
-            })
+            .into_iter()
+            .filter_map(|frame| self.frame(frame))
             .collect()
     }
 

@@ -87,7 +87,9 @@ impl Calls {
                 assert!(matches!(call.answer, Some(Ok(len)) if len > PEER_FRAME_BYTES - 64));
             }
             Err(CallError::Cancelled) => assert!(call.cancelled),
-            Err(CallError::GoingAway | CallError::Busy) => assert!(!call.started),
+            Err(CallError::GoingAway | CallError::Busy | CallError::InputTooLarge { .. }) => {
+                assert!(!call.started);
+            }
             Err(CallError::MissingFeature) => assert!(!call.started && call.method == 1),
             Err(error) => assert_eq!(call.answer.as_ref(), Some(&Err(error.clone()))),
         }

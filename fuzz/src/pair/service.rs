@@ -268,6 +268,11 @@ impl Service {
         for (sequence, len) in replayed {
             self.send_event(number, sequence, len, 0);
         }
+        // The last ones may have been skipped.
+        if let Some(last) = self.topics[number].next.checked_sub(1) {
+            self.connection
+                .skip_events(number as u64, last, GapReason::Conflated);
+        }
     }
 
     pub(super) fn leave(&mut self, number: usize) {
