@@ -170,7 +170,11 @@ impl Service {
                     assert_eq!(taken, None, "{id:?} started and was running");
                 }
                 ServerEvent::Cancel { id } => self.cancel(world, id),
-                ServerEvent::Closed(_) => self.closed = true,
+                ServerEvent::Closed(_) => {
+                    self.closed = true;
+                    // Calls that were not answered are void.
+                    self.running.clear();
+                }
                 ServerEvent::Open | ServerEvent::Busy => {}
                 event => panic!("{event:?} was not to be expected"),
             }
