@@ -216,6 +216,9 @@ pub fn connection_state(item: TokenStream) -> TokenStream {
 ///
 /// `#[events(crate = path)]` on the enum says where `hardlight`, or the adapter in its place, is found, if not under the
 /// name in the manifest.
+///
+/// `#[events(secret)]` on a variant says that it is never compressed (SPEC.md, section 22): it is for an event that holds
+/// what is secret together with what a third party may choose.
 #[proc_macro_derive(Events, attributes(events))]
 pub fn events(item: TokenStream) -> TokenStream {
     events::expand(item.into()).into()
