@@ -1,5 +1,6 @@
 //! What the benchmarks have in common.
 
+pub mod callgrind;
 pub mod counted;
 
 use std::sync::OnceLock;

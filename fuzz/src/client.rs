@@ -123,6 +123,7 @@ impl Run {
             Step::Pass(millis) => {
                 self.now = self.now + std::time::Duration::from_millis(millis.into());
                 connection.handle_timeout(self.now);
+                wire::check_timeout(connection, self.now);
             }
             Step::Call { method, len } => self.call(method, len),
             Step::Cancel(id) => {
@@ -130,6 +131,7 @@ impl Run {
                 connection.cancel(CallId(id));
             }
             Step::RejectState => connection.reject_state(),
+            Step::RejectStateSize => connection.reject_state_size(),
             Step::Close => connection.close(CloseReason::normal(), self.now),
             Step::Abort => connection.abort(CloseReason::normal()),
             Step::PollEvent => drop(self.poll_event()),
@@ -141,7 +143,10 @@ impl Run {
             | Step::Announce { .. }
             | Step::Leave { .. }
             | Step::Event { .. }
-            | Step::Skip { .. } => {}
+            | Step::Skip { .. }
+            | Step::Deliver { .. }
+            | Step::Hold(_)
+            | Step::Cut { .. } => {}
         }
     }
 
@@ -251,12 +256,14 @@ impl Run {
             } => {
                 assert!((*event as usize) < wire::schema().events.len());
                 self.events(topic, *sequence, *sequence);
+                self.check_resume_point(topic, *sequence + 1);
             }
             ClientEvent::Gap {
                 topic, first, last, ..
             } => {
                 assert!(first <= last);
                 self.events(topic, *first, *last);
+                self.check_resume_point(topic, *last + 1);
             }
             ClientEvent::Mismatch(_) => assert!(!self.connection.is_ended()),
             ClientEvent::Features => {
@@ -294,6 +301,17 @@ impl Run {
             self.unseen_events -= skipped;
         }
         topic.next = (!topic.ambiguous).then_some(last + 1);
+    }
+
+    /// A topic that can be resumed is to go on from `next`.
+    fn check_resume_point(&self, name: &Bytes, next: u64) {
+        let Some(resume) = self.connection.resume_point() else {
+            return;
+        };
+        let mut topics = resume.topics.iter();
+        let topic = topics.find(|topic| topic.name == name);
+        let topic = topic.expect("it is subscribed to");
+        assert!(self.topics[name].ambiguous || topic.next == next);
     }
 
     fn poll_transmit(&mut self) -> Option<Transmit> {

@@ -3,17 +3,25 @@
 //! The logic is here and not in the targets, so that stable Rust can run it: `cargo test --lib` runs every seed.
 
 mod client;
+mod diff;
 mod frame;
+mod inflate;
+mod message;
+mod noise;
 mod pair;
 mod payload;
 mod script;
 pub mod seeds;
 mod server;
 mod state;
+mod types;
 mod wire;
 
 pub use client::client;
+pub use diff::diff;
 pub use frame::frame;
+pub use inflate::inflate;
+pub use message::message;
 pub use pair::pair;
 pub use payload::payload;
 pub use server::server;
@@ -23,9 +31,12 @@ pub use state::state;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 9] = [
     ("client", client),
+    ("diff", diff),
     ("frame", frame),
+    ("inflate", inflate),
+    ("message", message),
     ("pair", pair),
     ("payload", payload),
     ("server", server),

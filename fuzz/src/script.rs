@@ -58,6 +58,8 @@ pub enum Step {
     Cancel(u8),
     /// The state did not apply (client).
     RejectState,
+    /// The copy of the state grew too large (client).
+    RejectStateSize,
     /// An answer; an error if there is no length (server).
     Answer { id: u8, len: Option<usize> },
     /// A change of the state (server).
@@ -83,6 +85,13 @@ pub enum Step {
     PollTransmit,
     /// Takes events and messages until there are none.
     Drain,
+    // What the pipe between both sides does.
+    /// So many messages arrive at the server and at the client.
+    Deliver { up: u8, down: u8 },
+    /// From now on nothing arrives: at the server (bit 0), at the client (bit 1).
+    Hold(u8),
+    /// It breaks. So many messages still arrive, the others are lost; the bits say what follows (`pair::cut`).
+    Cut { up: u8, down: u8, then: u8 },
 }
 
 impl<'a> Arbitrary<'a> for Setup {
@@ -113,9 +122,12 @@ impl Setup {
     }
 }
 
+/// How many kinds of steps there are.
+const STEPS: u8 = 29;
+
 impl<'a> Arbitrary<'a> for Step {
     fn arbitrary(input: &mut Unstructured<'a>) -> Result<Self> {
-        Ok(match input.arbitrary::<u8>()? % 25 {
+        Ok(match input.arbitrary::<u8>()? % STEPS {
             0 => Self::Handshake,
             1 => {
                 let len = usize::from(input.arbitrary::<u16>()?);
@@ -172,9 +184,20 @@ impl<'a> Arbitrary<'a> for Step {
                 back: input.arbitrary()?,
                 len: input.arbitrary()?,
             },
-            _ => Self::Credit {
+            24 => Self::Credit {
                 back: input.arbitrary()?,
                 bytes: input.arbitrary()?,
+            },
+            25 => Self::RejectStateSize,
+            26 => Self::Deliver {
+                up: input.arbitrary()?,
+                down: input.arbitrary()?,
+            },
+            27 => Self::Hold(input.arbitrary()?),
+            _ => Self::Cut {
+                up: input.arbitrary()?,
+                down: input.arbitrary()?,
+                then: input.arbitrary()?,
             },
         })
     }
@@ -250,6 +273,10 @@ pub fn write(script: &Script) -> Vec<u8> {
             Step::Begin { kind, id, more } => put(&mut out, &[22, *kind, *id], *more),
             Step::Chunk { back, len } => put(&mut out, &[23, *back], *len),
             Step::Credit { back, bytes } => put(&mut out, &[24, *back], *bytes),
+            Step::RejectStateSize => out.push(25),
+            Step::Deliver { up, down } => out.extend_from_slice(&[26, *up, *down]),
+            Step::Hold(bits) => out.extend_from_slice(&[27, *bits]),
+            Step::Cut { up, down, then } => out.extend_from_slice(&[28, *up, *down, *then]),
         }
     }
     out

@@ -1,24 +1,29 @@
-//! The seeds: inputs to start from, so that a fuzzer need not find a handshake by chance.
+//! The seeds: inputs to start from, so that a fuzzer need not find a handshake by chance. Most are made of the vectors.
 
+mod archive;
+mod bytes;
 mod frames;
 mod scripts;
+mod sessions;
+mod types;
+mod vectors;
 
-use crate::{payload::SHAPES, script, state::operations, wire};
+use crate::{script, wire};
 
 /// An input to start from.
 #[derive(Clone, Debug)]
 pub struct Seed {
     /// The target's name.
     pub target: &'static str,
-    /// The file's name in the target's folder.
+    /// Names it among those of the target.
     pub name: String,
     /// The input.
     pub input: Vec<u8>,
 }
 
-/// Every seed that is made by code.
+/// Every seed.
 pub fn all() -> Vec<Seed> {
-    let mut seeds = Vec::new();
+    let mut seeds = vectors::all();
     let mut add = |target, name: &str, input| {
         let name = name.to_owned();
         seeds.push(Seed {
@@ -29,14 +34,13 @@ pub fn all() -> Vec<Seed> {
     };
     for (name, frame) in frames::all() {
         add("frame", name, wire::message(&frame).to_vec());
+        add("message", name, wire::message(&frame).to_vec());
     }
-    for (index, shape) in SHAPES.iter().enumerate() {
-        let mut input = vec![index as u8];
-        input.extend((shape.start)());
-        add("payload", &format!("shape_{index}"), input);
+    for (name, input) in bytes::noise() {
+        add("diff", &name, input);
     }
-    for (name, operations) in operations() {
-        add("state", name, operations);
+    for (name, input) in bytes::streams() {
+        add("inflate", &name, input);
     }
     for (target, scripts) in scripts::all() {
         for (name, script) in scripts {
@@ -48,17 +52,29 @@ pub fn all() -> Vec<Seed> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
+    use std::{collections::BTreeSet, fs, path::Path};
 
     use super::*;
+    use crate::TARGETS;
 
     #[test]
-    fn every_committed_seed_passes_its_target() {
-        for (target, run) in crate::TARGETS {
+    fn every_seed_passes_its_target() {
+        for seed in all() {
+            let (_, run) = TARGETS
+                .into_iter()
+                .find(|(name, _)| *name == seed.target)
+                .expect("a seed is of a target");
+            run(&seed.input);
+        }
+    }
+
+    #[test]
+    fn every_input_of_the_corpus_passes_its_target() {
+        for (target, run) in TARGETS {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("seeds")
+                .join("corpus")
                 .join(target);
-            let files = fs::read_dir(&folder).expect("every target has a folder of seeds");
+            let files = fs::read_dir(&folder).expect("every target has a corpus");
             let inputs = files.map(|file| fs::read(file.unwrap().path()).unwrap());
             let inputs: Vec<_> = inputs.collect();
             assert!(!inputs.is_empty(), "{} is empty", folder.display());
@@ -67,15 +83,12 @@ mod tests {
     }
 
     #[test]
-    fn the_seeds_made_by_code_are_committed_as_they_are() {
-        for seed in all() {
-            let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("seeds")
-                .join(seed.target)
-                .join(&seed.name);
-            let committed = fs::read(&file).unwrap_or_default();
-            assert_eq!(committed, seed.input, "run `cargo run --example seeds`");
-        }
+    fn every_target_has_seeds_and_each_a_name() {
+        let seeds = all();
+        let names: BTreeSet<_> = seeds.iter().map(|seed| (seed.target, &seed.name)).collect();
+        assert_eq!(names.len(), seeds.len());
+        let with_seeds: BTreeSet<_> = seeds.iter().map(|seed| seed.target).collect();
+        assert_eq!(with_seeds, TARGETS.map(|(target, _)| target).into());
     }
 
     #[test]

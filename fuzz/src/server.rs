@@ -126,6 +126,7 @@ impl Run {
             Step::Pass(millis) => {
                 self.now = self.now + std::time::Duration::from_millis(millis.into());
                 connection.handle_timeout(self.now);
+                wire::check_timeout(connection, self.now);
             }
             Step::Answer { id, len } => self.answer(CallId(id), len),
             Step::State { len } => {
@@ -157,7 +158,13 @@ impl Run {
             Step::PollEvent => drop(self.poll_event()),
             Step::PollTransmit => drop(self.poll_transmit()),
             Step::Drain => self.drain(),
-            Step::Call { .. } | Step::Cancel(_) | Step::RejectState => {}
+            Step::Call { .. }
+            | Step::Cancel(_)
+            | Step::RejectState
+            | Step::RejectStateSize
+            | Step::Deliver { .. }
+            | Step::Hold(_)
+            | Step::Cut { .. } => {}
         }
     }
 

@@ -1,197 +1,107 @@
-//! Connection state: arbitrary operations applied to a derived struct.
+//! Connection state: arbitrary operations applied to states of many types.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+#[expect(clippy::box_collection, reason = "the vectors have a list in a box")]
+mod shapes;
 
-use bytes::Bytes;
-use hardlight_macros::{ConnectionState, codable};
-use hardlight_proto::{ConnectionState as _, StateOperations, StateWriter};
+use allocation_counter::measure;
+use hardlight_proto::{ConnectionState, StateOperations, StateWriter};
 
-/// Operations apply as a whole or not at all, and a state that they led to travels by snapshot and by diff.
+pub use shapes::SHAPES;
+
+/// Operations apply as a whole or not at all, in memory in proportion to them and to the state; and a state that they led to
+/// travels by snapshot and by difference.
+///
+/// An input is `shape:u8 *( length:u16 operations )`: the operations are applied one list after the other.
 pub fn state(input: &[u8]) {
-    let mut operations = StateOperations::new(input);
-    let read = operations.by_ref().take(input.len() + 1).count();
-    assert!(read <= input.len(), "more operations than bytes");
+    if let Some((&which, lists)) = input.split_first() {
+        (SHAPES[usize::from(which) % SHAPES.len()].check)(lists);
+    }
+}
+
+/// The shape of a state with fields of these types.
+pub fn shape(types: &[&str]) -> Option<u8> {
+    let place = SHAPES.iter().position(|shape| (shape.types)() == types)?;
+    u8::try_from(place).ok()
+}
+
+/// The input that applies these operations.
+pub fn input(shape: u8, lists: &[&[u8]]) -> Vec<u8> {
+    let mut input = vec![shape];
+    for list in lists {
+        let length = u16::try_from(list.len()).expect("a seed's operations are few");
+        input.extend(length.to_le_bytes());
+        input.extend_from_slice(list);
+    }
+    input
+}
+
+fn check<S: ConnectionState>(mut lists: &[u8]) {
+    let mut state = S::initial();
+    while let Some((length, rest)) = lists.split_first_chunk() {
+        let length = usize::from(u16::from_le_bytes(*length)).min(rest.len());
+        let (operations, behind) = rest.split_at(length);
+        lists = behind;
+        check_operations(operations);
+        check_applied(&mut state, operations);
+    }
+}
+
+/// They are read to the end, or to the first error.
+fn check_operations(bytes: &[u8]) {
+    let mut operations = StateOperations::new(bytes);
+    let read = operations.by_ref().take(bytes.len() + 1).count();
+    assert!(read <= bytes.len(), "more operations than bytes");
     assert!(operations.next().is_none());
+}
 
-    for start in [State::initial, started] {
-        let (before, mut after) = (start(), start());
-        match after.apply(StateOperations::new(input)) {
-            Err(_) => assert_eq!(encoded(&after), encoded(&before), "a part was applied"),
-            Ok(()) => {
-                check_snapshot(&after);
-                check_diff(before, &after);
-            }
-        }
+/// What applying takes at most for each byte of the operations, whose values are decoded twice, and of the state.
+const FACTOR: usize = 200;
+
+fn check_applied<S: ConnectionState>(state: &mut S, operations: &[u8]) {
+    let before = encoded(state);
+    let mut applied = None;
+    let memory = measure(|| applied = Some(state.apply(StateOperations::new(operations))));
+    let allowed = FACTOR * (operations.len() + before.len());
+    assert!(memory.bytes_max <= allowed as u64, "{memory:?}");
+    let after = encoded(state);
+    if applied.is_some_and(|applied| applied.is_ok()) {
+        check_travels::<S>(&before, &after);
+    } else {
+        assert_eq!(after, before, "a part was applied");
     }
 }
 
-/// Operations to start from: all of a state, and the changes that lead to it and away from it.
-pub fn operations() -> [(&'static str, Vec<u8>); 4] {
-    let mut changed = started();
-    changed.change();
-    [
-        ("snapshot", encoded(&started())),
-        ("filled", difference(&State::initial(), &started())),
-        ("changed", difference(&started(), &changed)),
-        ("emptied", difference(&started(), &State::initial())),
-    ]
-}
-
-#[derive(ConnectionState)]
-struct State {
-    counter: u32,
-    #[state(default = "nobody".into())]
-    name: String,
-    scores: BTreeMap<String, Vec<i64>>,
-    mode: Option<Mode>,
-    players: HashMap<u32, Player>,
-    queue: VecDeque<Player>,
-    numbers: Vec<u64>,
-    floats: [f32; 3],
-    bytes: Bytes,
-    names: HashSet<Box<str>>,
-    #[state(default = Ok(0))]
-    result: Result<u8, (String, bool)>,
-    tree: Tree,
-    json: Json,
-}
-
-#[codable]
-enum Mode {
-    Quiet,
-    Loud { level: u8, name: String },
-}
-
-#[codable]
-struct Player {
-    position: (f64, f64),
-    name: String,
-    next: Option<Box<Self>>,
-}
-
-#[codable]
-#[derive(Default)]
-struct Tree {
-    value: u16,
-    kids: Vec<Self>,
-}
-
-#[codable]
-#[derive(Default)]
-enum Json {
-    #[default]
-    Null,
-    Number(f64),
-    Text(String),
-    Array(Vec<Self>),
-    Object(BTreeMap<String, Self>),
-}
-
-fn player(name: &str) -> Player {
-    Player {
-        position: (1.0, f64::NAN),
-        name: name.into(),
-        next: None,
-    }
-}
-
-fn started() -> State {
-    let kid = Tree {
-        value: 2,
-        kids: vec![Tree::default(), Tree::default()],
-    };
-    let array = Json::Array(vec![
-        Json::Number(0.5),
-        Json::Text("a text that is long".into()),
-    ]);
-    State {
-        counter: 7,
-        name: "somebody with a long name".into(),
-        scores: [("a".into(), vec![1, -1]), ("b".into(), vec![])].into(),
-        mode: Some(Mode::Loud {
-            level: 3,
-            name: "the name of a mode".into(),
-        }),
-        players: (0..4).map(|key| (key, player("a player's name"))).collect(),
-        queue: [player("first"), player("second"), player("third")].into(),
-        numbers: (0..10).collect(),
-        floats: [0.0, -0.0, f32::NAN],
-        bytes: Bytes::from_static(b"some bytes"),
-        names: ["ann".into(), "bob".into()].into(),
-        result: Err(("an error that is long".into(), true)),
-        tree: Tree {
-            value: 1,
-            kids: vec![kid],
-        },
-        json: Json::Object([("a".into(), array), ("b".into(), Json::Null)].into()),
-    }
-}
-
-impl State {
-    /// Changes a bit of everything.
-    fn change(&mut self) {
-        self.counter += 1;
-        self.name.push('!');
-        self.scores.entry("a".into()).or_default().push(5);
-        if let Some(Mode::Loud { level, .. }) = &mut self.mode {
-            *level += 1;
-        }
-        self.players.remove(&1);
-        self.players.entry(2).or_insert_with(|| player("")).next = Some(player("next").into());
-        self.queue.pop_front();
-        self.queue.push_back(player("fourth"));
-        self.numbers[5] = 99;
-        self.numbers.insert(2, 7);
-        self.floats[1] = 0.0;
-        self.bytes = Bytes::from_static(b"some other bytes");
-        self.names.insert("zoe".into());
-        if let Err((text, _)) = &mut self.result {
-            text.truncate(15);
-        }
-        self.tree.kids[0].kids[1].value = 3;
-        if let Json::Object(entries) = &mut self.json {
-            entries.insert("c".into(), Json::Number(f64::NAN));
-        }
-    }
+/// A state that was encoded travels as a whole, and as what is different from another.
+fn check_travels<S: ConnectionState>(before: &[u8], after: &[u8]) {
+    let (mut copy, mut whole) = (decoded::<S>(before), decoded::<S>(after));
+    assert_eq!(encoded(&whole), after);
+    let mut shadow = copy.shadow();
+    let operations = difference(&mut whole, &mut shadow);
+    assert_eq!(operations.is_empty(), before == after);
+    assert!(operations.len() <= after.len(), "longer than the whole");
+    assert!(difference(&mut whole, &mut shadow).is_empty());
+    assert_eq!(copy.apply(StateOperations::new(&operations)), Ok(()));
+    assert_eq!(encoded(&copy), after);
 }
 
 /// The whole state. Two states are the same if these bytes are.
-fn encoded(state: &State) -> Vec<u8> {
+fn encoded<S: ConnectionState>(state: &S) -> Vec<u8> {
     let mut out = StateWriter::new();
+    let written = state.snapshot(&mut out);
+    written.expect("what was received can be sent");
+    out.finish().into()
+}
+
+fn decoded<S: ConnectionState>(snapshot: &[u8]) -> S {
+    let mut state = S::initial();
+    assert_eq!(state.apply(StateOperations::new(snapshot)), Ok(()));
     state
-        .snapshot(&mut out)
-        .expect("what was received can be sent");
-    out.finish().to_vec()
 }
 
-/// The operations that lead from one state to another.
-fn difference(before: &State, after: &State) -> Vec<u8> {
+/// What differs from the shadow, which is brought up to date.
+fn difference<S: ConnectionState>(state: &mut S, shadow: &mut S::Shadow) -> Vec<u8> {
     let mut out = StateWriter::new();
-    let mut shadow = before.shadow();
-    after
-        .diff(&mut shadow, &mut out)
-        .expect("what was received can be sent");
-    let mut again = StateWriter::new();
-    after
-        .diff(&mut shadow, &mut again)
-        .expect("what was sent can be sent");
-    assert!(again.is_empty(), "the shadow was not brought up to date");
-    out.finish().to_vec()
-}
-
-fn check_snapshot(state: &State) {
-    let snapshot = encoded(state);
-    let mut copy = State::initial();
-    assert_eq!(copy.apply(StateOperations::new(&snapshot)), Ok(()));
-    assert_eq!(encoded(&copy), snapshot);
-}
-
-fn check_diff(before: State, after: &State) {
-    let operations = difference(&before, after);
-    let whole = encoded(after);
-    assert_eq!(operations.is_empty(), encoded(&before) == whole);
-    assert!(operations.len() <= whole.len(), "longer than the whole");
-    let mut copy = before;
-    assert_eq!(copy.apply(StateOperations::new(&operations)), Ok(()));
-    assert_eq!(encoded(&copy), whole);
+    let written = state.diff(shadow, &mut out);
+    written.expect("what was received can be sent");
+    out.finish().into()
 }

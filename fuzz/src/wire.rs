@@ -1,15 +1,15 @@
 //! What the targets of connections need of the wire.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use hardlight_proto::{
-    ClientConfig, EventSchema, FeatureSet, FieldSchema, Fingerprint, Frame, Frames, Hello,
-    HelloEntry, HelloField, Limits, MAX_MESSAGE_BYTES, MethodSchema, Resume, ResumeTopic,
-    ServerConfig, ServiceSchema,
+    ClientConfig, Connection, EventSchema, FeatureSet, FieldSchema, Fingerprint, Frame, Frames,
+    Hello, HelloEntry, HelloField, Limits, MAX_MESSAGE_BYTES, MethodSchema, Resume, ResumeTopic,
+    Role, ServerConfig, ServiceSchema, Time,
 };
 
-use crate::script::Setup;
+use crate::{message::pack, script::Setup};
 
 /// What a transfer may send without credit, and a piece of it, in bytes (SPEC.md, section 9).
 pub const INITIAL_CREDIT: usize = 64 * 1024;
@@ -22,32 +22,48 @@ pub const PACKED_BYTES: usize = 64 * 1024 + MAX_MESSAGE_BYTES;
 pub const PEER_FRAME_BYTES: usize = 100_000;
 
 /// The names of two features; the second is what a method and a field need.
-const FEATURES: [&str; 2] = ["beta", "paid"];
+pub const FEATURES: [&str; 2] = ["beta", "paid"];
 
-const EPOCH: u64 = 7;
+/// That of most sessions in `spec-vectors/` which have one.
+pub const EPOCH: u64 = 77;
 
-/// The service of every script: two methods, two fields of state, two types of event.
+/// The service of every script: two methods, two fields of state, two types of event. But for features, what is secret
+/// and the second field it is that of most sessions in `spec-vectors/`.
 pub fn schema() -> &'static ServiceSchema {
-    static SCHEMA: std::sync::OnceLock<ServiceSchema> = std::sync::OnceLock::new();
+    static SCHEMA: OnceLock<ServiceSchema> = OnceLock::new();
     SCHEMA.get_or_init(|| {
-        let fingerprint = fingerprint();
         let mut schema = ServiceSchema::new("Counter");
         schema.methods = vec![
-            MethodSchema::with_fingerprint("increment", fingerprint).secret(),
-            MethodSchema::with_fingerprint("get", fingerprint).with_feature(FEATURES[1]),
+            method("increment").secret(),
+            method("get").with_feature(FEATURES[1]),
         ];
         schema.state = vec![
-            FieldSchema::with_fingerprint(0, "counter", fingerprint),
-            FieldSchema::with_fingerprint(1, "limit", fingerprint)
+            FieldSchema::with_fingerprint(0, "counter", Fingerprint::of_text("u32")),
+            FieldSchema::with_fingerprint(1, "limit", Fingerprint::of_text("u32"))
                 .with_feature(FEATURES[1])
                 .secret(),
         ];
-        schema.events = vec![
-            EventSchema::with_fingerprint("Incremented", fingerprint),
-            EventSchema::with_fingerprint("Reset", fingerprint),
-        ];
+        schema.events = vec![event("Changed"), event("Stopped")];
         schema
     })
+}
+
+fn method(name: &'static str) -> MethodSchema {
+    let text = match name {
+        "increment" => "fn{amount:u32}->u32",
+        "get" => "fn{}->u32",
+        _ => "fn{}->unit",
+    };
+    MethodSchema::with_fingerprint(name, Fingerprint::of_text(text))
+}
+
+fn event(name: &'static str) -> EventSchema {
+    let text = if name == "Changed" {
+        "event{to:u32}"
+    } else {
+        "event{}"
+    };
+    EventSchema::with_fingerprint(name, Fingerprint::of_text(text))
 }
 
 /// So small that a script reaches them.
@@ -120,6 +136,12 @@ pub fn operations(len: usize) -> Bytes {
     out.into()
 }
 
+/// Whoever was told the time has nothing left that was due by then: a driver would be woken without end.
+#[track_caller]
+pub fn check_timeout<R: Role>(connection: &Connection<R>, now: Time) {
+    assert!(connection.poll_timeout().is_none_or(|next| next > now));
+}
+
 /// A frame as a message of its own.
 pub fn message(frame: &Frame) -> Bytes {
     let mut out = BytesMut::new();
@@ -140,11 +162,10 @@ pub fn server_hello(setup: Setup) -> Frame {
             feature,
         }
     };
-    let events = ["Reset", "Gone", "Incremented"];
-    let events = events.map(|name| EventSchema::with_fingerprint(name, fingerprint()));
+    let events = ["Stopped", "Gone", "Changed"].map(event);
     let events = events.map(|event| entry(event.name_hash, event.fingerprint));
     let state = vec![
-        field(0, fingerprint()),
+        field(0, Fingerprint::of_text("u32")),
         field(1, Fingerprint::of_text("u64")),
     ];
     hello(Hello {
@@ -160,8 +181,7 @@ pub fn server_hello(setup: Setup) -> Frame {
 
 /// The Hello of a client that has both methods, in the other order, and one that the server does not know.
 pub fn client_hello(setup: Setup) -> Frame {
-    let methods = ["get", "increment", "gone"];
-    let methods = methods.map(|name| MethodSchema::with_fingerprint(name, fingerprint()));
+    let methods = ["get", "increment", "gone"].map(method);
     let methods = methods.map(|method| entry(method.name_hash, method.fingerprint));
     hello(Hello {
         deflate: setup.peer_compression && setup.compression,
@@ -181,11 +201,6 @@ fn resume() -> Resume {
         epoch: EPOCH,
         topics: topics.collect(),
     }
-}
-
-/// Of everything in the service.
-fn fingerprint() -> Fingerprint {
-    Fingerprint::of_text("u32")
 }
 
 fn entry(name_hash: u64, fingerprint: Fingerprint) -> HelloEntry {
@@ -235,11 +250,12 @@ impl Reader {
     /// The frames that are complete with a message that our side sends. Panics if it may not be sent.
     pub fn read(&mut self, message: &Bytes) -> Vec<Frame> {
         assert!((1..=MAX_MESSAGE_BYTES).contains(&message.len()));
-        let frames = Frames::new(message.clone());
+        let frames: Result<Vec<_>, _> = Frames::new(message.clone()).collect();
+        let frames = frames.unwrap_or_else(|error| panic!("sent {message:?}: {error}"));
+        assert_eq!(pack(&frames), message);
         frames
-            .filter_map(|frame| {
-                self.frame(frame.unwrap_or_else(|error| panic!("sent {message:?}: {error}")))
-            })
+            .into_iter()
+            .filter_map(|frame| self.frame(frame))
             .collect()
     }
 

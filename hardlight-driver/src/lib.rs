@@ -10,6 +10,7 @@ pub mod __private;
 mod client;
 mod error;
 mod events;
+mod inside;
 mod mailbox;
 mod server;
 mod service;
@@ -18,13 +19,18 @@ mod transport;
 mod wire;
 
 pub use client::{
-    ClientConnection, ClientDriver, DriverOf, EventStream, Received, StateWatch, client,
+    Attachment, ClientConnection, ClientDriver, DriverOf, EventCounts, EventStream, Projection,
+    Received, StateSnapshot, StateWatch, ValuesSnapshot, client, client_resuming,
 };
 pub use error::Error;
-pub use events::{EventEmitter, EventHub, SubscribeError, Subscriptions, Topic};
+pub use events::{
+    ConnectionId, Emitted, EventEmitter, EventHub, Interest, Keep, Overflow, Pattern, PatternError,
+    Relay, RelayError, RelayedEvent, SubscribeError, SubscribeOptions, Subscriptions, Topic,
+    TopicNotice, TopicNotices, TopicOptions,
+};
 pub use hardlight_proto as proto;
 pub use hardlight_proto::sync;
-pub use server::{Acceptor, ServerConnection, StateCell, StateGuard};
+pub use server::{Acceptor, ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell};
 pub use service::{Dispatch, Service, ServiceClient};
 pub use timer::Timer;
 pub use transport::{Incoming, Outgoing, Transport};

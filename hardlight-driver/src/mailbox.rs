@@ -1,6 +1,6 @@
 //! How handles talk to the driver: they put things into a box, and the driver empties it whole.
 
-use std::task::Context;
+use std::task::{Context, Waker};
 
 use atomic_waker::AtomicWaker;
 use parking_lot::Mutex;
@@ -38,16 +38,26 @@ impl<B> Mailbox<B> {
         result
     }
 
-    /// Changes the contents, for callers that hold a lock: whether the driver is to be [woken](Self::wake) once they let
-    /// go of it.
+    /// Changes the contents, for callers that hold a lock: what is to be woken once they let go of it.
     #[must_use]
-    pub(crate) fn post_asleep(&self, change: impl FnOnce(&mut B)) -> bool {
-        let mut inner = self.inner.lock();
-        change(&mut inner.contents);
-        !std::mem::replace(&mut inner.awake, true)
+    pub(crate) fn post_quietly(&self, change: impl FnOnce(&mut B)) -> Option<Waker> {
+        self.post_if(|contents| {
+            change(contents);
+            true
+        })
     }
 
-    pub(crate) fn wake(&self) {
+    /// Changes the contents, for callers that hold a lock: what is to be woken once they let go of it, if there is reason
+    /// to.
+    #[must_use]
+    pub(crate) fn post_if(&self, change: impl FnOnce(&mut B) -> bool) -> Option<Waker> {
+        let mut inner = self.inner.lock();
+        let asleep = change(&mut inner.contents) && !std::mem::replace(&mut inner.awake, true);
+        drop(inner);
+        if asleep { self.waker.take() } else { None }
+    }
+
+    fn wake(&self) {
         self.waker.wake();
     }
 

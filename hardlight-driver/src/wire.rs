@@ -128,13 +128,15 @@ impl<T: Transport, M: Timer> Wire<T, M> {
         connection.handle_lost(why);
     }
 
-    /// Passes time on to the connection: whether a timeout was handled.
+    /// Passes time on to the connection: whether a timeout was handled, that or another one that the driver has.
     pub(crate) fn run_timer<R: Role>(
         &mut self,
         cx: &mut Context<'_>,
         connection: &mut Connection<R>,
+        other: Option<Time>,
     ) -> bool {
-        if !self.poll_alarm(cx, connection.poll_timeout()) {
+        let deadline = connection.poll_timeout().into_iter().chain(other).min();
+        if !self.poll_alarm(cx, deadline) {
             return false;
         }
         connection.handle_timeout(self.timer.now());

@@ -2,143 +2,13 @@
 
 mod support;
 
-use std::{
-    cell::RefCell,
-    rc::Rc,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
-use futures_executor::LocalPool;
-use futures_util::task::LocalSpawnExt;
 use hardlight_driver::{
-    Acceptor, EventEmitter, EventHub, EventStream, Received, SubscribeError, Topic, client,
-    proto::Limits,
+    Acceptor, Received, SubscribeError, Topic,
+    proto::{GapReason, Limits},
 };
-use hardlight_macros::{Events, rpc};
-use support::{ManualTimer, Pipe, transport};
-
-#[derive(Events, Clone, Debug, PartialEq)]
-enum ChatEvent {
-    Message { from: String, text: String },
-    Left(String),
-    Cleared,
-}
-
-#[rpc(events = ChatEvent)]
-trait Chat {
-    async fn join(&self, room: String);
-    async fn leave(&self, room: String) -> bool;
-    async fn say(&self, room: String, text: String) -> u32;
-    async fn flood(&self, room: String, messages: u32);
-}
-
-impl Chat for chat::Handler {
-    async fn join(&self, room: String) {
-        self.subscriptions.add(room).expect("the name is short");
-    }
-
-    async fn leave(&self, room: String) -> bool {
-        self.subscriptions.remove(room)
-    }
-
-    async fn say(&self, room: String, text: String) -> u32 {
-        let event = ChatEvent::Message { from: "somebody".into(), text };
-        self.events.emit(room, event) as u32
-    }
-
-    async fn flood(&self, room: String, messages: u32) {
-        for number in 0..messages {
-            let event = ChatEvent::Left(format!("{number:01000}"));
-            self.events.emit(&*room, event);
-        }
-    }
-}
-
-/// A server and as many clients as the test wants.
-struct House {
-    pool: LocalPool,
-    hub: EventHub,
-    limits: Limits,
-    client_limits: Limits,
-}
-
-struct Guest {
-    client: chat::Client,
-    connection: chat::Connection,
-    to_client: Pipe,
-    to_server: Pipe,
-}
-
-impl House {
-    fn new() -> Self {
-        Self {
-            pool: LocalPool::new(),
-            hub: EventHub::new(),
-            limits: Limits::new(),
-            client_limits: Limits::new(),
-        }
-    }
-
-    fn guest(&mut self) -> Guest {
-        self.guest_with(|_| {})
-    }
-
-    /// A client whose connection `factory` sees first.
-    fn guest_with(&mut self, factory: impl FnOnce(&chat::Connection)) -> Guest {
-        let (client_side, server_side, to_client, to_server) = transport();
-        let acceptor = Acceptor::<chat::Connection>::new(self.limits.clone(), &self.hub);
-        let connection = acceptor.connection();
-        factory(&connection);
-        let handler = chat::Handler::new(connection.clone());
-        self.spawn(acceptor.serve(handler, server_side, ManualTimer::default()));
-        let (connecting, driver) =
-            client(client_side, ManualTimer::default(), self.client_limits.clone());
-        self.spawn(driver);
-        let client = self.pool.run_until(connecting).expect("the server answers");
-        Guest { client, connection, to_client, to_server }
-    }
-
-    fn spawn<F: Future + 'static>(&self, future: F) -> Rc<RefCell<Option<F::Output>>> {
-        let result = Rc::new(RefCell::new(None));
-        let noted = Rc::clone(&result);
-        let task = async move {
-            let output = future.await;
-            *noted.borrow_mut() = Some(output);
-        };
-        self.pool.spawner().spawn_local(task).expect("the pool is there");
-        result
-    }
-
-    fn run<F: Future>(&mut self, future: F) -> F::Output {
-        let output = self.pool.run_until(future);
-        self.pool.run_until_stalled();
-        output
-    }
-
-    fn emitter(&self) -> EventEmitter<ChatEvent> {
-        self.hub.emitter()
-    }
-}
-
-fn message(text: &str) -> ChatEvent {
-    ChatEvent::Message { from: "somebody".into(), text: text.into() }
-}
-
-fn on(topic: &str, event: ChatEvent) -> Received<ChatEvent> {
-    Received::Event { topic: topic.into(), event }
-}
-
-/// What waits in a stream.
-fn waiting(stream: &mut EventStream<ChatEvent>) -> Vec<Received<ChatEvent>> {
-    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-    let mut events = Vec::new();
-    while let std::task::Poll::Ready(Some(event)) =
-        std::pin::pin!(stream.next()).as_mut().poll(&mut cx)
-    {
-        events.push(event);
-    }
-    events
-}
+use support::house::{ChatEvent, House, OnChatEvent as _, chat, lagged, message, on, waiting};
 
 #[test]
 fn an_event_reaches_the_clients_that_are_subscribed_and_no_other() {
@@ -344,9 +214,8 @@ fn events_that_the_driver_cannot_take_in_time_are_bounded_too() {
     // All in one go, before the driver of the subscriber runs.
     house.run(guest.client.flood("blue".into(), 1000)).unwrap();
     let events = waiting(&mut events);
-    let lagged =
-        Received::Lagged { topic: "blue".into(), missed: 1000 - (events.len() as u64 - 1) };
-    assert_eq!(events[0], lagged);
+    let missed = 1000 - (events.len() as u64 - 1);
+    assert_eq!(events[0], lagged("blue", missed, GapReason::Lagged));
     assert!(events.len() < 30, "{}", events.len());
 }
 
@@ -383,7 +252,7 @@ fn a_stream_that_nobody_reads_drops_its_oldest_and_counts_them_first() {
     }
     let events = waiting(&mut events);
     let missed = 3000 - (events.len() as u64 - 1);
-    assert_eq!(events[0], Received::Lagged { topic: "blue".into(), missed });
+    assert_eq!(events[0], lagged("blue", missed, GapReason::Lagged));
     assert!((1000..2900).contains(&missed), "{missed}");
 }
 
@@ -395,7 +264,7 @@ fn those_who_take_events_by_handlers_are_told_of_holes_too() {
     let seen = Arc::new(Mutex::new((0, 0)));
     let (events, holes) = (Arc::clone(&seen), Arc::clone(&seen));
     guest.client.on_left(move |_, _| events.lock().unwrap().0 += 1);
-    guest.client.on_lagged(move |_, missed| holes.lock().unwrap().1 += missed);
+    guest.client.on_lagged(move |_, missed, _| holes.lock().unwrap().1 += missed);
     house.run(guest.client.join("blue".into())).unwrap();
     house.run(guest.client.flood("blue".into(), 1000)).unwrap();
     let (events, missed) = *seen.lock().unwrap();

@@ -10,10 +10,13 @@ use std::{
 
 use bytes::Bytes;
 use futures_executor::LocalPool;
-use futures_util::{FutureExt, future::join_all};
+use futures_util::{
+    FutureExt,
+    future::{abortable, join_all},
+};
 use hardlight_driver::{
     Acceptor, Error, EventHub, Incoming, client,
-    proto::{CallError, CloseReason, ConnectionError, Limits},
+    proto::{CallError, CloseReason, ConnectionError, Limits, ProtocolError},
 };
 use support::{
     ManualTimer,
@@ -250,4 +253,104 @@ fn a_message_of_many_changes_lets_others_run_between_them() {
     assert!((1..100).contains(&client.state().counter), "{}", client.state().counter);
     assert!(driver.as_mut().poll(&mut cx).is_pending());
     assert_eq!(client.state().counter, 100);
+}
+
+#[test]
+fn a_client_that_does_not_read_makes_the_server_hold_no_more_than_its_state() {
+    let mut joined = Joined::new();
+    joined.to_client.stall();
+    let held = allocation_counter::measure(|| {
+        for time in 0..10_000 {
+            joined.connection.state.lock().name = long_name(time);
+            if time % 10 == 0 {
+                joined.settle();
+            }
+        }
+    });
+    // 10 MB of changes; 64 KiB of them are packed and as many wait.
+    assert!(held.bytes_max < 300_000, "{held:?}");
+    joined.to_client.resume();
+    joined.settle();
+    assert_eq!(joined.client().state().name, long_name(9999));
+}
+
+#[test]
+fn calls_that_change_much_and_whose_answers_are_not_read_make_it_hold_no_more_either() {
+    const BYTES: u32 = 256 * 1024;
+    let mut joined = Joined::new();
+    let to_server = joined.to_server.clone();
+    to_server.stall();
+    let calls =
+        joined.start(async |client| join_all((0..50).map(|turn| client.fill(BYTES, turn))).await);
+    joined.settle();
+    joined.to_client.stall();
+    to_server.resume();
+    let held = allocation_counter::measure(|| joined.settle());
+    // What the first has changed is on its way, the answer of the second waits, no other runs.
+    assert!(joined.connection.state.read().name.starts_with('1'));
+    // The state, its shadow, what is sent, and two copies while they are made.
+    assert!(held.bytes_max < 8 * u64::from(BYTES), "{held:?}");
+    joined.to_client.resume();
+    joined.settle();
+    assert_eq!(calls.borrow().as_ref().map(|calls| calls.iter().all(Result::is_ok)), Some(true));
+    assert_eq!(joined.client().state().name.len(), BYTES as usize);
+}
+
+#[test]
+fn a_call_is_cancelled_while_an_answer_waits_for_a_client_that_does_not_read() {
+    let mut joined = Joined::new();
+    let client = joined.client();
+    let (hang, give_up) = abortable(async move { client.hang().await });
+    let given_up = joined.start(|_client| hang);
+    joined.settle();
+    joined.to_client.stall();
+    joined.connection.state.lock().name = "x".repeat(200_000);
+    joined.settle();
+    joined.connection.state.lock().counter = 5;
+    let waits = joined.start(async |client| client.increment(1).await);
+    joined.settle();
+    give_up.abort();
+    joined.settle();
+    assert!(given_up.borrow().is_some());
+    assert_eq!(joined.seen.hanging.load(Ordering::SeqCst), 0);
+    assert_eq!(*waits.borrow(), None);
+    joined.to_client.resume();
+    joined.settle();
+    assert_eq!(*waits.borrow(), Some(Ok(6)));
+    // Its id is free again: the server has answered it.
+    let all = joined.start(async |client| join_all((0..256).map(|_| client.get())).await);
+    joined.settle();
+    assert_eq!(all.borrow().as_ref().map(|all| all.iter().all(|one| *one == Ok(6))), Some(true));
+}
+
+#[test]
+fn a_client_cannot_send_state() {
+    // SNAPSHOT and STATE, with operations or without.
+    for frame in [&[7, 0][..], &[7, 0, 0, 4, 1, 0, 0, 0], &[8, 1], &[8, 1, 0, 4, 1, 0, 0, 0]] {
+        let mut joined = Joined::new();
+        joined.to_server.inject(Incoming::Message(Bytes::copy_from_slice(frame)));
+        joined.settle();
+        let name = if frame[0] == 7 { "SNAPSHOT" } else { "STATE" };
+        let error = ConnectionError::Protocol(ProtocolError::UnexpectedFrame(name));
+        assert_eq!(*joined.server_end.borrow(), Some(error));
+        assert_eq!(joined.connection.state.read().counter, 0);
+    }
+}
+
+#[test]
+fn a_change_allocates_what_is_sent_and_no_more() {
+    let mut joined = Joined::new();
+    let change = |joined: &mut Joined| {
+        let state = joined.connection.state.clone();
+        let counted = allocation_counter::measure(|| {
+            for value in 0..100 {
+                state.lock().counter = value;
+            }
+        });
+        joined.settle();
+        counted.count_total
+    };
+    // The queue's memory is kept from one time to the next.
+    let counts = [change(&mut joined), change(&mut joined), change(&mut joined)];
+    assert_eq!(counts[2], 100, "{counts:?}");
 }

@@ -75,7 +75,7 @@ pub(crate) fn inflate(stream: &[u8], length: usize) -> Result<Bytes, ProtocolErr
             TINFLStatus::Done if read == stream.len() && written == length => {
                 return Ok(out.into());
             }
-            // Once there is no more room the end of the stream may still be to come.
+            // All of the output may be there before the stream's end is: then there is more to read as well.
             TINFLStatus::NeedsMoreInput | TINFLStatus::HasMoreOutput
                 if read == end && end < stream.len() && read <= written + MAX_OVERHEAD => {}
             _ => return Err(ProtocolError::InvalidCompression),

@@ -41,6 +41,7 @@ mod state;
 #[cfg(feature = "payload")]
 pub mod sync;
 mod time;
+mod topic;
 mod varint;
 
 pub use close::{CloseCode, CloseReason, MAX_CLOSE_REASON_BYTES};
@@ -51,7 +52,7 @@ pub use connection::{
 pub use error::{CallError, ConnectionError, Initiator, ProtocolError};
 #[cfg(feature = "payload")]
 pub use event::Events;
-pub use event::{NoEvents, encode_event, encode_event_deflated};
+pub use event::{Announcement, NoEvents, Overflow, encode_event, encode_event_deflated};
 pub use features::{FeatureError, FeatureSet, MAX_FEATURE_NAME_BYTES, MAX_FEATURES};
 pub use frame::{
     APPLICATION_EXTENSIONS, CallId, Content, ExtensionError, Extensions, Frame, Frames, GapReason,
@@ -70,4 +71,5 @@ pub use state::{
     StateSize, StateSource, StateWriter, ValueError, Values, WithValues,
 };
 pub use time::Time;
+pub use topic::Topic;
 pub use varint::read as read_varint;

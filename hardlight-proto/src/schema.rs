@@ -11,7 +11,7 @@
 //! | `()` | `unit` |
 //! | `String`; `Box<str>` | `string`; `box<str>` |
 //! | `Duration`, `Ipv4Addr`, `Ipv6Addr`, `IpAddr`, `SocketAddr`, `Uuid` | `duration`, `ipv4`, `ipv6`, `ip`, `socket`, `uuid` |
-//! | `Vec<T>`, `VecDeque<T>`; `Bytes` | `vec<T>`; `vec<u8>` |
+//! | `Vec<T>`, `VecDeque<T>`; `Bytes`, `Topic` | `vec<T>`; `vec<u8>` |
 //! | `Box<T>`, `Option<T>`, `Result<T, E>` | `box<T>`, `option<T>`, `result<T,E>` |
 //! | `[T; 4]`; `(A, B)` | `array<T,4>`; `tuple<A,B>` |
 //! | maps; sets, ordered or hashed | `map<K,V>`; `set<T>` |

@@ -5,6 +5,7 @@ mod support;
 
 use bytes::Bytes;
 use hardlight_proto::*;
+use proptest::{collection::vec, prelude::*};
 use support::*;
 
 /// Payloads below this are left as they are.
@@ -284,6 +285,21 @@ fn streams_of_every_kind_of_block_are_read() {
 }
 
 #[test]
+fn a_stream_may_end_with_what_gives_nothing_wherever_that_begins() {
+    // A stored block, and one of no bytes.
+    for length in 1000..1100_u16 {
+        let payload = noise(length.into());
+        let mut stream = vec![0];
+        stream.extend([length.to_le_bytes(), (!length).to_le_bytes()].concat());
+        stream.extend_from_slice(&payload);
+        stream.extend([1, 0, 0, 0xff, 0xff]);
+        let mut server = deflating_server(quiet());
+        receive(&mut server, &call(of(length.into(), stream)));
+        assert_eq!(server_events(&mut server), [started(CallId(0), 0, payload)]);
+    }
+}
+
+#[test]
 fn a_length_beyond_max_frame_bytes_is_refused_before_anything_is_inflated() {
     let allowed = 100_000;
     for length in [allowed as u64 + 1, 1 << 40, u64::MAX] {
@@ -406,5 +422,30 @@ fn a_stream_that_has_given_all_before_its_last_bytes_have_come_is_read() {
         client.handle_message(event);
         let arrived = arrived(CHAT, sequence, payload(len));
         assert!(client_events(&mut client) == [arrived], "{len} bytes");
+    }
+}
+
+/// Parts of a payload that shrink well, a little, and not at all.
+fn part() -> impl Strategy<Value = Bytes> {
+    let len = || 0..3000_usize;
+    prop_oneof![
+        len().prop_map(zeros),
+        len().prop_map(noise),
+        len().prop_map(|len| noise(len).iter().map(|byte| byte & 0x3f).collect()),
+        (len(), 0..2000_usize).prop_map(|(len, start)| noise(start + len).slice(start..)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(cases(250))]
+
+    #[test]
+    fn whatever_is_compressed_arrives_as_it_was(parts in vec(part(), 1..20)) {
+        let payload = Bytes::from(parts.concat());
+        let mut client = deflating_client(quiet());
+        receive(&mut client, &topic_frame(7, 0, TopicStart::Fresh, CHAT));
+        client.handle_message(encode_event_deflated(7, 0, 0, payload.clone()));
+        let expected = [subscribed(CHAT), arrived(CHAT, 0, payload)];
+        prop_assert!(client_events(&mut client) == expected);
     }
 }

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use hardlight_proto::*;
 use support::{
     INPUT, OUTPUT, Pair, SNAPSHOT, answered, changed, client_failed, closed_by, counter, exceeded,
-    failed, messages, opened, quiet, server_config, server_events, server_failed, started, zeros,
+    failed, messages, noise, opened, quiet, server_config, server_events, server_failed, started,
+    zeros,
 };
 
 /// What a client reads of a server that stops, with the default timeout.
@@ -213,6 +214,46 @@ fn calls_are_held_while_too_much_output_waits_and_reading_goes_on() {
     assert!(pair.server.poll_transmit().is_some());
     assert!(pair.server.has_ready_call());
     assert_eq!(pair.server.poll_event(), Some(started(second, 1, INPUT)));
+    pair.part();
+}
+
+#[test]
+fn calls_are_held_for_as_long_as_a_server_is_told_to_and_reading_goes_on() {
+    let mut pair = Pair::open();
+    pair.server.hold_calls(true);
+    let first = pair.client.call(0, INPUT).expect("an id is free");
+    let second = pair.client.call(1, INPUT).expect("an id is free");
+    pair.drive();
+    assert_eq!(pair.take_server_events(), []);
+    assert_eq!((pair.server.running_calls(), pair.server.has_ready_call()), (2, false));
+    pair.client.cancel(first);
+    pair.drive();
+    assert_eq!(pair.server.running_calls(), 1);
+    pair.server.hold_calls(false);
+    assert!(pair.server.has_ready_call());
+    assert_eq!(pair.server.poll_event(), Some(started(second, 1, INPUT)));
+    pair.part();
+}
+
+#[test]
+fn what_of_the_state_is_not_packed_is_counted_until_it_is_sent() {
+    const PLACE: usize = 64;
+    let mut pair = Pair::open();
+    assert_eq!(pair.server.state_bytes(), 0);
+    // The first is packed, the second waits behind it, the third behind both and in pieces.
+    pair.server.send_state(noise(MAX_MESSAGE_BYTES - 100));
+    assert_eq!(pair.server.state_bytes(), 0);
+    pair.server.send_state(zeros(1000));
+    let waits = pair.server.state_bytes();
+    assert!((1000 + PLACE..1010 + PLACE).contains(&waits), "{waits}");
+    pair.server.send_state(noise(1_000_000));
+    assert!((waits + 1_000_000..waits + 1_000_100).contains(&pair.server.state_bytes()));
+    let mut before = pair.server.state_bytes();
+    while pair.step() {
+        assert!(pair.server.state_bytes() <= before);
+        before = pair.server.state_bytes();
+    }
+    assert_eq!(before, 0);
     pair.part();
 }
 

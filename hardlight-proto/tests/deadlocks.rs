@@ -184,22 +184,61 @@ fn the_window_of_what_was_given_up_goes_to_others() {
 }
 
 #[test]
-fn what_waits_for_a_place_begins_when_all_before_it_are_given_up() {
+fn calls_that_wait_for_a_place_begin_when_all_before_them_are_given_up() {
     let mut pair = pair(roomy(), roomy());
+    // No credit comes, so that fifteen have begun and go no further.
+    pair.to_client.set_pace(Pace::Paused, pair.now);
     let calls = call(&mut pair, 20, LONG);
+    pair.drive();
     calls[..15].iter().for_each(|&id| pair.client.cancel(id));
+    pair.to_client.set_pace(Pace::Free, pair.now);
     serve(&mut pair, 10);
     assert_eq!((outputs(&pair), errors(&pair, &CallError::Cancelled)), (5, 15));
-    // And so it is with answers, of which these have begun.
+}
+
+#[test]
+fn answers_that_wait_for_a_place_begin_when_all_before_them_are_given_up() {
+    let mut pair = pair(roomy(), roomy());
     let running = call(&mut pair, 20, 10);
     pair.drive();
-    running.iter().for_each(|&id| pair.server.answer(id, Ok(zeros(LONG))));
+    // No credit comes, but for what the client said before.
+    running[..15].iter().for_each(|&id| pair.server.answer(id, Ok(zeros(LONG))));
     pair.to_client.set_pace(Pace::Paused, pair.now);
-    running[..15].iter().for_each(|&id| pair.client.cancel(id));
-    pair.drive();
-    pair.to_client.set_pace(Pace::Free, pair.now);
-    pair.drive();
-    assert_eq!((outputs(&pair), errors(&pair, &CallError::Cancelled)), (10, 30));
+    while pair.server.poll_transmit().is_some() {}
+    running[15..].iter().for_each(|&id| pair.server.answer(id, Ok(zeros(LONG))));
+    assert!(!pair.server.has_transmit());
+    for &id in &running[..15] {
+        receive(&mut pair.server, &Frame::Cancel { id });
+    }
+    assert_eq!(server_events(&mut pair.server), []);
+    let begun = sent(&mut pair.server).into_iter();
+    let begun = begun.filter(|frame| matches!(frame, Frame::Begin { .. }));
+    assert_eq!(begun.count(), 5);
+    pair.part();
+}
+
+#[test]
+fn a_stream_of_short_transfers_does_not_hold_a_long_one_back() {
+    let limits = roomy().with_max_frame_bytes(500_000).with_max_transfer_bytes(500_000);
+    let mut pair = pair(limits.clone(), limits);
+    call(&mut pair, 1, LONG);
+    // It does not fit in beside the first, nor beside one of those that follow; these fit in beside the first.
+    let long = call(&mut pair, 1, 450_000)[0];
+    for round in 0.. {
+        assert!(round < 10_000, "it does not arrive");
+        if pair.client.open_calls() < 5 {
+            call(&mut pair, 1, 90_000);
+        }
+        pair.step();
+        for event in pair.take_server_events() {
+            if let ServerEvent::Call { id, .. } = event {
+                pair.server.answer(id, Ok(OUTPUT));
+            }
+        }
+        if pair.client_events.contains(&answered(long, OUTPUT)) {
+            break;
+        }
+    }
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn a_source_that_cannot_be_encoded_ends_the_connection() {
     #[codable]
     #[derive(Default)]
     struct Chain {
-        next: Option<Box<Chain>>,
+        next: Option<Box<Self>>,
     }
     #[derive(ConnectionState)]
     struct Deep {

@@ -7,9 +7,9 @@ mod timer;
 
 pub use connect::{connect, connect_driver, connect_plain, connect_plain_with, connect_with};
 pub use hardlight_driver::{
-    ClientConnection, Dispatch, Error, EventEmitter, EventStream, Received, ServerConnection,
-    Service, ServiceClient, StateCell, StateGuard, StateWatch, SubscribeError, Subscriptions,
-    Topic, proto,
+    ClientConnection, Dispatch, Error, EventEmitter, EventStream, Projection, Received,
+    ServerConnection, Service, ServiceClient, StateCell, StateGuard, StateReadGuard, StateSnapshot,
+    StateWatch, SubscribeError, Subscriptions, Topic, ValuesCell, ValuesSnapshot, proto,
     proto::{
         CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
         Initiator, Limits, NoEvents, ProtocolError, ValueError, Values,

@@ -110,7 +110,7 @@ handle.stop().await;
 //!     while let Some(received) = events.next().await {
 //!         match received {
 //!             Received::Event { topic, event } => println!("{topic}: {event:?}"),
-//!             Received::Lagged { topic, missed } => println!("{topic}: {missed} missed"),
+//!             Received::Lagged { topic, missed, .. } => println!("{topic}: {missed} missed"),
 //!             _ => {}
 //!         }
 //!     }
@@ -124,7 +124,7 @@ handle.stop().await;
 //! [`macro@Events`] what events can be, [`Codable`] which types travel.
 #![cfg_attr(
     feature = "tokio",
-    doc = "The [guides](guide) are about [errors](guide::errors), [logging](guide::logging) and [handles](guide::handles)."
+    doc = "The [guides](guide) are about [state](guide::state), [errors](guide::errors), [logging](guide::logging) and [handles](guide::handles)."
 )]
 
 #[cfg(feature = "tokio")]
@@ -133,9 +133,9 @@ pub mod guide;
 #[doc(hidden)]
 pub use hardlight_driver::__private;
 pub use hardlight_driver::{
-    ClientConnection, Dispatch, Error, EventEmitter, EventStream, Received, ServerConnection,
-    Service, ServiceClient, StateCell, StateGuard, StateWatch, SubscribeError, Subscriptions,
-    Topic, proto,
+    ClientConnection, Dispatch, Error, EventEmitter, EventStream, Projection, Received,
+    ServerConnection, Service, ServiceClient, StateCell, StateGuard, StateReadGuard, StateSnapshot,
+    StateWatch, SubscribeError, Subscriptions, Topic, ValuesCell, ValuesSnapshot, proto,
     proto::{
         CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
         Initiator, Limits, NoEvents, ProtocolError, ValueError, Values,

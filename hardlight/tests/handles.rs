@@ -1,8 +1,9 @@
 //! What the guide `handles` says of every public handle: `Send`, `Sync`, `Clone`, and whose futures are `Send`.
 
 use hardlight::{
-    ConnectionState, Error, EventEmitter, EventStream, Events, Limits, NoEvents, Received,
-    ServerConnection, StateCell, StateGuard, StateWatch, SubscribeError, Subscriptions, Topic, rpc,
+    ConnectionState, Error, EventEmitter, EventStream, Events, Limits, NoEvents, Projection,
+    Received, ServerConnection, StateCell, StateGuard, StateReadGuard, StateSnapshot, StateWatch,
+    SubscribeError, Subscriptions, Topic, ValueError, ValuesCell, ValuesSnapshot, rpc,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
@@ -36,7 +37,14 @@ pub struct OnlySend(std::cell::Cell<u32>);
 assert_impl_all!(counter::Client: Clone, Send, Sync, Unpin);
 assert_impl_all!(hardlight::ClientConnection<State, CounterEvent>: Clone, Send, Sync, Unpin);
 assert_impl_all!(StateWatch<State, CounterEvent>: Send, Sync, Unpin);
+assert_impl_all!(StateWatch<State, CounterEvent>: futures_util::Stream);
 assert_not_impl_any!(StateWatch<State, CounterEvent>: Clone);
+assert_impl_all!(Projection<State, CounterEvent, u32>: Send, Unpin, futures_util::Stream);
+assert_not_impl_any!(Projection<State, CounterEvent, u32>: Clone);
+assert_impl_all!(StateSnapshot<State>: Clone, Send, Sync, Unpin, std::ops::Deref<Target = State>);
+assert_not_impl_any!(StateSnapshot<State>: std::ops::DerefMut);
+assert_impl_all!(ValuesSnapshot<State>: Clone, Send, Sync, Unpin);
+assert_not_impl_any!(ValuesSnapshot<State>: std::ops::DerefMut);
 assert_impl_all!(EventStream<CounterEvent>: Send, Sync, Unpin, futures_util::Stream);
 assert_impl_all!(EventStream<OnlySend>: Send, Sync, Unpin);
 assert_not_impl_any!(EventStream<CounterEvent>: Clone);
@@ -48,7 +56,9 @@ assert_impl_all!(ServerConnection<State, CounterEvent>: Clone, Send, Sync, Unpin
 assert_impl_all!(counter::Handler: Send, Sync, Unpin);
 assert_not_impl_any!(counter::Handler: Clone);
 assert_impl_all!(StateCell<State>: Clone, Send, Sync, Unpin);
+assert_impl_all!(ValuesCell<'static, State>: Copy, Send, Sync, Unpin);
 assert_not_impl_any!(StateGuard<'static, State>: Clone, Send, Sync);
+assert_not_impl_any!(StateReadGuard<'static, State>: Clone, Send, Sync);
 assert_not_impl_any!(counter::StateGuard<'static>: Clone, Send, Sync);
 assert_impl_all!(EventEmitter<CounterEvent>: Clone, Send, Sync, Unpin);
 assert_impl_all!(EventEmitter<OnlySend>: Clone, Send, Sync, Unpin);
@@ -59,6 +69,7 @@ assert_impl_all!(Subscriptions: Clone, Send, Sync, Unpin);
 assert_impl_all!(Topic: Clone, Send, Sync, Eq, Ord, std::hash::Hash);
 assert_impl_all!(Limits: Clone, Send, Sync);
 assert_impl_all!(SubscribeError: Clone, Send, Sync, std::error::Error);
+assert_impl_all!(ValueError: Clone, Send, Sync, std::error::Error);
 assert_impl_all!(Error: Clone, Send, Sync, std::error::Error);
 assert_impl_all!(hardlight::CallError: Clone, Send, Sync, std::error::Error);
 assert_impl_all!(hardlight::ConnectionError: Clone, Send, Sync, std::error::Error);
@@ -68,6 +79,7 @@ assert_impl_all!(hardlight::ConnectionError: Clone, Send, Sync, std::error::Erro
 fn futures_are_send(
     client: &'static counter::Client,
     watch: &'static mut StateWatch<State, CounterEvent>,
+    projection: &'static mut Projection<State, CounterEvent, u32>,
     events: &'static mut EventStream<CounterEvent>,
 ) {
     is_send(client.increment(1));
@@ -75,6 +87,7 @@ fn futures_are_send(
     is_send(client.close());
     is_send(client.closed());
     is_send(watch.changed());
+    is_send(projection.changed());
     is_send(events.next());
 }
 

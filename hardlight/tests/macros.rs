@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use hardlight::{
-    ConnectionState, Error, EventEmitter, Events, NoEvents, Service, ServiceClient, Subscriptions,
-    codable, rpc,
+    ConnectionState, Error, EventEmitter, Events, NoEvents, Service, ServiceClient, StateSnapshot,
+    Subscriptions, codable, rpc,
 };
 
 #[test]
@@ -97,7 +97,7 @@ fn everything_generated_has_a_name() {
             let left: Result<(), Error> = client.leave().await;
             let tried: Result<bool, Error> = client.try_leave().await;
             let said_now: Result<u64, Error<Muted>> = client.try_say("hi".to_owned(), false).await;
-            let state: Arc<Room> = client.state();
+            let state: StateSnapshot<Room> = client.state();
             drop((said, members, left, tried, said_now, state));
         });
     }
@@ -146,7 +146,7 @@ fn client_and_server_share_one_schema() {
     let methods: Vec<_> = schema.methods.iter().map(|method| method.name).collect();
     assert_eq!(methods, ["say", "members", "leave", "try_leave"]);
     let fields: Vec<_> = schema.state.iter().map(|field| (field.index, field.name)).collect();
-    assert_eq!(fields, [(0, "topic"), (1, "members")]);
+    assert_eq!(fields, [(0, "topic"), (1, "members"), (4095, "$values")]);
 }
 
 #[test]

@@ -3,9 +3,10 @@
 use std::{collections::VecDeque, task::Waker};
 
 use bytes::Bytes;
-use hardlight_proto::{CallError, CloseReason, ConnectionError, MAX_CALLS_IN_FLIGHT};
+use hardlight_proto::{CallError, CloseReason, ConnectionError, MAX_CALLS_IN_FLIGHT, Resume};
 use slab::Slab;
 
+use super::attached::Attached;
 use crate::error::Error;
 
 /// Names a call between its future and the driver.
@@ -30,6 +31,16 @@ pub(super) struct Calls {
     pub(super) ended: Option<ConnectionError>,
     /// The driver has let go of the transport.
     pub(super) finished: bool,
+    /// Handlers that were attached since the driver looked last.
+    pub(super) attached: Vec<Attached>,
+    /// Attached handlers were woken.
+    pub(super) attached_woken: bool,
+    /// How often it was asked how far the connection came on its topics.
+    pub(super) resume_asked: u64,
+    /// How often of these that was answered.
+    pub(super) resume_answered: u64,
+    /// How far it had come by then, or by its end.
+    pub(super) resume: Option<Resume>,
 }
 
 enum Slot {
@@ -188,6 +199,8 @@ impl Calls {
     pub(super) fn wants_driver(&self) -> bool {
         !self.cancelled.is_empty()
             || self.close.is_some()
+            || self.attached_woken
+            || self.resume_asked != self.resume_answered
             || !self.line.is_empty() && self.in_flight < MAX_CALLS_IN_FLIGHT
     }
 }

@@ -10,11 +10,11 @@ use std::{
 use bytes::Bytes;
 use hardlight_proto::{
     CallId, Client, ClientConfig, ClientEvent, Connection, ConnectionError, ConnectionState,
-    Events, GapReason, Limits, Mismatch, SchemaMismatch, ServiceSchema, StateSize, TopicStart,
+    Events, Mismatch, SchemaMismatch, StateError, Topic, TopicStart,
 };
 
-use super::{Shared, calls::CallKey};
-use crate::{error::Error, timer::Timer, transport::Transport, wire::Wire};
+use super::{Shared, attached::Attached, calls::CallKey, state::StateReplica};
+use crate::{error::Error, inside::Inside, timer::Timer, transport::Transport, wire::Wire};
 
 /// Rounds of reading and writing before the driver lets others run.
 const MAX_ROUNDS: usize = 16;
@@ -30,7 +30,7 @@ pub struct ClientDriver<S: ConnectionState, E: Events, T, M> {
     wire: Wire<T, M>,
     shared: Arc<Shared<S, E>>,
     close_timeout: std::time::Duration,
-    state_size: StateSize,
+    state: StateReplica<S>,
     /// The service's name.
     service: &'static str,
     /// The call behind each id in use.
@@ -40,30 +40,39 @@ pub struct ClientDriver<S: ConnectionState, E: Events, T, M> {
     /// Calls that just ended, to be handed over in one go.
     done: Vec<(CallKey, Result<Bytes, Error>)>,
     wakers: Vec<Waker>,
+    /// Events that were skipped, as far as that was told.
+    skipped: u64,
+    /// Handlers of the application's that run beside the connection.
+    attached: Vec<Attached>,
+    /// The topic that something came of last, as it was named and as streams have it.
+    topic: Option<(Bytes, Topic)>,
 }
 
 impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T, M> {
     pub(super) fn new(
         shared: Arc<Shared<S, E>>,
-        schema: &'static ServiceSchema,
+        service: &'static str,
         transport: T,
         timer: M,
-        limits: Limits,
+        config: ClientConfig,
     ) -> Self {
         let wire = Wire::new(transport, timer);
-        let close_timeout = limits.close_timeout();
-        let config = ClientConfig::new(schema).with_limits(limits);
+        let close_timeout = config.limits().close_timeout();
+        let state = StateReplica::new(config.limits().max_state_bytes());
         Self {
             connection: Connection::client(config, wire.now()),
             wire,
             shared,
             close_timeout,
-            state_size: StateSize::new(),
-            service: schema.name,
+            state,
+            service,
             keys: [NO_CALL; 256],
             calls: Vec::new(),
             done: Vec::new(),
             wakers: Vec::new(),
+            skipped: 0,
+            attached: Vec::new(),
+            topic: None,
         }
     }
 
@@ -73,8 +82,9 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             self.send_calls();
             let read = self.wire.read(cx, &mut self.connection);
             let more = self.handle_events();
+            self.run_attached();
             // Behind all that may set a deadline.
-            let timed_out = self.wire.run_timer(cx, &mut self.connection);
+            let timed_out = self.wire.run_timer(cx, &mut self.connection, None);
             if self.connection.is_ended() {
                 while self.handle_events() {}
                 return false;
@@ -99,10 +109,15 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
     }
 
     fn send_calls(&mut self) {
-        let (close, cancelled) = self.shared.mailbox.with(|calls| {
+        let (close, cancelled, resume_asked) = self.shared.mailbox.with(|calls| {
             calls.take_line(&mut self.calls);
-            (calls.close.take(), calls.take_cancelled())
+            let resume_asked = calls.resume_asked != calls.resume_answered;
+            (calls.close.take(), calls.take_cancelled(), resume_asked)
         });
+        if resume_asked {
+            self.note_resume_point();
+            self.shared.tell();
+        }
         for (key, method, payload) in self.calls.drain(..) {
             match self.connection.call(method, payload) {
                 Ok(id) => self.keys[id.index()] = key,
@@ -136,16 +151,17 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
                 }
                 ClientEvent::State { operations } => self.apply(&operations),
                 ClientEvent::Event { topic, event, payload, .. } => {
-                    self.shared.events.receive(&topic.into(), event, &payload);
+                    let topic = self.topic(topic);
+                    self.shared.events.receive(&topic, event, &payload);
                 }
                 ClientEvent::Gap { topic, first, last, reason } => {
                     let missed = (last - first).saturating_add(1);
-                    if is_loss(reason) {
-                        self.shared.events.lag(&topic.into(), missed);
-                    }
+                    let topic = self.topic(topic);
+                    self.shared.events.gap(&topic, missed, reason);
                 }
                 ClientEvent::Subscribed { topic, start: TopicStart::Restarted } => {
-                    tracing::warn!(?topic, "the server numbers the topic's events anew");
+                    let topic = self.topic(topic);
+                    self.shared.events.restart(&topic);
                 }
                 ClientEvent::Mismatch(mismatch) => self.report_mismatch(&mismatch),
                 ClientEvent::Answer { id, result, .. } => {
@@ -155,6 +171,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
                 ClientEvent::Closed(error) => {
                     tracing::debug!(%error, "connection ended");
                     self.hand_over();
+                    self.note_resume_point();
                     self.shared.end(&error);
                 }
                 // `Closed` ends all calls that are still open.
@@ -162,7 +179,38 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             }
         }
         self.hand_over();
+        let skipped = self.connection.skipped_events();
+        if self.skipped != skipped {
+            self.skipped = skipped;
+            self.shared.events.set_skipped(skipped);
+        }
+        if let Err(error) = self.state.catch_up() {
+            self.reject_state(&error);
+        }
         more
+    }
+
+    /// A topic as streams have it. Most events come of the topic of the last one.
+    fn topic(&mut self, name: Bytes) -> Topic {
+        if let Some((last, topic)) = &self.topic
+            && *last == name
+        {
+            return topic.clone();
+        }
+        let topic = Topic::from(&*name);
+        self.topic = Some((name, topic.clone()));
+        topic
+    }
+
+    /// Lets those handlers go on that were woken.
+    fn run_attached(&mut self) {
+        let woken = self.shared.mailbox.with(|calls| {
+            self.attached.append(&mut calls.attached);
+            std::mem::take(&mut calls.attached_woken)
+        });
+        if woken {
+            self.attached.retain_mut(Attached::run);
+        }
     }
 
     fn report_mismatch(&self, mismatch: &SchemaMismatch) {
@@ -189,19 +237,16 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
     }
 
     fn apply(&mut self, operations: &[u8]) {
-        let state = &self.shared.state;
-        let applied = state.apply(operations);
-        let size = &mut self.state_size;
-        let max_bytes = self.connection.limits().max_state_bytes();
-        let mut allowed = || Ok(size.allows(operations.len(), max_bytes, || state.measure())?);
-        match applied.and_then(|()| allowed()) {
+        match self.state.apply(&self.shared.state, operations) {
             Ok(true) => {}
             Ok(false) => self.connection.reject_state_size(),
-            Err(error) => {
-                tracing::debug!(%error, "state operations do not apply");
-                self.connection.reject_state();
-            }
+            Err(error) => self.reject_state(&error),
         }
+    }
+
+    fn reject_state(&mut self, error: &StateError) {
+        tracing::debug!(%error, "state operations do not apply");
+        self.connection.reject_state();
     }
 
     /// Tells the callers what became of their calls. All state that came before is in place by now.
@@ -218,9 +263,15 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
     }
 }
 
-/// Whether the application was to see the events of a gap: not those that were replaced, or are for others.
-const fn is_loss(reason: GapReason) -> bool {
-    !matches!(reason, GapReason::Conflated | GapReason::Withheld)
+impl<S: ConnectionState, E: Events, T, M> ClientDriver<S, E, T, M> {
+    /// Says how far the connection came, if somebody asked.
+    fn note_resume_point(&self) {
+        let resume = self.connection.resume_point();
+        self.shared.mailbox.with(|calls| {
+            calls.resume = resume;
+            calls.resume_answered = calls.resume_asked;
+        });
+    }
 }
 
 impl<S: ConnectionState, E: Events, T: Transport, M: Timer> Future for ClientDriver<S, E, T, M> {
@@ -228,6 +279,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> Future for ClientDri
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        let _inside = Inside::enter();
         this.shared.mailbox.wake_up(cx);
         if !this.connection.is_ended() && this.run(cx) {
             cx.waker().wake_by_ref();
@@ -236,6 +288,8 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> Future for ClientDri
             return Poll::Pending;
         };
         let error = error.clone();
+        // What arrived before the end is still handled.
+        this.run_attached();
         let finished = this.wire.poll_finish(cx, &mut this.connection, this.close_timeout);
         finished.map(|()| error)
     }
@@ -250,8 +304,15 @@ impl<S: ConnectionState, E: Events, T, M> fmt::Debug for ClientDriver<S, E, T, M
 /// However the driver ends, every waiter learns of it.
 impl<S: ConnectionState, E: Events, T, M> Drop for ClientDriver<S, E, T, M> {
     fn drop(&mut self) {
+        if self.shared.mailbox.with(|calls| calls.ended.is_none()) {
+            self.note_resume_point();
+        }
         self.shared.end(&ConnectionError::Lost("its driver was dropped".into()));
-        self.shared.mailbox.with(|calls| calls.finished = true);
+        let attached = self.shared.mailbox.with(|calls| {
+            calls.finished = true;
+            std::mem::take(&mut calls.attached)
+        });
+        drop(attached);
         self.shared.tell();
     }
 }

@@ -1,9 +1,12 @@
 //! The client's handle of a connection, and what it shares with the driver.
 
+mod attached;
 mod calls;
 mod driver;
 mod events;
 mod state;
+mod stream;
+mod watch;
 
 use std::{
     fmt,
@@ -15,17 +18,21 @@ use std::{
 use bytes::Bytes;
 use event_listener::Event;
 use hardlight_proto::{
-    CallError, CloseReason, Codable, ConnectionError, ConnectionState, Events, Limits, NoEvents,
-    payload,
+    CallError, ClientConfig, CloseReason, Codable, ConnectionError, ConnectionState, Events,
+    GapReason, Limits, NoEvents, Resume, Topic, payload,
 };
 
+pub use attached::Attachment;
 pub use driver::ClientDriver;
-pub use events::{EventStream, Received};
+pub use events::EventCounts;
+pub use state::{StateSnapshot, ValuesSnapshot};
+pub use stream::{EventStream, Received};
+pub use watch::{Projection, StateWatch};
 
 use crate::{
-    error::Error, events::Topic, mailbox::Mailbox, service::ServiceClient, timer::Timer,
-    transport::Transport,
+    error::Error, mailbox::Mailbox, service::ServiceClient, timer::Timer, transport::Transport,
 };
+use attached::Attached;
 use calls::{CallKey, Calls, WhenFull};
 use events::Receivers;
 use state::StateCopy;
@@ -48,13 +55,31 @@ where
     T: Transport,
     M: Timer,
 {
+    client_resuming(transport, timer, limits, None)
+}
+
+/// [`client`], on a connection that goes on where an earlier one left off: [`ClientConnection::resume_point`] of that one.
+/// It subscribes to nothing by itself; when the server subscribes it to a topic of that name again, the events that it
+/// missed come first, or the stream says that they are missing.
+pub fn client_resuming<C, T, M>(
+    transport: T,
+    timer: M,
+    limits: Limits,
+    resume: Option<Resume>,
+) -> (impl Future<Output = Result<C, ConnectionError>>, DriverOf<C, T, M>)
+where
+    C: ServiceClient,
+    T: Transport,
+    M: Timer,
+{
     let shared = Arc::new(Shared {
         mailbox: Mailbox::new(Calls::default()),
         state: StateCopy::new(),
         events: Receivers::new(limits.max_queued_event_bytes()),
         progress: Event::new(),
     });
-    let driver = ClientDriver::new(Arc::clone(&shared), C::schema(), transport, timer, limits);
+    let config = ClientConfig::new(C::schema()).with_limits(limits).with_resume(resume);
+    let driver = ClientDriver::new(Arc::clone(&shared), C::schema().name, transport, timer, config);
     let connection = ClientConnection { handle: Arc::new(Handle { shared }) };
     let connecting = async move {
         connection.opened().await?;
@@ -108,14 +133,21 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
 
     /// The state as the client knows it now. It holds every change that the calls answered so far have made.
     ///
-    /// Keep it for as long as it is needed and no longer: a change that arrives meanwhile copies the whole state.
-    pub fn state(&self) -> Arc<S> {
+    /// It costs a reference count, and neither waits for the driver nor keeps it waiting. See [`StateSnapshot`] on how
+    /// long to keep it.
+    pub fn state(&self) -> StateSnapshot<S> {
         self.shared().state.get()
     }
 
-    /// Watches the state change.
+    /// The values beside the state, as the client knows them now: what the server has set by name. It costs
+    /// what [`state`](Self::state) does; [`StateSnapshot::values`] are those of the same moment as a state.
+    pub fn values(&self) -> ValuesSnapshot<S> {
+        self.shared().state.values()
+    }
+
+    /// Watches the state and the values change from here on.
     pub fn watch(&self) -> StateWatch<S, E> {
-        StateWatch { seen: self.shared().state.version(), shared: Arc::clone(self.shared()) }
+        StateWatch::new(Arc::clone(self.shared()))
     }
 
     /// The events that arrive from here on, of all topics; for the first stream also those that arrived before it was
@@ -126,12 +158,54 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         self.shared().events.stream()
     }
 
-    /// Has `handler` called, with the topic and how many, whenever events do not reach this client because it reads too
-    /// slowly. It is for those who take events by handlers: a stream says so itself, where they are missing.
+    /// The events of one topic that arrive from here on.
+    pub fn events_of(&self, topic: impl Into<Topic>) -> EventStream<E> {
+        self.shared().events.stream_of(topic.into())
+    }
+
+    /// What became of the events of this connection so far.
+    pub fn event_counts(&self) -> EventCounts {
+        self.shared().events.counts()
+    }
+
+    /// How far this connection came on its topics, for [`client_resuming`] and the adapters' options, so that the next
+    /// connection goes on there; also once this one has ended. `None` if there is nothing to go on with.
+    ///
+    /// Events up to there have arrived: streams still have those that were not read.
+    pub async fn resume_point(&self) -> Option<Resume> {
+        let ticket = self.shared().mailbox.post(|calls| {
+            calls.resume_asked += 1;
+            calls.resume_asked
+        });
+        let answered = |calls: &mut Calls| {
+            let is_known = calls.resume_answered >= ticket || calls.ended.is_some();
+            is_known.then(|| calls.resume.clone())
+        };
+        self.shared().wait_for(answered).await
+    }
+
+    /// Has the driver run `handler`, which is made of a stream of all events, beside the connection.
+    pub(crate) fn attach<F>(&self, handler: impl FnOnce(EventStream<E>) -> F) -> Attachment
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let task = Box::pin(handler(self.events()));
+        let (attached, attachment) = Attached::new(self.shared(), task);
+        self.shared().mailbox.post(|calls| {
+            if !calls.finished {
+                calls.attached.push(attached);
+                calls.attached_woken = true;
+            }
+        });
+        attachment
+    }
+
+    /// Has `handler` called, with the topic, how many and why, whenever events do not reach this client, because it reads too
+    /// slowly for one. It is for those who take events by handlers: a stream says so itself, where they are missing.
     ///
     /// It runs in the driver's task, as the handlers of events do, and must not block. A handler lives as long as the
     /// connection: if it holds a clone of the client, the connection is not closed by dropping the others.
-    pub fn on_lagged(&self, handler: impl FnMut(&Topic, u64) + Send + 'static) {
+    pub fn on_lagged(&self, handler: impl FnMut(&Topic, u64, GapReason) + Send + 'static) {
         self.shared().events.handle_lag(Box::new(handler));
     }
 
@@ -282,46 +356,5 @@ impl Drop for Call<'_> {
         if let Stage::Waiting(key) = self.stage {
             drop(self.mailbox.post(|calls| calls.abandon(key)));
         }
-    }
-}
-
-/// Watches the connection state of a client change.
-pub struct StateWatch<S: ConnectionState, E: Events = NoEvents> {
-    shared: Arc<Shared<S, E>>,
-    seen: u64,
-}
-
-impl<S: ConnectionState, E: Events> StateWatch<S, E> {
-    /// Waits until the state has changed since the last time, or since the watch was made: the state then. Several
-    /// changes may be seen as one. Cancel safe.
-    ///
-    /// # Errors
-    ///
-    /// Why the connection ended, once every change was seen.
-    pub async fn changed(&mut self) -> Result<Arc<S>, ConnectionError> {
-        loop {
-            let changed = self.shared.state.changed.listen();
-            let version = self.shared.state.version();
-            if version != self.seen {
-                self.seen = version;
-                return Ok(self.shared.state.get());
-            }
-            if let Some(error) = self.shared.mailbox.with(|calls| calls.ended.clone()) {
-                return Err(error);
-            }
-            changed.await;
-        }
-    }
-
-    /// The state now; [`changed`](Self::changed) counts it as seen.
-    pub fn current(&mut self) -> Arc<S> {
-        self.seen = self.shared.state.version();
-        self.shared.state.get()
-    }
-}
-
-impl<S: ConnectionState, E: Events> fmt::Debug for StateWatch<S, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StateWatch").field("seen", &self.seen).finish_non_exhaustive()
     }
 }

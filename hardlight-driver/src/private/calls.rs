@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use bytes::Bytes;
 use hardlight_proto::{
-    CallError, Codable, ConnectionState, Events, ServiceSchema, payload, read_varint,
+    CallError, Codable, ConnectionState, Events, ServiceSchema, WithValues, payload, read_varint,
 };
 
 use crate::{ClientConnection, Error};
@@ -60,9 +60,9 @@ pub trait ServiceTypes<M>: 'static {
 #[derive(Debug)]
 pub struct Types<S, E>(PhantomData<fn() -> (S, E)>);
 
-/// Sets the state and the events in a schema.
+/// Sets the state, with the values beside it, and the events in a schema.
 pub fn types<M, T: ServiceTypes<M>>(schema: ServiceSchema) -> ServiceSchema {
-    schema.state::<T::State>().events::<T::Events>()
+    schema.state::<WithValues<T::State>>().events::<T::Events>()
 }
 
 /// Adds a method to a schema.

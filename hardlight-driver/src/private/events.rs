@@ -2,7 +2,7 @@
 
 use hardlight_proto::{ConnectionState, Events};
 
-use crate::{ClientConnection, Topic};
+use crate::{Attachment, ClientConnection, EventStream, Topic};
 
 /// Has `handler` called for every event of one type, by its index.
 ///
@@ -13,4 +13,16 @@ pub fn on_event<S: ConnectionState, E: Events>(
     handler: impl FnMut(&Topic, E) + Send + 'static,
 ) {
     connection.on_event(event, handler);
+}
+
+/// Has the driver of a connection run `handler`, which is made of a stream of all events. No method of the connection, as
+/// above.
+pub fn attach<S: ConnectionState, E: Events, F>(
+    connection: &ClientConnection<S, E>,
+    handler: impl FnOnce(EventStream<E>) -> F,
+) -> Attachment
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    connection.attach(handler)
 }

@@ -7,8 +7,8 @@ mod events;
 pub use bytes::Bytes;
 pub use hardlight_proto::__private::*;
 pub use hardlight_proto::{
-    CallError, ConnectionState, EventSchema, Events, FieldSchema, NoEvents, ServiceSchema,
-    StateError, StateOperation, StateOperations, StateWriter,
+    CallError, ConnectionState, EventSchema, Events, FieldSchema, GapReason, NoEvents,
+    ServiceSchema, StateError, StateOperation, StateOperations, StateWriter,
     payload::{decode, encode_to_bytes},
 };
 pub use std::vec::Vec;
@@ -19,12 +19,12 @@ pub use self::{
         Call, Returns, ServiceTypes, Types, call, decode_input, encode_output, flatten, method,
         method_at, split_method, try_call, types,
     },
-    events::on_event,
+    events::{attach, on_event},
 };
 pub use crate::{
-    client::ClientConnection,
+    client::{Attachment, ClientConnection, EventStream, Received},
     error::Error,
     events::{EventEmitter, Subscriptions, Topic},
-    server::{ServerConnection, StateCell, StateGuard},
+    server::{ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell},
     service::{Dispatch, Service, ServiceClient},
 };

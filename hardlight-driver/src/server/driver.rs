@@ -10,17 +10,18 @@ use std::{
 
 use bytes::Bytes;
 use hardlight_proto::{
-    CallError, CallId, CloseCode, CloseReason, Connection, ConnectionError, ConnectionState,
-    EncodeError, GapReason, Limits, Server, ServerConfig, ServerEvent, ServiceSchema,
+    Announcement, CallError, CallId, CloseCode, CloseReason, Connection, ConnectionError,
+    ConnectionState, EncodeError, GapReason, Limits, Server, ServerConfig, ServerEvent,
+    ServiceSchema, Time,
 };
 
 use super::{
     End,
     handlers::Handlers,
-    mailbox::{Close, Command},
+    mailbox::{Announce, Answer, Close, Command, Commands, MAX_STATE_BYTES},
     state::Shared,
 };
-use crate::{timer::Timer, transport::Transport, wire::Wire};
+use crate::{events::EncodedEvent, inside::Inside, timer::Timer, transport::Transport, wire::Wire};
 
 /// Rounds of reading and writing before the driver lets others run.
 const MAX_ROUNDS: usize = 16;
@@ -34,12 +35,18 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
     handlers: Handlers<F>,
     /// Makes the future of a call, from the index of its method and its input.
     dispatch: D,
-    /// What is to go out next, in order.
+    /// What is to go out next, in order. Between two steps it is empty, unless an answer waits.
     queue: VecDeque<Next>,
+    /// Whether an answer waits for the state.
+    answer: Answer,
+    /// Calls that were cancelled meanwhile.
+    cancelled: Vec<CallId>,
     /// Taken from the mailbox; kept for its memory.
     commands: VecDeque<Command>,
     schema: &'static ServiceSchema,
     limits: Limits,
+    /// Until when emitters wait for the client, if any do.
+    patience: Option<Time>,
     end: End,
 }
 
@@ -47,7 +54,7 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
 enum Next {
     Posted(Command),
     /// Events that were dropped in the mailbox.
-    Skip(u64, u64),
+    Skip(u64, u64, GapReason),
     Answer(CallId, Result<Bytes, CallError>),
 }
 
@@ -85,10 +92,13 @@ where
             handlers: Handlers::new(),
             dispatch,
             queue: VecDeque::new(),
+            answer: Answer::None,
+            cancelled: Vec::new(),
             commands: VecDeque::new(),
             end,
             schema,
             limits,
+            patience: None,
         }
     }
 
@@ -96,17 +106,14 @@ where
     fn run(&mut self, cx: &mut Context<'_>) -> bool {
         for _ in 0..MAX_ROUNDS {
             let looked = self.connection.wants_message();
-            let mut read = false;
-            let mut more = false;
-            // While an answer waits for the state no other is made: what goes with it could not be kept in order.
-            if self.drain_mailbox() {
-                self.poll_woken();
-                read = self.wire.read(cx, &mut self.connection);
-                more = self.handle_events();
-                self.drain_mailbox();
-            }
+            self.drain_mailbox();
+            self.poll_woken();
+            let read = self.wire.read(cx, &mut self.connection);
+            let more = self.handle_events();
+            self.drain_mailbox();
             // Behind all that may set a deadline.
-            let timed_out = self.wire.run_timer(cx, &mut self.connection);
+            let timed_out = self.wire.run_timer(cx, &mut self.connection, self.patience);
+            self.end_patience();
             if self.connection.is_ended() {
                 self.handle_events();
                 return false;
@@ -127,29 +134,66 @@ where
 
     fn sleeps(&mut self) -> bool {
         self.handlers.shrink();
-        let congested = self.connection.is_congested();
-        let blocked = !self.queue.is_empty();
-        if self.connection.has_ready_call() && !blocked {
+        let (congested, unsent) = (self.is_congested(), self.connection.state_bytes());
+        let has_room = self.answer == Answer::AwaitsClient && !self.holds_state_back();
+        if self.connection.has_ready_call() || has_room {
             // What was held back for a slow client goes on now that some was written.
             return false;
         }
-        self.shared.mailbox.fall_asleep(|commands| {
+        let backlog = self.connection.firm_event_bytes();
+        let mut roomy = false;
+        let sleeps = self.shared.mailbox.fall_asleep(|commands| {
             commands.congested = congested;
-            commands.lets_driver_sleep(blocked)
-        })
+            roomy = commands.set_backlog(backlog);
+            commands.set_unsent_state(unsent);
+            commands.lets_driver_sleep(self.answer)
+        });
+        if roomy && self.patience.take().is_some() {
+            self.end.subscriptions.subscriber().room.notify(usize::MAX);
+        }
+        sleeps
+    }
+
+    /// Emitters have waited for the client for long enough.
+    fn end_patience(&mut self) {
+        if self.patience.is_some_and(|until| until <= self.wire.now()) {
+            self.patience = None;
+            self.shared.mailbox.with(Commands::give_up);
+            self.end.subscriptions.subscriber().room.notify(usize::MAX);
+        }
+    }
+
+    /// Whether changes of the state had better be encoded later, together.
+    fn is_congested(&self) -> bool {
+        self.connection.is_congested() || self.holds_state_back()
+    }
+
+    /// Whether so much of the state is to be sent that no more is to be made.
+    fn holds_state_back(&self) -> bool {
+        self.connection.state_bytes() > MAX_STATE_BYTES
     }
 
     /// Polls the handlers that were woken.
     fn poll_woken(&mut self) {
+        if self.answer != Answer::None {
+            return;
+        }
         let woken = self.shared.mailbox.with(|commands| std::mem::take(&mut commands.woken));
         for (word, mut bits) in woken.into_iter().enumerate() {
             while bits != 0 {
                 let id = CallId((word * 64) as u8 + bits.trailing_zeros() as u8);
                 bits &= bits - 1;
-                if let Poll::Ready(result) = self.handlers.poll(id) {
-                    self.answer(id, result);
-                }
+                self.poll_handler(id);
             }
+        }
+    }
+
+    fn poll_handler(&mut self, id: CallId) {
+        if self.answer != Answer::None {
+            return self.shared.mailbox.with(|commands| commands.wake_call(id));
+        }
+        if let Poll::Ready(result) = self.handlers.poll(id) {
+            self.answer(id, result);
         }
     }
 
@@ -163,12 +207,17 @@ where
                 }
                 Some(ServerEvent::Cancel { id }) => {
                     self.handlers.remove(id);
-                    self.answer(id, Err(CallError::Cancelled));
+                    self.cancel(id);
+                }
+                Some(ServerEvent::Open) => {
+                    let may_resume = self.connection.may_resume();
+                    self.end.subscriptions.subscriber().set_may_resume(may_resume);
                 }
                 Some(ServerEvent::Closed(error)) => {
                     tracing::debug!(%error, "connection ended");
                     self.handlers.clear();
                     self.queue.clear();
+                    self.answer = Answer::None;
                     self.end.end();
                 }
                 Some(_) => {}
@@ -203,49 +252,71 @@ where
         self.flush_queue();
     }
 
-    /// Whether everything could be handed on: no answer waits for the state.
-    fn drain_mailbox(&mut self) -> bool {
+    fn cancel(&mut self, id: CallId) {
+        if self.answer == Answer::None {
+            self.answer(id, Err(CallError::Cancelled));
+        } else {
+            self.cancelled.push(id);
+        }
+    }
+
+    /// Hands on what handles have put into the mailbox, as far as no answer waits for the state. While one does, no other
+    /// is made and nothing is taken: what goes with it could not be kept in order.
+    fn drain_mailbox(&mut self) {
         self.flush_queue();
-        if self.queue.is_empty() {
+        for id in std::mem::take(&mut self.cancelled) {
+            self.cancel(id);
+        }
+        if self.answer == Answer::None {
             self.collect();
             self.flush_queue();
         }
-        let (close, dirty) =
-            self.shared.mailbox.with(|commands| (commands.close.take(), commands.dirty));
+        let (close, dirty, waited) = self
+            .shared
+            .mailbox
+            .with(|commands| (commands.close.take(), commands.dirty, commands.take_waited()));
+        if let (Some(milliseconds), None) = (waited, self.patience) {
+            self.patience = Some(self.wire.now() + Duration::from_millis(milliseconds.into()));
+        }
         match close {
             Some(Close::Drain(reason)) => self.connection.close(reason, self.wire.now()),
             Some(Close::Abort(reason)) => self.connection.abort(reason),
             None => {}
         }
-        if self.queue.is_empty() && dirty && !self.connection.is_congested() {
-            self.send_changes();
+        if self.answer == Answer::None && dirty && !self.is_congested() && self.send_changes() {
+            // Nothing in it is an answer.
+            self.flush_queue();
         }
-        self.queue.is_empty()
     }
 
     /// Takes over what handles have put into the mailbox.
     fn collect(&mut self) {
+        let unsent = self.connection.state_bytes();
         let dropped = self.shared.mailbox.with(|commands| {
+            commands.set_unsent_state(unsent);
             commands.take_queue(&mut self.commands);
-            std::mem::take(&mut commands.dropped)
+            commands.take_dropped()
         });
         self.queue.extend(self.commands.drain(..).map(Next::Posted));
-        // Behind what was queued, which may announce the topic, or hold later events that state the loss themselves.
-        self.queue.extend(dropped.into_iter().map(|(topic, last)| Next::Skip(topic, last)));
+        // Behind what was queued, which may announce the topic.
+        let skip = |(topic, last, reason)| Next::Skip(topic, last, reason);
+        self.queue.extend(dropped.map(skip));
     }
 
-    /// Hands on what is next, as far as the state's lock allows.
+    /// Hands on what is next, up to an answer that has to wait.
     fn flush_queue(&mut self) {
+        self.wait_for(Answer::None);
         while let Some(next) = self.queue.pop_front() {
             match next {
                 Next::Posted(command) => self.send(command),
-                Next::Skip(topic, last) => {
-                    self.connection.skip_events(topic, last, GapReason::Lagged);
+                Next::Skip(topic, last, reason) => {
+                    self.connection.skip_events(topic, last, reason);
                 }
                 Next::Answer(id, result) => {
-                    let dirty = self.shared.mailbox.with(|commands| commands.dirty);
-                    if dirty && !self.send_changes() {
-                        return self.queue.push_front(Next::Answer(id, result));
+                    let waits = self.send_changes_before_answer();
+                    if waits != Answer::None {
+                        self.queue.push_front(Next::Answer(id, result));
+                        return self.wait_for(waits);
                     }
                     self.connection.answer(id, result);
                 }
@@ -253,19 +324,51 @@ where
         }
     }
 
+    fn wait_for(&mut self, answer: Answer) {
+        self.answer = answer;
+        self.connection.hold_calls(answer != Answer::None);
+    }
+
+    /// Whether an answer has to wait until changes of the state are sent before it.
+    fn send_changes_before_answer(&mut self) -> Answer {
+        if !self.shared.mailbox.with(|commands| commands.dirty) {
+            Answer::None
+        } else if self.holds_state_back() {
+            Answer::AwaitsClient
+        } else if !self.send_changes() {
+            Answer::AwaitsState
+        } else {
+            Answer::None
+        }
+    }
+
     fn send(&mut self, command: Command) {
         match command {
             Command::State(operations) => self.connection.send_state(operations),
             Command::Fail(error) => self.connection.abort(cannot_encode(error)),
-            Command::Announce { topic, next, name } => {
-                self.connection.announce_topic(topic, next, name);
-            }
+            Command::Announce(announce) => self.announce(*announce),
             Command::Leave { topic } => self.connection.leave_topic(topic),
-            Command::Event { topic, sequence, frame } => {
+            Command::Event { event, gap, .. } => {
+                let EncodedEvent { topic, sequence, .. } = *event;
+                if let (Some(reason), Some(last)) = (gap, sequence.checked_sub(1)) {
+                    self.connection.skip_events(topic, last, reason);
+                }
+                let frame = event.frame(self.connection.deflates()).clone();
                 self.connection.send_event(topic, sequence, frame);
             }
             Command::Empty => {}
         }
+    }
+
+    fn announce(&mut self, announce: Announce) {
+        let Announce { topic, next, name, overflow, kept, history } = announce;
+        let deflates = self.connection.deflates();
+        let kept = kept.iter().map(|event| event.frame(deflates).clone()).collect();
+        let announcement = Announcement::new(topic, next, name.to_bytes())
+            .with_overflow(overflow)
+            .with_kept(kept)
+            .with_history(history);
+        self.connection.announce(announcement);
     }
 
     /// Encodes and sends what has changed in the state: whether it could look.
@@ -306,6 +409,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        let _inside = Inside::enter();
         this.shared.mailbox.wake_up(cx);
         if !this.connection.is_ended() && this.run(cx) {
             cx.waker().wake_by_ref();

@@ -1,19 +1,23 @@
 //! What the handles of a server's connection tell its driver.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use bytes::Bytes;
-use hardlight_proto::{CallId, CloseCode, CloseReason, EncodeError};
+use hardlight_proto::{CallId, CloseCode, CloseReason, EncodeError, GapReason, Overflow, Topic};
 
-use crate::mailbox::Mailbox;
+use crate::{events::EncodedEvent, mailbox::Mailbox};
 
-/// State operations that may wait for the driver, in bytes. A change beyond it only marks the state.
-const MAX_STATE_BYTES: usize = 64 * 1024;
+/// State operations that may wait to be sent, in bytes. A change beyond it only marks the state: so what waits is never
+/// more than this, and one change as large as the state.
+pub(super) const MAX_STATE_BYTES: usize = 64 * 1024;
 
 /// Subscriptions that may begin or end between two runs of the driver.
 const MAX_TOPIC_CHANGES: usize = 100_000;
 
-/// What a place in the queue counts for, besides its event.
+/// What a place in the queue counts for, besides its event or its state operations.
 const PLACE_BYTES: usize = 64;
 
 pub(crate) type ServerMailbox = Mailbox<Commands>;
@@ -24,15 +28,29 @@ pub(crate) struct Commands {
     pub(crate) queue: VecDeque<Command>,
     /// What the events in the queue take.
     event_bytes: usize,
-    /// There is no event before this place in the queue.
+    /// Of these, what those take that do not make room for others.
+    firm_bytes: usize,
+    /// What such events take that the driver has taken over and not sent.
+    backlog: usize,
+    /// What emitters are about to send that waited for room.
+    reserved: usize,
+    /// There is no event that makes room for others before this place in the queue.
     first_event: usize,
+    /// The place of the event in the queue of each topic of which only the latest waits.
+    latest: BTreeMap<u64, usize>,
     /// Places in the queue whose event was dropped.
     empty_places: usize,
     max_event_bytes: usize,
-    /// The last event of a topic that was dropped from the queue.
-    pub(crate) dropped: BTreeMap<u64, u64>,
+    /// What was dropped of a topic, and no event in the queue says so.
+    dropped: BTreeMap<u64, Dropped>,
+    /// An emitter waits for room, and is to wait so many milliseconds at most.
+    waited: Option<u32>,
+    /// Emitters wait no longer, until there is room again.
+    given_up: bool,
     /// What the state operations in the queue take.
     state_bytes: usize,
+    /// What those take that the driver has and the connection has not sent.
+    unsent_state_bytes: usize,
     /// Subscriptions that begin or end, in the queue.
     topic_changes: usize,
     /// The connection has ended: nothing is collected any longer.
@@ -56,13 +74,60 @@ pub(crate) enum Command {
     /// The state could not be encoded.
     Fail(EncodeError),
     /// A subscription begins.
-    Announce { topic: u64, next: u64, name: Bytes },
+    Announce(Box<Announce>),
     /// A subscription ends.
     Leave { topic: u64 },
-    /// An event, encoded, in memory that all subscribers share.
-    Event { topic: u64, sequence: u64, frame: Bytes },
+    /// An event, in memory that all subscribers share.
+    Event {
+        event: Arc<EncodedEvent>,
+        /// Why those before it are missing, if any are.
+        gap: Option<GapReason>,
+        /// It may be dropped to make room for others.
+        yields: bool,
+    },
     /// An event that was dropped.
     Empty,
+}
+
+/// How a subscription begins.
+pub(crate) struct Announce {
+    pub(crate) topic: u64,
+    pub(crate) next: u64,
+    pub(crate) name: Topic,
+    pub(crate) overflow: Overflow,
+    /// The last events before `next`.
+    pub(crate) kept: Vec<Arc<EncodedEvent>>,
+    /// How many of these one gets who did not come back.
+    pub(crate) history: usize,
+}
+
+/// Events of a topic that were dropped: up to which, and why.
+#[derive(Clone, Copy)]
+struct Dropped {
+    last: u64,
+    reason: GapReason,
+}
+
+/// Whether an emitter that waits may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reserved {
+    /// There is room.
+    Room,
+    /// Nobody waits for this client.
+    GivenUp,
+    /// There is no room yet.
+    Full,
+}
+
+/// Whether an answer waits for changes of the state that were not encoded yet, and what these wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// None waits.
+    None,
+    /// Somebody holds the state.
+    AwaitsState,
+    /// So much of the state is to be sent that no more is made.
+    AwaitsClient,
 }
 
 /// How the application ends the connection.
@@ -78,11 +143,18 @@ impl Commands {
         Self {
             queue: VecDeque::new(),
             event_bytes: 0,
+            firm_bytes: 0,
+            backlog: 0,
+            reserved: 0,
             first_event: 0,
+            latest: BTreeMap::new(),
             empty_places: 0,
             max_event_bytes,
             dropped: BTreeMap::new(),
+            waited: None,
+            given_up: false,
             state_bytes: 0,
+            unsent_state_bytes: 0,
             topic_changes: 0,
             ended: false,
             live: false,
@@ -99,8 +171,13 @@ impl Commands {
             return;
         }
         match &command {
-            Command::State(operations) => self.state_bytes += operations.len(),
-            Command::Announce { .. } | Command::Leave { .. } => self.change_topic(),
+            Command::State(operations) => self.state_bytes += operations.len() + PLACE_BYTES,
+            Command::Leave { topic } => {
+                self.dropped.remove(topic);
+                self.latest.remove(topic);
+                self.change_topic();
+            }
+            Command::Announce(_) => self.change_topic(),
             Command::Fail(_) | Command::Event { .. } | Command::Empty => {}
         }
         self.queue.push_back(command);
@@ -117,32 +194,150 @@ impl Commands {
 
     /// Whether changes of the state had better be encoded later, together.
     pub(crate) const fn defers_state(&self) -> bool {
-        self.congested || self.state_bytes > MAX_STATE_BYTES
+        self.congested || self.state_bytes + self.unsent_state_bytes > MAX_STATE_BYTES
     }
 
-    /// Queues an event. If the driver does not come to empty the queue in time, the oldest events are dropped; it finds
-    /// out by their numbers.
-    pub(crate) fn push_event(&mut self, topic: u64, sequence: u64, frame: Bytes) {
+    /// The connection has this much of the state to send, besides what is still here.
+    pub(crate) const fn set_unsent_state(&mut self, bytes: usize) {
+        self.unsent_state_bytes = bytes;
+    }
+
+    /// A subscription begins. Of the events that are kept no more are taken than may wait.
+    pub(crate) fn announce(&mut self, mut announce: Announce) {
+        let room = self.max_event_bytes.saturating_sub(self.event_bytes);
+        let mut bytes = 0;
+        let newest = announce.kept.iter().rev().take_while(|event| {
+            bytes += PLACE_BYTES + event.len();
+            bytes <= room
+        });
+        let newest = newest.count();
+        drop(announce.kept.drain(..announce.kept.len() - newest));
+        let kept: usize = announce.kept.iter().map(|event| PLACE_BYTES + event.len()).sum();
+        if !self.ended {
+            self.event_bytes += kept;
+            self.firm_bytes += kept;
+        }
+        self.push(Command::Announce(Box::new(announce)));
+    }
+
+    /// Queues an event. If the driver does not come to empty the queue in time, some are dropped, by what was chosen for the
+    /// subscription. For one that was [reserved](Self::reserve) there is room.
+    pub(crate) fn push_event(
+        &mut self,
+        event: &Arc<EncodedEvent>,
+        overflow: Overflow,
+        is_reserved: bool,
+    ) {
+        let (topic, bytes, yields) = (event.topic, PLACE_BYTES + event.len(), overflow.yields());
+        if is_reserved {
+            self.unreserve(event.len());
+        }
         if self.ended {
             return;
         }
-        self.event_bytes += frame.len() + PLACE_BYTES;
-        self.queue.push_back(Command::Event { topic, sequence, frame });
-        while self.event_bytes > self.max_event_bytes && self.drop_oldest_event() {}
+        if overflow == Overflow::Latest
+            && let Some(place) = self.latest.remove(&topic)
+        {
+            self.drop_event(place, GapReason::Conflated);
+        }
+        if !yields && !is_reserved && !self.has_room(bytes) {
+            return self.refuse(event, overflow);
+        }
+        if overflow == Overflow::Latest {
+            self.latest.insert(topic, self.queue.len());
+        }
+        let gap = if self.dropped.is_empty() { None } else { self.dropped.remove(&topic) };
+        let gap = gap.map(|dropped| dropped.reason);
+        self.event_bytes += bytes;
+        if !yields {
+            self.firm_bytes += bytes;
+        }
+        self.queue.push_back(Command::Event { event: Arc::clone(event), gap, yields });
+        // The only one goes on, of whatever length: the connection knows whether it has to wait.
+        while self.event_bytes > self.max_event_bytes.max(bytes) && self.drop_oldest_event() {}
+    }
+
+    /// Whether so much more may wait besides what does not make room. One that waits for nothing may be of any length.
+    const fn has_room(&self, bytes: usize) -> bool {
+        let waiting = self.firm_bytes + self.backlog + self.reserved;
+        waiting == 0 || waiting + bytes <= self.max_event_bytes
+    }
+
+    fn refuse(&mut self, event: &EncodedEvent, overflow: Overflow) {
+        self.note_dropped(event.topic, event.sequence, GapReason::Lagged);
+        if overflow == Overflow::Disconnect {
+            let reason = CloseReason::new(CloseCode::LIMIT_EXCEEDED, "max_queued_event_bytes");
+            self.close = Some(Close::Abort(reason));
+        }
+    }
+
+    /// Keeps room for an event of this length, for an emitter that waits at most so many milliseconds for it.
+    pub(crate) fn reserve(&mut self, len: usize, patience: u32) -> Reserved {
+        let bytes = PLACE_BYTES + len;
+        if self.ended || self.given_up {
+            return Reserved::GivenUp;
+        }
+        if !self.has_room(bytes) {
+            self.waited = Some(self.waited.unwrap_or(0).max(patience));
+            return Reserved::Full;
+        }
+        self.reserved += bytes;
+        Reserved::Room
+    }
+
+    /// An event for which there was room is sent, or is not to be sent yet.
+    pub(crate) const fn unreserve(&mut self, len: usize) {
+        self.reserved -= PLACE_BYTES + len;
+    }
+
+    /// For how many milliseconds emitters wait, if some began to.
+    pub(crate) const fn take_waited(&mut self) -> Option<u32> {
+        self.waited.take()
+    }
+
+    /// Emitters wait no longer for this client.
+    pub(crate) const fn give_up(&mut self) {
+        self.given_up = true;
+        self.waited = None;
+    }
+
+    /// The driver says what events it holds that do not make room: whether there is room again for those who wait.
+    pub(crate) const fn set_backlog(&mut self, bytes: usize) -> bool {
+        self.backlog = bytes;
+        let roomy = self.firm_bytes + self.backlog <= self.max_event_bytes / 2;
+        if roomy {
+            self.given_up = false;
+        }
+        roomy
     }
 
     fn drop_oldest_event(&mut self) -> bool {
-        while let Some(place) = self.queue.get_mut(self.first_event) {
+        while let Some(place) = self.queue.get(self.first_event) {
             self.first_event += 1;
-            if let Command::Event { topic, sequence, ref frame } = *place {
-                self.event_bytes -= frame.len() + PLACE_BYTES;
-                self.dropped.insert(topic, sequence);
-                *place = Command::Empty;
-                self.note_empty_place();
+            if let Command::Event { yields: true, .. } = place {
+                self.drop_event(self.first_event - 1, GapReason::Lagged);
                 return true;
             }
         }
         false
+    }
+
+    /// Drops the event at this place of the queue.
+    fn drop_event(&mut self, place: usize, reason: GapReason) {
+        let dropped = std::mem::replace(&mut self.queue[place], Command::Empty);
+        if let Command::Event { event, gap, .. } = dropped {
+            self.event_bytes -= PLACE_BYTES + event.len();
+            let reason = gap.map_or(reason, |gap| gap.min(reason));
+            self.note_dropped(event.topic, event.sequence, reason);
+        }
+        self.note_empty_place();
+    }
+
+    /// A gap of several reasons gives the first of them in order of their codes.
+    fn note_dropped(&mut self, topic: u64, last: u64, reason: GapReason) {
+        let dropped = self.dropped.entry(topic).or_insert(Dropped { last, reason });
+        dropped.last = dropped.last.max(last);
+        dropped.reason = dropped.reason.min(reason);
     }
 
     /// Empty places are cleared away once they are the greater part, so that each costs little.
@@ -152,17 +347,41 @@ impl Commands {
             self.queue.retain(|command| !matches!(command, Command::Empty));
             self.empty_places = 0;
             self.first_event = 0;
+            self.find_latest();
+        }
+    }
+
+    /// Finds the places of the latest events again.
+    fn find_latest(&mut self) {
+        if self.latest.is_empty() {
+            return;
+        }
+        for (place, command) in self.queue.iter().enumerate() {
+            if let Command::Event { event, .. } = command
+                && let Some(latest) = self.latest.get_mut(&event.topic)
+            {
+                *latest = place;
+            }
         }
     }
 
     /// Takes all that is queued, in exchange for an empty queue.
     pub(crate) fn take_queue(&mut self, empty: &mut VecDeque<Command>) {
         std::mem::swap(&mut self.queue, empty);
+        self.backlog += self.firm_bytes;
+        self.firm_bytes = 0;
+        self.latest.clear();
         self.event_bytes = 0;
         self.first_event = 0;
         self.empty_places = 0;
-        self.state_bytes = 0;
+        self.unsent_state_bytes += std::mem::take(&mut self.state_bytes);
         self.topic_changes = 0;
+    }
+
+    /// Takes what was dropped and no event in the queue says so: the topic, up to which event, and why.
+    pub(crate) fn take_dropped(&mut self) -> impl Iterator<Item = (u64, u64, GapReason)> + use<> {
+        let dropped = std::mem::take(&mut self.dropped);
+        dropped.into_iter().map(|(topic, Dropped { last, reason })| (topic, last, reason))
     }
 
     /// The connection has ended.
@@ -176,14 +395,20 @@ impl Commands {
         self.woken[id.index() / 64] |= 1 << (id.0 % 64);
     }
 
-    /// Whether the driver has nothing to do. While it is `blocked`, an answer waits for the state, and all else with it.
-    pub(crate) fn lets_driver_sleep(&self, blocked: bool) -> bool {
+    /// Whether the driver has nothing to do. While an answer waits for the state, all else does so with it.
+    pub(crate) fn lets_driver_sleep(&self, answer: Answer) -> bool {
         if self.close.is_some() {
             return false;
         }
-        if blocked || self.dirty && !self.congested {
-            return self.awaits_state;
+        match answer {
+            Answer::AwaitsClient => true,
+            Answer::AwaitsState => self.awaits_state,
+            Answer::None if self.dirty && !self.congested => self.awaits_state,
+            Answer::None => {
+                let waited = self.waited.is_some();
+                let is_empty = self.queue.is_empty() && self.dropped.is_empty();
+                is_empty && self.woken == [0; 4] && !waited
+            }
         }
-        self.queue.is_empty() && self.woken == [0; 4]
     }
 }

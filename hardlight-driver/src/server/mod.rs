@@ -2,17 +2,20 @@
 
 mod driver;
 mod handlers;
+mod held;
 pub(crate) mod mailbox;
 mod state;
+mod values;
 
 use std::{fmt, sync::Arc};
 
 use hardlight_proto::{CloseReason, ConnectionError, ConnectionState, Events, Limits, NoEvents};
 
-pub use state::{StateCell, StateGuard};
+pub use state::{StateCell, StateGuard, StateReadGuard};
+pub use values::ValuesCell;
 
 use crate::{
-    events::{EventEmitter, EventHub, Subscriptions},
+    events::{ConnectionId, EventEmitter, EventHub, Subscriptions},
     mailbox::Mailbox,
     service::{Dispatch, Service},
     timer::Timer,
@@ -47,9 +50,19 @@ impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
         }
     }
 
+    /// Names the connection among those of its server: in [`EventHub::subscribers`], for one.
+    pub fn id(&self) -> ConnectionId {
+        self.subscriptions.id()
+    }
+
     /// The connection's state.
     pub const fn state(&self) -> &StateCell<S> {
         &self.state
+    }
+
+    /// Values beside the state, of any type that travels, by name: also for a service without a state.
+    pub const fn values(&self) -> ValuesCell<'_, S> {
+        ValuesCell::new(&self.state)
     }
 
     /// Sends events to the clients that are subscribed to a topic.
@@ -92,6 +105,7 @@ impl<S: ConnectionState, E: Events> Clone for ServerConnection<S, E> {
 impl<S: ConnectionState, E: Events> fmt::Debug for ServerConnection<S, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerConnection")
+            .field("id", &self.id())
             .field("subscriptions", &self.subscriptions)
             .finish_non_exhaustive()
     }

@@ -5,14 +5,21 @@ use std::{
     fmt,
     marker::PhantomData,
     ops::{Deref, DerefMut},
-    sync::Arc,
+    panic::Location,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering, fence},
+    },
 };
 
 use bytes::Bytes;
-use hardlight_proto::{ConnectionState, EncodeError, StateWriter};
-use parking_lot::{Mutex, MutexGuard};
+use hardlight_proto::{ConnectionState, EncodeError, StateWriter, Values, WithValues};
+use parking_lot::{RecursiveRwLock, RecursiveRwLockReadGuard, RecursiveRwLockWriteGuard};
 
-use super::mailbox::{Command, ServerMailbox};
+use super::{
+    held::{Access, Held},
+    mailbox::{Command, ServerMailbox},
+};
 
 /// The state of one connection, on the server. Clones share it.
 ///
@@ -23,67 +30,178 @@ pub struct StateCell<S: ConnectionState> {
 
 /// What the handles of a server's connection and its driver share.
 pub(super) struct Shared<S: ConnectionState> {
-    state: Mutex<Tracked<S>>,
+    /// One that prefers readers: a thread that reads twice would else wait for a writer that waits for it.
+    state: RecursiveRwLock<Tracked<S>>,
+    /// The driver found the state locked, and waits for it: a hint to those who hold it.
+    awaited: AtomicBool,
     pub(super) mailbox: Arc<ServerMailbox>,
 }
 
 struct Tracked<S: ConnectionState> {
-    state: S,
-    /// What the client was last sent.
-    shadow: S::Shadow,
+    /// With the values, which so have their place in the order of its changes.
+    all: WithValues<S>,
+    /// What is known of what the client was last sent.
+    shadow: <WithValues<S> as ConnectionState>::Shadow,
+    /// Kept for its memory.
+    writer: StateWriter,
 }
 
-/// The locked state. Read it and write it; what was written is sent to the client when the guard is dropped.
+/// The locked state. Read it and write it; what was written is sent to the client when the guard is dropped. A guard that
+/// was only read through sends nothing, and compares nothing.
 ///
 /// It cannot be held across an `.await` in a handler: it is not [`Send`].
 ///
 /// After a panic while it is held, the state is as it was left, and is sent like that.
+#[must_use = "the state is unlocked again at once"]
 pub struct StateGuard<'a, S: ConnectionState> {
-    /// `None` only while it is dropped.
-    tracked: Option<MutexGuard<'a, Tracked<S>>>,
-    mailbox: &'a ServerMailbox,
     written: bool,
-    /// parking_lot's own guard would be `Send` if anybody in the build turned on its `send_guard` feature.
-    not_send: PhantomData<*const ()>,
+    tracked: RecursiveRwLockWriteGuard<'a, Tracked<S>>,
+    /// Stands behind the lock, so that it is dropped after it.
+    holds: Holds<'a, S>,
+}
+
+/// The state, locked for reading: others may read it at the same time, nobody changes it.
+///
+/// As a [`StateGuard`], it cannot be held across an `.await` in a handler.
+#[must_use = "the state is unlocked again at once"]
+pub struct StateReadGuard<'a, S: ConnectionState> {
+    tracked: RecursiveRwLockReadGuard<'a, Tracked<S>>,
+    /// Stands behind the lock, so that it is dropped after it.
+    _holds: Holds<'a, S>,
+}
+
+/// What a guard sees to once it has let go of the lock.
+struct Holds<'a, S: ConnectionState> {
+    shared: &'a Shared<S>,
+    held: Held,
+    /// parking_lot's own guards would be `Send` if anybody in the build turned on its `send_guard` feature. The pointer
+    /// is of the type that they use, so that the compiler says it once.
+    not_send: PhantomData<*mut ()>,
 }
 
 impl<S: ConnectionState> StateCell<S> {
-    /// Locks the state to this thread. Waits while another thread holds it.
-    ///
-    /// Locking it twice on one thread, with both guards alive, waits forever. So hold it briefly, and not while other
+    /// Locks the state to this thread. Waits while other threads hold it: so hold it briefly, and not while other
     /// connections' states are locked.
+    ///
+    /// # Panics
+    ///
+    /// If this thread holds it already, by a guard that is still alive: that would wait for ever. The message names both
+    /// places.
+    #[track_caller]
     pub fn lock(&self) -> StateGuard<'_, S> {
-        self.guard(self.shared.state.lock())
+        let place = Location::caller();
+        match self.shared.state.try_write() {
+            Some(tracked) => self.guard(tracked, place),
+            None => self.wait_to_lock(place),
+        }
     }
 
-    /// Locks the state to this thread, unless it is locked already.
+    /// Locks the state to this thread, unless anybody holds it.
+    #[track_caller]
     pub fn try_lock(&self) -> Option<StateGuard<'_, S>> {
-        self.shared.state.try_lock().map(|tracked| self.guard(tracked))
+        let place = Location::caller();
+        self.shared.state.try_write().map(|tracked| self.guard(tracked, place))
     }
 
-    fn guard<'a>(&'a self, tracked: MutexGuard<'a, Tracked<S>>) -> StateGuard<'a, S> {
-        StateGuard {
-            tracked: Some(tracked),
-            mailbox: &self.shared.mailbox,
-            written: false,
-            not_send: PhantomData,
+    /// Locks the state for reading. Several may read it at once, also on one thread; who [locks](Self::lock) it waits for
+    /// them, and they for it.
+    ///
+    /// # Panics
+    ///
+    /// If this thread has locked it, by a [`StateGuard`] that is still alive: that would wait for ever. The message names
+    /// both places.
+    #[track_caller]
+    pub fn read(&self) -> StateReadGuard<'_, S> {
+        let place = Location::caller();
+        match self.shared.state.try_read() {
+            Some(tracked) => self.read_guard(tracked, place),
+            None => self.wait_to_read(place),
+        }
+    }
+
+    #[cold]
+    fn wait_to_lock(&self, place: &'static Location<'static>) -> StateGuard<'_, S> {
+        if let Some(held) = Held::find(&self.shared.state) {
+            held_already(held, "locked", place);
+        }
+        self.guard(self.shared.state.write(), place)
+    }
+
+    #[cold]
+    fn wait_to_read(&self, place: &'static Location<'static>) -> StateReadGuard<'_, S> {
+        if let Some(held) = Held::find(&self.shared.state)
+            && held.access() == Access::Write
+        {
+            held_already(held, "read", place);
+        }
+        self.read_guard(self.shared.state.read(), place)
+    }
+
+    fn guard<'a>(
+        &'a self,
+        tracked: RecursiveRwLockWriteGuard<'a, Tracked<S>>,
+        place: &'static Location<'static>,
+    ) -> StateGuard<'a, S> {
+        let holds = Holds::new(&self.shared, Access::Write, place);
+        StateGuard { written: false, tracked, holds }
+    }
+
+    fn read_guard<'a>(
+        &'a self,
+        tracked: RecursiveRwLockReadGuard<'a, Tracked<S>>,
+        place: &'static Location<'static>,
+    ) -> StateReadGuard<'a, S> {
+        StateReadGuard { tracked, _holds: Holds::new(&self.shared, Access::Read, place) }
+    }
+}
+
+#[cold]
+#[track_caller]
+fn held_already(held: Held, how: &str, place: &Location<'_>) -> ! {
+    let first = match held.access() {
+        Access::Write => "locked",
+        Access::Read => "read",
+    };
+    let before = held.place;
+    panic!(
+        "the connection state is {first} at {before}, and {how} at {place} on the same thread while that guard lives: \
+         drop the first one before"
+    )
+}
+
+impl<'a, S: ConnectionState> Holds<'a, S> {
+    fn new(shared: &'a Shared<S>, access: Access, place: &'static Location<'static>) -> Self {
+        let held = Held::begin(&shared.state, access, place);
+        Self { shared, held, not_send: PhantomData }
+    }
+}
+
+impl<S: ConnectionState> Drop for Holds<'_, S> {
+    fn drop(&mut self) {
+        self.held.end();
+        // Either this sees that the driver waits, or the driver, which looks once more after it said so, that the state
+        // is free.
+        fence(Ordering::SeqCst);
+        if self.shared.awaited.load(Ordering::Relaxed) {
+            self.shared.mailbox.state_is_free();
         }
     }
 }
 
 impl<S: ConnectionState> Shared<S> {
     pub(super) fn new(mailbox: Arc<ServerMailbox>) -> Self {
-        let mut state = S::initial();
-        let shadow = state.shadow();
-        Self { state: Mutex::new(Tracked { state, shadow }), mailbox }
+        let mut all = WithValues::initial();
+        let shadow = all.shadow();
+        let tracked = Tracked { all, shadow, writer: StateWriter::new() };
+        Self { state: RecursiveRwLock::new(tracked), awaited: AtomicBool::new(false), mailbox }
     }
 
     /// Encodes the whole state, and sends changes from here on.
     pub(super) fn go_live(&self) -> Result<Bytes, EncodeError> {
-        let tracked = &mut *self.state.lock();
+        let tracked = &mut *self.state.write();
         let mut writer = StateWriter::new();
-        tracked.state.snapshot(&mut writer)?;
-        tracked.shadow = tracked.state.shadow();
+        tracked.all.snapshot(&mut writer)?;
+        tracked.shadow = tracked.all.shadow();
         self.mailbox.with(|commands| commands.live = true);
         Ok(writer.finish())
     }
@@ -95,13 +213,16 @@ impl<S: ConnectionState> Shared<S> {
         &self,
         commands: &mut VecDeque<Command>,
     ) -> Option<Result<Bytes, EncodeError>> {
-        let mut tracked = self.state.try_lock();
+        let mut tracked = self.state.try_write();
         if tracked.is_none() {
             self.mailbox.with(|commands| commands.awaits_state = true);
+            self.awaited.store(true, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
             // It may have become free before the holder could see that.
-            tracked = self.state.try_lock();
+            tracked = self.state.try_write();
         }
         let mut tracked = tracked?;
+        self.awaited.store(false, Ordering::Relaxed);
         self.mailbox.with(|mailbox| {
             mailbox.take_queue(commands);
             mailbox.dirty = false;
@@ -113,9 +234,36 @@ impl<S: ConnectionState> Shared<S> {
 
 impl<S: ConnectionState> Tracked<S> {
     fn take_changes(&mut self) -> Result<Bytes, EncodeError> {
-        let mut writer = StateWriter::new();
-        self.state.diff(&mut self.shadow, &mut writer)?;
-        Ok(writer.finish())
+        self.all.diff(&mut self.shadow, &mut self.writer)?;
+        Ok(self.writer.take())
+    }
+}
+
+impl<S: ConnectionState> StateGuard<'_, S> {
+    /// The values beside the state, to be changed together with it: the client gets both changes at once.
+    ///
+    /// Not a method, so that it is not in the way of the state's own.
+    pub fn values(guard: &mut Self) -> &mut Values {
+        guard.written = true;
+        &mut guard.tracked.all.values
+    }
+}
+
+impl<S: ConnectionState> StateGuard<'_, S> {
+    /// Sends what was written while the state is still locked, so that the order of changes is the order of locks. Not
+    /// inlined, so that a guard that was only read through costs little.
+    #[inline(never)]
+    fn send(&mut self) {
+        self.holds.shared.mailbox.send_state(|| self.tracked.take_changes());
+    }
+}
+
+impl<S: ConnectionState> StateReadGuard<'_, S> {
+    /// The values beside the state, as they are at this moment.
+    ///
+    /// Not a method, so that it is not in the way of the state's own.
+    pub fn values(guard: &Self) -> &Values {
+        &guard.tracked.all.values
     }
 }
 
@@ -123,34 +271,31 @@ impl<S: ConnectionState> Deref for StateGuard<'_, S> {
     type Target = S;
 
     fn deref(&self) -> &S {
-        match &self.tracked {
-            Some(tracked) => &tracked.state,
-            None => unreachable!("a guard holds the lock until it is dropped"),
-        }
+        &self.tracked.all.state
     }
 }
 
 impl<S: ConnectionState> DerefMut for StateGuard<'_, S> {
     fn deref_mut(&mut self) -> &mut S {
         self.written = true;
-        match &mut self.tracked {
-            Some(tracked) => &mut tracked.state,
-            None => unreachable!("a guard holds the lock until it is dropped"),
-        }
+        &mut self.tracked.all.state
+    }
+}
+
+impl<S: ConnectionState> Deref for StateReadGuard<'_, S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        &self.tracked.all.state
     }
 }
 
 impl<S: ConnectionState> Drop for StateGuard<'_, S> {
+    #[inline]
     fn drop(&mut self) {
-        let Some(mut tracked) = self.tracked.take() else {
-            return;
-        };
         if self.written {
-            // While the state is still locked, so that the order of changes is the order of locks.
-            self.mailbox.send_state(|| tracked.take_changes());
+            self.send();
         }
-        drop(tracked);
-        self.mailbox.state_is_free();
     }
 }
 
@@ -167,6 +312,12 @@ impl<S: ConnectionState> fmt::Debug for StateCell<S> {
 }
 
 impl<S: ConnectionState + fmt::Debug> fmt::Debug for StateGuard<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+impl<S: ConnectionState + fmt::Debug> fmt::Debug for StateReadGuard<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&**self, f)
     }

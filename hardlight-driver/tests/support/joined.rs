@@ -42,10 +42,14 @@ pub(crate) trait Counter {
     /// Never answers.
     async fn hang(&self) -> u32;
     async fn panic_locked(&self, value: u32) -> u32;
+    /// Locks the state a second time, which panics.
+    async fn lock_twice(&self, value: u32) -> u32;
     async fn panic_later(&self) -> u32;
     async fn large(&self, bytes: u32) -> Vec<u8>;
     /// Changes the state this many times without letting the driver run.
     async fn churn(&self, times: u32) -> u32;
+    /// Changes all of a large state.
+    async fn fill(&self, bytes: u32, turn: u32) -> u32;
     /// Never answers; panics when it is dropped.
     async fn panic_when_dropped(&self) -> u32;
 }
@@ -105,6 +109,12 @@ impl Counter for App {
         panic!("on purpose");
     }
 
+    async fn lock_twice(&self, value: u32) -> u32 {
+        let mut state = self.connection.state.lock();
+        state.counter = value;
+        self.connection.state.lock().counter
+    }
+
     async fn panic_later(&self) -> u32 {
         yield_once().await;
         panic!("on purpose");
@@ -119,6 +129,13 @@ impl Counter for App {
             self.connection.state.lock().name = long_name(time);
         }
         times
+    }
+
+    async fn fill(&self, bytes: u32, turn: u32) -> u32 {
+        let digit = char::from(b'0' + (turn % 10) as u8);
+        self.connection.state.lock().name =
+            String::from_iter(std::iter::repeat_n(digit, bytes as usize));
+        turn
     }
 
     async fn panic_when_dropped(&self) -> u32 {

@@ -1,6 +1,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 //! A transport in memory and a timer that only the test moves.
 
+pub(crate) mod house;
 pub(crate) mod joined;
 
 use std::{

@@ -124,6 +124,11 @@ pub(super) fn handler(service: &Service, vis: &TokenStream) -> TokenStream {
         }
 
         impl<#bounds> Handler<T> {
+            /// Values beside the state, of any type that travels, by name.
+            pub const fn values(&self) -> #root::__private::ValuesCell<'_, T::State> {
+                self.connection.connection.values()
+            }
+
             async fn accepted<E>(connection: Connection<T>) -> ::core::result::Result<Self, E> {
                 ::core::result::Result::Ok(Self::without_app(connection))
             }

@@ -24,6 +24,11 @@ impl ClientConfig {
         self
     }
 
+    /// See [`with_limits`](Self::with_limits).
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Whether payloads may travel compressed, if the server agrees. Default: no. Without the feature `deflate` never.
     ///
     /// Payloads of 1 KiB and more are, if that makes them shorter; never those of methods and state fields that are marked

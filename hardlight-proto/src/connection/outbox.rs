@@ -1,7 +1,10 @@
 //! What waits to be sent. Most of it stands in a line; what is long travels in pieces beside the line; a few frames that
 //! wait for nothing go before all others. Behind a slow peer events may be dropped, oldest first; nothing else is.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    vec::Vec,
+};
 
 use bytes::Bytes;
 
@@ -13,6 +16,7 @@ use super::{
 };
 use crate::{
     error::{CallError, ProtocolError},
+    event::{Announcement, Overflow},
     frame::{
         COMPRESSED, CallId, Content, Extensions, Frame, GapReason, Resume, ShortHead, TopicStart,
     },
@@ -48,10 +52,19 @@ pub(super) struct Outbox {
     line_bytes: usize,
     /// Of these, what events take.
     event_bytes: usize,
+    /// Of these, what events take that do not make room for others.
+    firm_bytes: usize,
     /// Of these, what changes of topics and features take.
     change_bytes: usize,
-    /// There is no event before this place in the line.
+    /// Of these, what the state takes.
+    state_bytes: usize,
+    /// There is no event that makes room for others before this place in the line.
     first_event: usize,
+    /// Goes up with every place that leaves the line at its front, and down with every one that comes there: with it a
+    /// place can be named.
+    popped: u64,
+    /// Of a subscription of which only the latest event waits: the place of that event, while it does.
+    latest: BTreeMap<u64, u64>,
     /// Places in the line whose event was dropped.
     empty_places: usize,
     /// Long frames in the line.
@@ -64,7 +77,7 @@ pub(super) struct Outbox {
     /// Counts the subscriptions: a topic may be left and announced again while all of it waits.
     subscriptions: u64,
     /// The subscription of each topic as far as it was queued.
-    queued_topics: BTreeMap<u64, u64>,
+    queued_topics: BTreeMap<u64, Queued>,
     /// The subscription of each topic as far as it was packed.
     packed_topics: BTreeMap<u64, Subscription>,
     /// What was dropped of each subscription and is not covered by a gap yet.
@@ -84,6 +97,16 @@ struct Peer {
     /// Whether that was in this epoch.
     same_epoch: bool,
 }
+
+#[derive(Clone, Copy, Debug)]
+struct Queued {
+    subscription: u64,
+    overflow: Overflow,
+}
+
+/// An event does not fit, and the connection is to end for that.
+#[derive(Debug)]
+pub(super) struct Overflowed;
 
 #[derive(Debug)]
 struct Subscription {
@@ -108,15 +131,17 @@ enum Item {
     /// The announcement of a topic.
     Topic {
         subscription: u64,
-        topic: u64,
-        next: u64,
-        name: Bytes,
+        announcement: Announcement,
+        /// What the events that are kept count for.
+        kept_bytes: usize,
     },
     /// An event, encoded, in memory that all subscribers share.
     Event {
         subscription: u64,
         topic: u64,
         sequence: u64,
+        /// It may be dropped to make room for others.
+        yields: bool,
         frame: Bytes,
     },
     /// An event that was dropped.
@@ -134,8 +159,12 @@ impl Outbox {
             line: VecDeque::new(),
             line_bytes: 0,
             event_bytes: 0,
+            firm_bytes: 0,
             change_bytes: 0,
+            state_bytes: 0,
             first_event: 0,
+            popped: 1 << 63,
+            latest: BTreeMap::new(),
             empty_places: 0,
             long_items: 0,
             long_calls: CallIds::default(),
@@ -176,9 +205,18 @@ impl Outbox {
         let peer = self.peer.as_ref().filter(|peer| peer.same_epoch)?;
         let asked = peer.resume.get(name).copied()?;
         // An announcement that waits will go on from there.
-        let announced =
-            |item: &Item| matches!(item, Item::Topic { name: announced, .. } if announced == name);
+        let announced = |item: &Item| matches!(item, Item::Topic { announcement, .. } if announcement.name == name);
         (!self.line.iter().any(announced)).then_some(asked)
+    }
+
+    /// Whether the peer asked to go on with topics that were not announced yet; or whether that is not known.
+    pub(super) fn may_resume(&self) -> bool {
+        self.peer.as_ref().is_none_or(|peer| peer.same_epoch && !peer.resume.is_empty())
+    }
+
+    /// What the events take that do not make room for others.
+    pub(super) const fn firm_bytes(&self) -> usize {
+        self.firm_bytes
     }
 
     /// Bytes that wait to be sent.
@@ -194,6 +232,11 @@ impl Outbox {
     /// What changes of topics and features take in the line.
     pub(super) const fn change_bytes(&self) -> usize {
         self.change_bytes
+    }
+
+    /// What of the state is not packed yet, in bytes.
+    pub(super) fn state_bytes(&self) -> usize {
+        self.state_bytes + self.outgoing.state_bytes()
     }
 
     /// Bytes of calls and answers that are sent in pieces.
@@ -270,9 +313,12 @@ impl Outbox {
         self.unsent = CallIds::default();
         self.line.clear();
         self.dropped.clear();
+        self.latest.clear();
         self.line_bytes = 0;
         self.event_bytes = 0;
+        self.firm_bytes = 0;
         self.change_bytes = 0;
+        self.state_bytes = 0;
         self.first_event = 0;
         self.empty_places = 0;
         self.long_items = 0;
@@ -313,11 +359,14 @@ impl Outbox {
     }
 
     /// Announces a topic.
-    pub(super) fn push_topic(&mut self, topic: u64, next: u64, name: Bytes) {
+    pub(super) fn push_topic(&mut self, mut announcement: Announcement) {
         self.subscriptions += 1;
-        let subscription = self.subscriptions;
-        self.queued_topics.insert(topic, subscription);
-        self.push_item(Item::Topic { subscription, topic, next, name });
+        let (subscription, overflow) = (self.subscriptions, announcement.overflow);
+        self.queued_topics.insert(announcement.topic, Queued { subscription, overflow });
+        let room = self.max_event_bytes.saturating_sub(self.event_bytes);
+        let kept_bytes = trim(&mut announcement.kept, room);
+        self.push_item(Item::Topic { subscription, announcement, kept_bytes });
+        self.refill();
     }
 
     /// Whether a topic is announced, or waits to be.
@@ -327,25 +376,57 @@ impl Outbox {
 
     /// Ends the subscription to a topic.
     pub(super) fn push_leave(&mut self, topic: u64) {
-        if self.queued_topics.remove(&topic).is_some() {
+        if let Some(queued) = self.queued_topics.remove(&topic) {
+            self.latest.remove(&queued.subscription);
             self.push_item(Item::Frame(Frame::Leave { topic }));
         }
     }
 
-    /// Queues an event that is encoded already. If too many wait, the oldest are dropped.
-    pub(super) fn push_event(&mut self, topic: u64, sequence: u64, frame: Bytes) {
-        let Some(&subscription) = self.queued_topics.get(&topic) else { return };
-        self.push_item(Item::Event { subscription, topic, sequence, frame });
+    /// Queues an event that is encoded already. If too many wait, some are dropped.
+    pub(super) fn push_event(
+        &mut self,
+        topic: u64,
+        sequence: u64,
+        frame: Bytes,
+    ) -> Result<(), Overflowed> {
+        let Some(&Queued { subscription, overflow }) = self.queued_topics.get(&topic) else {
+            return Ok(());
+        };
+        let yields = overflow.yields();
+        let item = Item::Event { subscription, topic, sequence, yields, frame };
+        if overflow == Overflow::Latest {
+            self.drop_earlier(subscription);
+        }
+        if !yields && self.waits(&item) && self.firm_bytes + item.len() > self.max_event_bytes {
+            self.skip_events(topic, sequence, GapReason::Lagged);
+            return if overflow == Overflow::Disconnect { Err(Overflowed) } else { Ok(()) };
+        }
+        self.push_item(item);
+        if overflow == Overflow::Latest && !self.line.is_empty() {
+            self.latest.insert(subscription, self.popped + (self.line.len() - 1) as u64);
+        }
         while self.event_bytes > self.max_event_bytes && self.drop_oldest_event() {}
         self.refill();
+        Ok(())
+    }
+
+    /// A later event of a subscription takes the place of the one that waits, if any does.
+    fn drop_earlier(&mut self, subscription: u64) {
+        let Some(place) = self.latest.remove(&subscription) else { return };
+        let index = place.checked_sub(self.popped).and_then(|index| usize::try_from(index).ok());
+        if let Some(index) = index
+            && matches!(self.line.get(index), Some(Item::Event { subscription: found, .. }) if *found == subscription)
+        {
+            self.drop_event(index, GapReason::Conflated);
+        }
     }
 
     /// The events of a topic up to this one are dropped, as far as they were not sent.
     pub(super) fn skip_events(&mut self, topic: u64, last: u64, reason: GapReason) {
-        if let Some(&subscription) = self.queued_topics.get(&topic)
+        if let Some(queued) = self.queued_topics.get(&topic)
             && !self.shut
         {
-            self.note_dropped(subscription, Loss { topic, last, reason });
+            self.note_dropped(queued.subscription, Loss { topic, last, reason });
             self.state_losses();
         }
     }
@@ -441,6 +522,7 @@ impl Outbox {
             self.line = VecDeque::new();
         }
         self.first_event = self.first_event.saturating_sub(1);
+        self.popped += 1;
         self.line_turn = self.line_turn.saturating_sub(item.len());
         self.uncount(&item);
         self.pack(item);
@@ -463,35 +545,52 @@ impl Outbox {
         if self.shut {
             return;
         }
-        let waits = !self.line.is_empty() || !self.has_room() || self.outgoing.is_ready();
-        if !waits && self.takes(&item) {
+        if !self.waits(&item) {
             return self.pack(item);
         }
-        self.line_bytes += item.len();
-        self.event_bytes += item.event_len();
-        self.change_bytes += item.change_len();
-        if item.is_long() {
-            self.long_items += 1;
-            item.call().map(|id| self.long_calls.insert(id));
-        }
+        self.count(&item);
         self.line.push_back(item);
         self.is_idle = false;
         self.refill();
     }
 
+    /// Whether an item has to wait in the line.
+    fn waits(&self, item: &Item) -> bool {
+        let waits = !self.line.is_empty() || !self.has_room() || self.outgoing.is_ready();
+        waits || !self.takes(item)
+    }
+
+    fn count(&mut self, item: &Item) {
+        self.line_bytes += item.len();
+        self.event_bytes += item.event_len();
+        self.firm_bytes += item.firm_len();
+        self.change_bytes += item.change_len();
+        self.state_bytes += item.state_len();
+        if item.is_long() {
+            self.long_items += 1;
+            item.call().map(|id| self.long_calls.insert(id));
+        }
+    }
+
     fn drop_oldest_event(&mut self) -> bool {
-        while let Some(place) = self.line.get_mut(self.first_event) {
+        while let Some(place) = self.line.get(self.first_event) {
             self.first_event += 1;
-            if let Item::Event { subscription, topic, sequence, .. } = *place {
-                let item = core::mem::replace(place, Item::Empty);
-                self.uncount(&item);
-                let reason = GapReason::Lagged;
-                self.note_dropped(subscription, Loss { topic, last: sequence, reason });
-                self.note_empty_place();
+            if let Item::Event { yields: true, .. } = place {
+                self.drop_event(self.first_event - 1, GapReason::Lagged);
                 return true;
             }
         }
         false
+    }
+
+    /// Drops the event at this place of the line.
+    fn drop_event(&mut self, index: usize, reason: GapReason) {
+        let item = core::mem::replace(&mut self.line[index], Item::Empty);
+        self.uncount(&item);
+        if let Item::Event { subscription, topic, sequence, .. } = item {
+            self.note_dropped(subscription, Loss { topic, last: sequence, reason });
+        }
+        self.note_empty_place();
     }
 
     /// Empty places are cleared away once they are the greater part, so that each costs little.
@@ -501,6 +600,21 @@ impl Outbox {
             self.line.retain(|item| !matches!(item, Item::Empty));
             self.empty_places = 0;
             self.first_event = 0;
+            self.find_latest();
+        }
+    }
+
+    /// Finds the places of the latest events again.
+    fn find_latest(&mut self) {
+        if self.latest.is_empty() {
+            return;
+        }
+        for (item, place) in self.line.iter().zip(self.popped..) {
+            if let Item::Event { subscription, .. } = item
+                && let Some(latest) = self.latest.get_mut(subscription)
+            {
+                *latest = place;
+            }
         }
     }
 
@@ -526,7 +640,9 @@ impl Outbox {
     fn uncount(&mut self, item: &Item) {
         self.line_bytes -= item.len();
         self.event_bytes -= item.event_len();
+        self.firm_bytes -= item.firm_len();
         self.change_bytes -= item.change_len();
+        self.state_bytes -= item.state_len();
         if item.is_long() {
             self.long_items -= 1;
             item.call().map(|id| self.long_calls.remove(id));
@@ -545,10 +661,10 @@ impl Outbox {
                 }
                 self.pack_frame(&frame);
             }
-            Item::Topic { subscription, topic, next, name } => {
-                self.pack_topic(subscription, topic, next, name);
+            Item::Topic { subscription, announcement, .. } => {
+                self.pack_topic(subscription, announcement);
             }
-            Item::Event { subscription, topic, sequence, frame } => {
+            Item::Event { subscription, topic, sequence, frame, .. } => {
                 self.pack_event(subscription, topic, sequence, frame);
             }
             Item::Empty => {}
@@ -568,21 +684,54 @@ impl Outbox {
         self.packer.push(len, |out| frame.encode(out));
     }
 
-    /// Announces a topic: from where the peer left off, if it asked for that.
-    fn pack_topic(&mut self, number: u64, topic: u64, next: u64, name: Bytes) {
+    /// Announces a topic: from where the peer left off, if it asked for that. What is kept of the events from there on is
+    /// next in the line.
+    fn pack_topic(&mut self, number: u64, announcement: Announcement) {
+        let Announcement { topic, next, name, overflow, mut kept, history } = announcement;
         let asked = self.peer.as_mut().and_then(|peer| {
             let asked = peer.resume.remove(&name)?;
             Some(asked).filter(|&asked| peer.same_epoch && asked <= next).ok_or(()).into()
         });
+        let oldest = next.saturating_sub(kept.len() as u64);
+        let recent = next.saturating_sub(history as u64).max(oldest);
         let (start, first) = match asked {
-            None => (TopicStart::Fresh, next),
+            None => (TopicStart::Fresh, recent),
             Some(Ok(asked)) => (TopicStart::Resumed, asked),
-            Some(Err(())) => (TopicStart::Restarted, next),
+            Some(Err(())) => (TopicStart::Restarted, recent),
         };
         self.packed_topics.insert(topic, Subscription { number, next: first });
         self.pack_frame(&Frame::Topic { topic, next: first, start, name });
-        if let Some(last) = next.checked_sub(1) {
-            self.pack_gap(number, Loss { topic, last, reason: GapReason::Expired });
+        let (mut begin, mut reason) = (first.max(oldest), GapReason::Expired);
+        if overflow == Overflow::Latest && begin < next {
+            (begin, reason) = (next - 1, GapReason::Conflated);
+        }
+        if let Some(last) = begin.checked_sub(1) {
+            self.pack_gap(number, Loss { topic, last, reason });
+        }
+        let replayed = kept.split_off((begin - oldest) as usize);
+        for (sequence, frame) in (begin..next).rev().zip(replayed.into_iter().rev()) {
+            self.replay(number, topic, sequence, overflow, frame);
+        }
+    }
+
+    /// Puts an event that is kept at the front of the line.
+    fn replay(
+        &mut self,
+        subscription: u64,
+        topic: u64,
+        sequence: u64,
+        overflow: Overflow,
+        frame: Bytes,
+    ) {
+        let yields = overflow.yields();
+        let item = Item::Event { subscription, topic, sequence, yields, frame };
+        self.count(&item);
+        self.line.push_front(item);
+        self.is_idle = false;
+        self.first_event = 0;
+        self.popped -= 1;
+        if overflow == Overflow::Latest {
+            self.latest.insert(subscription, self.popped);
         }
     }
 
@@ -653,12 +802,28 @@ fn len_at_peer(frame: &Bytes) -> usize {
     }
 }
 
+/// Leaves out the oldest of the events that are kept, as far as they take more than `room`: what the others count for.
+fn trim(kept: &mut Vec<Bytes>, room: usize) -> usize {
+    let mut bytes = 0;
+    let newest = kept.iter().rev().take_while(|frame| {
+        let len = PLACE_BYTES + frame.len();
+        let fits = bytes + len <= room;
+        if fits {
+            bytes += len;
+        }
+        fits
+    });
+    let newest = newest.count();
+    drop(kept.drain(..kept.len() - newest));
+    bytes
+}
+
 impl Item {
     /// What it counts for: its bytes, and its place.
     fn len(&self) -> usize {
         match self {
             Self::Greeting(frame) | Self::Frame(frame) => PLACE_BYTES + frame.encoded_len(),
-            Self::Topic { name, .. } => PLACE_BYTES + name.len(),
+            Self::Topic { kept_bytes, .. } => self.change_len() + kept_bytes,
             Self::Event { frame, .. } => PLACE_BYTES + frame.len(),
             Self::Empty => 0,
         }
@@ -667,22 +832,37 @@ impl Item {
     fn event_len(&self) -> usize {
         match self {
             Self::Event { .. } => self.len(),
+            Self::Topic { kept_bytes, .. } => *kept_bytes,
             _ => 0,
+        }
+    }
+
+    /// What it takes and does not make room for others with.
+    fn firm_len(&self) -> usize {
+        match self {
+            Self::Event { yields: true, .. } => 0,
+            _ => self.event_len(),
         }
     }
 
     fn change_len(&self) -> usize {
         match self {
-            Self::Topic { .. } | Self::Frame(Frame::Leave { .. } | Frame::Features(_)) => {
-                self.len()
-            }
+            Self::Topic { announcement, .. } => PLACE_BYTES + announcement.name.len(),
+            Self::Frame(Frame::Leave { .. } | Frame::Features(_)) => self.len(),
+            _ => 0,
+        }
+    }
+
+    fn state_len(&self) -> usize {
+        match self {
+            Self::Greeting(frame) | Self::Frame(frame) if frame.is_state() => self.len(),
             _ => 0,
         }
     }
 
     /// Whether it is sent in pieces.
     fn is_long(&self) -> bool {
-        self.len() > MAX_MESSAGE_BYTES + PLACE_BYTES
+        !matches!(self, Self::Topic { .. }) && self.len() > MAX_MESSAGE_BYTES + PLACE_BYTES
     }
 
     const fn call(&self) -> Option<CallId> {

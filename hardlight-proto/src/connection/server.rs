@@ -11,6 +11,7 @@ use super::{
 use crate::{
     close::CloseReason,
     error::{CallError, ConnectionError, ProtocolError},
+    event::Announcement,
     features::FeatureSet,
     frame::{
         CALL, CallId, Content, Extensions, Frame, GapReason, Hello, HelloEntry, HelloField,
@@ -31,6 +32,8 @@ pub struct Server {
     secret: CallIds,
     /// Calls that wait until less is to be sent.
     held: VecDeque<Call>,
+    /// Calls are held whatever waits to be sent.
+    holds_calls: bool,
     inputs: Inputs,
     state_revision: u64,
     /// The longest frame of the state that was made before it was known what the client accepts.
@@ -118,6 +121,7 @@ impl Connection<Server> {
             running: CallIds::default(),
             secret: CallIds::default(),
             held: VecDeque::new(),
+            holds_calls: false,
             inputs: Inputs::default(),
             state_revision: 0,
             early_state_bytes: 0,
@@ -142,7 +146,18 @@ impl Connection<Server> {
 
     /// Whether a call that was held may start now: [`poll_event`](Self::poll_event) gives it out.
     pub fn has_ready_call(&self) -> bool {
-        !self.is_ended() && !self.role.held.is_empty() && !self.is_congested()
+        !self.is_ended() && !self.role.held.is_empty() && !self.may_not_start()
+    }
+
+    /// Whether calls that arrive are held, although there may be room for their answers: for one who cannot start them
+    /// just now. At most 256 are.
+    pub fn hold_calls(&mut self, hold: bool) {
+        self.role.holds_calls = hold;
+    }
+
+    #[inline(always)]
+    fn may_not_start(&self) -> bool {
+        self.role.holds_calls || self.link.is_congested()
     }
 
     /// The features of the connection.
@@ -218,7 +233,8 @@ impl Connection<Server> {
 
     /// Sends a change of the state: state operations, as a snapshot was made of.
     ///
-    /// Nothing bounds what waits: while [`is_congested`](Self::is_congested), keep changes back and send them as one.
+    /// Nothing bounds what waits: while [`state_bytes`](Self::state_bytes) are many, keep changes back and send them as
+    /// one.
     ///
     /// A change that is longer than either side allows ends the connection.
     pub fn send_state(&mut self, operations: Bytes) {
@@ -274,11 +290,33 @@ impl Connection<Server> {
     /// the hint for `next`, and send the events from there. If `next` is above the hint, the client is told that what is
     /// between is no longer kept; if it is below, that the topic is numbered anew (SPEC.md, section 13.5).
     pub fn announce_topic(&mut self, topic: u64, next: u64, name: Bytes) {
-        let fits = name.len() <= MAX_TOPIC_NAME_BYTES && !self.link.outbox.has_topic(topic);
-        if !self.is_ended() && fits {
-            self.link.outbox.push_topic(topic, next, name);
+        self.announce(Announcement::new(topic, next, name));
+    }
+
+    /// [`announce_topic`](Self::announce_topic), and says what is done with its events.
+    ///
+    /// If events are [kept](Announcement::with_kept) there is no need to look at the hint: a client that left off here on an
+    /// earlier connection is sent what it missed of them, before all that is sent from here on, and is told what it missed
+    /// besides.
+    pub fn announce(&mut self, announcement: Announcement) {
+        let topic = announcement.topic;
+        let fits = announcement.name.len() <= MAX_TOPIC_NAME_BYTES;
+        if !self.is_ended() && fits && !self.link.outbox.has_topic(topic) {
+            self.link.outbox.push_topic(announcement);
             self.check_waiting();
         }
+    }
+
+    /// Whether the client went on from an earlier connection and was not subscribed to all of its topics yet; or whether
+    /// that is not known, since its Hello is not read.
+    pub fn may_resume(&self) -> bool {
+        self.link.outbox.may_resume()
+    }
+
+    /// What the events take that wait and may not be dropped to make room for others (see [`Overflow`](crate::Overflow)),
+    /// in bytes.
+    pub const fn firm_event_bytes(&self) -> usize {
+        self.link.outbox.firm_bytes()
     }
 
     /// Tells the client that a subscription has ended.
@@ -295,11 +333,14 @@ impl Connection<Server> {
     /// number is not above those that were sent is dropped.
     ///
     /// Behind a slow client, once more than
-    /// [`Limits::max_queued_event_bytes`](crate::Limits::max_queued_event_bytes) of events wait, the oldest are dropped,
-    /// and the client is told how many it missed. So it is if an event is longer than it accepts.
+    /// [`Limits::max_queued_event_bytes`](crate::Limits::max_queued_event_bytes) of events wait, some are dropped, which
+    /// ones [`Overflow`](crate::Overflow) says, and the client is told how many it missed. So it is if an event is longer
+    /// than it accepts.
     pub fn send_event(&mut self, topic: u64, sequence: u64, event: Bytes) {
-        if !self.is_ended() {
-            self.link.outbox.push_event(topic, sequence, event);
+        if !self.is_ended() && self.link.outbox.push_event(topic, sequence, event).is_err() {
+            let allowed = self.link.limits.max_queued_event_bytes();
+            let limit = "max_queued_event_bytes";
+            self.fail(ConnectionError::LimitExceeded { limit, allowed });
         }
     }
 
@@ -403,6 +444,13 @@ impl Connection<Server> {
         self.link.is_congested()
     }
 
+    /// What of the state waits to be sent, in bytes; each change counts 64 bytes more than it takes, for its place.
+    ///
+    /// Up to [`MAX_MESSAGE_BYTES`](crate::MAX_MESSAGE_BYTES) or so are packed ahead, and do not count any longer.
+    pub fn state_bytes(&self) -> usize {
+        self.link.outbox.state_bytes()
+    }
+
     fn greet_client(&mut self, snapshot: Bytes) {
         let schema = self.link.schema;
         let hello = Hello {
@@ -488,7 +536,7 @@ impl Connection<Server> {
         // A slice would keep the whole message, or transfer.
         let extensions = extensions.detached();
         let call = Call { id, method, extensions, payload };
-        if self.link.is_congested() {
+        if self.may_not_start() {
             self.hold(call);
             return Ok(None);
         }

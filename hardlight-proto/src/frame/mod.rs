@@ -277,6 +277,11 @@ impl Frame {
         }
     }
 
+    /// Whether it brings state operations.
+    pub(crate) const fn is_state(&self) -> bool {
+        matches!(self, Self::Snapshot { .. } | Self::State { .. })
+    }
+
     /// What comes last in the frame, and may be long.
     const fn payload(&self) -> Option<&Content> {
         match self {

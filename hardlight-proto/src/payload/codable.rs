@@ -22,7 +22,8 @@ pub type PayloadValidator<'a> = LowValidator<'a, Failure>;
 /// start make up the *wire profile*:
 ///
 /// - integers of a fixed size, `f32`, `f64`, `bool`, `char`, `()`, [`String`](alloc::string::String), `Box<str>`
-/// - `Vec<T>`, `VecDeque<T>`, `Box<T>`, `Option<T>`, `Result<T, E>`, `[T; N]`, tuples of up to 12, `bytes::Bytes`
+/// - `Vec<T>`, `VecDeque<T>`, `Box<T>`, `Option<T>`, `Result<T, E>`, `[T; N]`, tuples of up to 12, `bytes::Bytes`,
+///   [`Topic`](crate::Topic)
 /// - `BTreeMap`, `BTreeSet`, and with the feature `std` `HashMap` and `HashSet`, with keys that are `Ord`: they travel
 ///   sorted by key, so that a value has one encoding. A type of your own that is a key derives `Ord`: peers in other
 ///   languages sort fields and variants as the derive does

@@ -12,7 +12,7 @@ use super::{
     Codable, DecodeError, EncodeError, PayloadEncoder,
     encoder::{Piece, encode_sequence},
 };
-use crate::schema::TypeDescription;
+use crate::{schema::TypeDescription, topic::Topic};
 
 /// Refuses at compile time elements that take no bytes.
 pub(super) const fn assert_takes_bytes<A>() {
@@ -127,6 +127,32 @@ impl Codable for Bytes {
 
     fn decode_from(archived: &Self::Archived) -> Result<Self, DecodeError> {
         Ok(Self::copy_from_slice(archived))
+    }
+
+    fn describe(description: &mut TypeDescription) {
+        Vec::<u8>::describe(description);
+    }
+}
+
+impl Codable for Topic {
+    type Archived = ArchivedVec<u8>;
+    type Resolver = VecResolver;
+
+    const FLAT: bool = false;
+
+    fn encode_parts(
+        value: &Self,
+        encoder: &mut PayloadEncoder<'_>,
+    ) -> Result<Self::Resolver, EncodeError> {
+        u8::encode_slice(value.as_bytes(), encoder)
+    }
+
+    fn resolve(value: &Self, resolver: Self::Resolver, out: Place<Self::Archived>) {
+        ArchivedVec::resolve_from_len(value.as_bytes().len(), resolver, out);
+    }
+
+    fn decode_from(archived: &Self::Archived) -> Result<Self, DecodeError> {
+        Ok(Self::from(archived.as_slice()))
     }
 
     fn describe(description: &mut TypeDescription) {

@@ -23,6 +23,7 @@ mod reader;
 pub(crate) mod recording;
 mod source;
 mod text;
+mod topics;
 mod values;
 mod writer;
 

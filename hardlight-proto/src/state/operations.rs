@@ -1,7 +1,6 @@
 //! Writing and reading the operations on the fields of a state.
 
 use alloc::collections::BTreeMap;
-use core::mem;
 
 use bytes::{Bytes, BytesMut};
 
@@ -11,8 +10,8 @@ use crate::{
     payload::{Codable, EncodeError},
 };
 
-/// How many bytes of operations are copied, so that the memory they were written to can be used again.
-const MAX_COPIED: usize = 4_096;
+/// What memory a writer keeps.
+const MAX_KEPT_BYTES: usize = 1024;
 
 /// Collects state operations, in ascending order of their fields.
 ///
@@ -108,15 +107,15 @@ impl StateWriter {
         self.out.is_empty()
     }
 
-    /// The operations so far, without which the writer goes on. It keeps its memory if they were few; then this allocates
-    /// what they take, and nothing else.
+    /// Takes the operations out. What memory they took is kept for the next ones, up to 1 KiB of it; fields are treated
+    /// as before.
     pub fn take(&mut self) -> Bytes {
-        if self.out.len() > MAX_COPIED {
-            return mem::take(&mut self.out).freeze();
+        if self.out.len() > MAX_KEPT_BYTES {
+            return core::mem::take(&mut self.out).freeze();
         }
-        let operations = Bytes::copy_from_slice(&self.out);
+        let taken = Bytes::copy_from_slice(&self.out);
         self.out.clear();
-        operations
+        taken
     }
 
     /// The operations.

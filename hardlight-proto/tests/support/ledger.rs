@@ -25,6 +25,10 @@ pub(crate) struct Ledger {
     answered: BTreeSet<usize>,
     /// Calls that run on the server.
     running: Vec<(CallId, usize)>,
+    /// Calls whose handlers have given an output.
+    outputs: BTreeSet<usize>,
+    /// Nobody has closed in peace: what was sent may be lost.
+    may_lose: bool,
     /// Counts the changes of the state, on the server and in the client's copy.
     state: u64,
     copy: Option<u64>,
@@ -67,6 +71,7 @@ impl Ledger {
     /// Ends one of the running calls: its id, and an output that says what the client is to have seen before it.
     pub(crate) fn answer(&mut self, nth: usize, len: usize) -> Option<(CallId, Bytes)> {
         let (id, call) = self.take_running(nth)?;
+        self.outputs.insert(call);
         let [first, second, third] = self.topics.each_ref().map(Topic::posted);
         Some((id, numbered([call as u64, self.state, first, second, third], len)))
     }
@@ -99,6 +104,11 @@ impl Ledger {
 
     pub(crate) fn topic(&mut self, topic: usize) -> &mut Topic {
         &mut self.topics[topic]
+    }
+
+    /// The connection does not end in an orderly way, or has no time for it.
+    pub(crate) fn allow_losses(&mut self) {
+        self.may_lose = true;
     }
 
     // What they see.
@@ -180,7 +190,11 @@ impl Ledger {
             Some(Err(error)) if error.did_not_run() => {
                 assert!(!self.started.contains(&call), "call {call} ran: {error}");
             }
-            Some(Err(_)) | None => {}
+            Some(Err(_)) => {}
+            None => assert!(
+                self.may_lose || !self.outputs.contains(&call),
+                "the answer of call {call} was lost in an orderly close"
+            ),
         }
     }
 
@@ -216,6 +230,7 @@ impl Ledger {
     pub(crate) fn reconnect(&mut self) {
         assert_eq!((self.client, self.server), (Side::Closed, Side::Closed));
         (self.client, self.server, self.copy) = (Side::Begun, Side::Begun, None);
+        self.may_lose = false;
         self.topics.iter_mut().for_each(Topic::reconnect);
     }
 }

@@ -69,6 +69,8 @@ pub(crate) struct Run {
     may_time_out: bool,
     /// Somebody wants the connection to end, or it was cut.
     may_end: bool,
+    /// When somebody first wanted to close it in an orderly way.
+    closes_since: Option<Time>,
     is_settled: bool,
     /// What is told of a run that fails.
     label: String,
@@ -85,6 +87,7 @@ impl Run {
             cut: None,
             may_time_out: false,
             may_end: false,
+            closes_since: None,
             is_settled: false,
             label: String::from("the whole run"),
         }
@@ -109,10 +112,12 @@ impl Run {
             }
             Act::CloseClient => {
                 self.may_end = true;
+                self.closes_since.get_or_insert(pair.now);
                 pair.client.close(CloseReason::normal(), pair.now);
             }
             Act::AbortClient => {
                 self.may_end = true;
+                ledger.allow_losses();
                 pair.client.abort(CloseReason::normal());
             }
             Act::ClientReads(pace) => {
@@ -183,10 +188,12 @@ impl Run {
             }
             Act::CloseServer => {
                 self.may_end = true;
+                self.closes_since.get_or_insert(*now);
                 server.close(CloseReason::normal(), *now);
             }
             Act::AbortServer => {
                 self.may_end = true;
+                ledger.allow_losses();
                 server.abort(CloseReason::normal());
             }
             _ => unreachable!("{act:?} is not the server's"),
@@ -221,6 +228,7 @@ impl Run {
 
     fn do_cut(&mut self, cut: Cut) {
         (self.may_end, self.may_time_out) = (true, true);
+        self.ledger.allow_losses();
         self.pair.cut(cut);
         self.observe();
     }
@@ -266,6 +274,11 @@ impl Run {
 
     /// Both applications look at what has happened.
     fn observe(&mut self) {
+        let grace = self.setup.client.close_timeout().min(self.setup.server.close_timeout());
+        let is_late = |since| self.pair.now >= since + grace;
+        if self.may_time_out || self.closes_since.is_some_and(is_late) {
+            self.ledger.allow_losses();
+        }
         loop {
             self.pair.poll_events();
             let (client, server) = (self.pair.take_client_events(), self.pair.take_server_events());
@@ -365,6 +378,7 @@ impl Run {
         self.pair = self.setup.pair(resume, &self.ledger);
         (self.steps, self.cut) = (0, None);
         (self.may_end, self.may_time_out, self.is_settled) = (false, false, false);
+        self.closes_since = None;
         self.label.push_str(", and the next");
     }
 

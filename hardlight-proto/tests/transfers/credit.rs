@@ -114,7 +114,8 @@ fn others_are_taken_in_once_there_is_room_for_their_lengths() {
     // One of the longest is always taken in, so that the limit of frames bounds how small this one may be.
     let limits = quiet().with_max_frame_bytes(250_000).with_max_transfer_bytes(0);
     let mut server = server(limits);
-    let calls = [0, 1, 2].map(|n| pieces(n, &call_of(n as u8, if n == 2 { 70_000 } else { LONG })));
+    let calls = [(0, 150_000), (1, LONG), (2, 70_000)];
+    let calls = calls.map(|(n, len)| pieces(n.into(), &call_of(n, len)));
     for round in 0..2 {
         calls.iter().for_each(|call| receive(&mut server, &call[round]));
     }

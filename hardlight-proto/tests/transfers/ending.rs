@@ -21,6 +21,20 @@ fn a_server_that_closes_sends_long_answers_to_their_end() {
 }
 
 #[test]
+fn a_server_that_closes_sends_what_is_long_behind_what_is_not() {
+    let mut pair = roomy();
+    let id = pair.call(0);
+    // So much that the answer has to wait for its turn to begin.
+    (0..3).for_each(|_| pair.server.send_state(noise(MAX_MESSAGE_BYTES - 3)));
+    pair.server.answer(id, Ok(noise(LONG)));
+    pair.server.close(CloseReason::normal(), pair.now);
+    assert!(!pair.server.is_ended());
+    pair.drive();
+    assert!(pair.client_events.contains(&answered(id, noise(LONG))));
+    assert!(pair.client.is_ended());
+}
+
+#[test]
 fn a_client_that_closes_sends_and_receives_what_is_long_to_its_end() {
     let mut pair = roomy();
     let early = pair.client.call(0, noise(LONG)).expect("an id is free");

@@ -827,6 +827,17 @@ fn a_stored_block() -> Session {
     session
 }
 
+/// A reader that takes the stream in by the kibibyte has the whole payload before the end of the stream.
+fn a_stored_block_and_one_of_no_bytes() -> Session {
+    let (mut client, mut server) = setups(&counter());
+    client.compression = true;
+    server.compression = true;
+    let mut session = Session::open(&client, &server);
+    let block = [&[0x83, 5, 0, 0xfb, 7, 0, 0xfb, 3, 4, 0xfc][..], &[b'x'; 1019]].concat();
+    session.forge_to_server(&[&block[..], &[1, 0, 0, 0xff, 0xff]].concat());
+    session
+}
+
 fn link() -> File {
     let cases = vec![
         case("heartbeats of an idle connection", &["15"], an_idle_connection()),
@@ -849,6 +860,7 @@ fn link() -> File {
         free("compression", &["8"], compressed()),
         case("compression that only one end has", &["6.2", "8"], compression_that_one_end_has()),
         case("a stored block", &["8"], a_stored_block()),
+        case("a stored block and one of no bytes", &["8"], a_stored_block_and_one_of_no_bytes()),
     ];
     let about = "Heartbeats, endings, unknown frames, compression.";
     file("sessions/link.json", about, cases)

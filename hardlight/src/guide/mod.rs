@@ -1,8 +1,12 @@
 //! Guides: what is easier to read in one place than behind every type. There is no code in here.
 //!
+//! - [`state`]: what the server changes and the client sees, when, and what it costs
 //! - [`errors`]: what can go wrong, and what may be tried again
 //! - [`logging`]: what is logged, and how to see it
 //! - [`handles`]: what may be cloned, shared between threads, and dropped while it is awaited
+
+#[doc = include_str!("state.md")]
+pub mod state {}
 
 #[doc = include_str!("errors.md")]
 pub mod errors {}

@@ -90,7 +90,7 @@ fn show_event(received: Received<NoteEvent>) {
         Received::Event { topic, event: NoteEvent::Removed { id } } => {
             println!("event: {topic} removed note {id}");
         }
-        Received::Lagged { topic, missed } => {
+        Received::Lagged { topic, missed, .. } => {
             println!("event: too slow, and missed {missed} of {topic}'s");
         }
         _ => {}

@@ -21,6 +21,8 @@ pub(in crate::connection) struct LongFrame {
     payload: Bytes,
     /// The call that it is, or answers. What has none keeps its place in the order of all frames.
     call: Option<CallId>,
+    /// Whether it is about the state.
+    state: bool,
 }
 
 #[derive(Debug)]
@@ -63,12 +65,12 @@ impl LongFrame {
             Frame::Call { id, .. } | Frame::Answer { id, .. } => Some(*id),
             _ => None,
         };
-        Self { head, payload, call }
+        Self { head, payload, call, state: frame.is_state() }
     }
 
     /// An event that is encoded already.
     pub(in crate::connection) const fn of_event(frame: Bytes) -> Self {
-        Self { head: Bytes::new(), payload: frame, call: None }
+        Self { head: Bytes::new(), payload: frame, call: None, state: false }
     }
 
     fn len(&self) -> usize {
@@ -112,6 +114,12 @@ impl Outgoing {
     /// Bytes that are not sent yet.
     pub(in crate::connection) const fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// What of the state is not sent yet, in bytes.
+    pub(in crate::connection) fn state_bytes(&self) -> usize {
+        let state = self.open.iter().filter(|transfer| transfer.frame.state);
+        state.map(Transfer::unsent).sum()
     }
 
     /// What calls and answers hold, in bytes: each its whole length until its last piece is sent.
@@ -201,7 +209,7 @@ impl Outgoing {
         }
         let index = self.open.iter().position(|transfer| transfer.frame.call == Some(id))?;
         let transfer = self.open.remove(index)?;
-        self.forget(&transfer.frame, transfer.frame.len() - transfer.sent as usize);
+        self.forget(&transfer.frame, transfer.unsent());
         self.open_waiting();
         Some(transfer.number.map_or(Withdrawn::Unsent, Withdrawn::Begun))
     }
@@ -222,6 +230,10 @@ impl Outgoing {
 }
 
 impl Transfer {
+    fn unsent(&self) -> usize {
+        self.frame.len() - self.sent as usize
+    }
+
     /// Packs the next piece: its length.
     fn pack_piece(&mut self, next: &mut u64, packer: &mut Packer) -> usize {
         let start = self.sent as usize;

@@ -1,0 +1,254 @@
+//! Names and patterns, level by level: whatever matches is found by walking, not by trying each.
+
+use std::collections::HashMap;
+
+use hardlight_proto::Topic;
+
+use super::pattern::{Level, Pattern, is_reserved, levels};
+
+/// Values at patterns, or at topics; one tree holds either.
+pub(super) struct Trie<V> {
+    root: Node<V>,
+}
+
+struct Node<V> {
+    names: HashMap<Box<[u8]>, Self>,
+    /// Below `+`.
+    one: Option<Box<Self>>,
+    /// At what ends here.
+    here: Option<V>,
+    /// At what ends with `#` behind here.
+    rest: Option<V>,
+}
+
+impl<V> Node<V> {
+    fn new() -> Self {
+        Self { names: HashMap::new(), one: None, here: None, rest: None }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.names.is_empty() && self.one.is_none() && self.here.is_none() && self.rest.is_none()
+    }
+
+    /// The node below this level, which is not `#`.
+    fn below(&mut self, level: Level<'_>) -> &mut Self {
+        match level {
+            Level::Name(name) => self.names.entry(name.into()).or_insert_with(Self::new),
+            Level::One | Level::Rest => self.one.get_or_insert_with(|| Box::new(Self::new())),
+        }
+    }
+
+    /// The place of the value behind these levels.
+    fn place<'a>(&mut self, levels: impl Iterator<Item = Level<'a>>) -> &mut Option<V> {
+        let mut node = self;
+        for level in levels {
+            if level == Level::Rest {
+                return &mut node.rest;
+            }
+            node = node.below(level);
+        }
+        &mut node.here
+    }
+
+    /// Takes the value behind these levels out, and the nodes that are of no use without it.
+    fn remove(&mut self, levels: &[Level<'_>]) -> Option<V> {
+        match levels {
+            [] => self.here.take(),
+            [Level::Rest, ..] => self.rest.take(),
+            [Level::One, others @ ..] => {
+                let node = self.one.as_mut()?;
+                let value = node.remove(others);
+                if node.is_empty() {
+                    self.one = None;
+                }
+                value
+            }
+            [Level::Name(name), others @ ..] => {
+                let node = self.names.get_mut(*name)?;
+                let value = node.remove(others);
+                if node.is_empty() {
+                    self.names.remove(*name);
+                    self.names.shrink_to(self.names.len() * 2);
+                }
+                value
+            }
+        }
+    }
+}
+
+impl<V> Trie<V> {
+    pub(super) fn new() -> Self {
+        Self { root: Node::new() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.root.is_empty()
+    }
+
+    /// The place of the value of a pattern.
+    pub(super) fn pattern(&mut self, pattern: &Pattern) -> &mut Option<V> {
+        self.root.place(pattern.levels())
+    }
+
+    /// The place of the value of a topic.
+    pub(super) fn topic(&mut self, topic: &Topic) -> &mut Option<V> {
+        self.root.place(levels(topic.as_bytes()).map(Level::Name))
+    }
+
+    pub(super) fn remove_pattern(&mut self, pattern: &Pattern) -> Option<V> {
+        self.root.remove(&pattern.levels().collect::<Vec<_>>())
+    }
+
+    pub(super) fn remove_topic(&mut self, topic: &Topic) -> Option<V> {
+        let levels: Vec<_> = levels(topic.as_bytes()).map(Level::Name).collect();
+        self.root.remove(&levels)
+    }
+
+    /// Of a tree of patterns: visits the values of those that match a topic.
+    pub(super) fn matching<'a>(&'a self, topic: &Topic, mut visit: impl FnMut(&'a V)) {
+        if self.is_empty() {
+            return;
+        }
+        let name = topic.as_bytes();
+        let hidden = is_reserved(name);
+        if !hidden {
+            self.root.rest.iter().for_each(&mut visit);
+        }
+        let mut nodes = vec![&self.root];
+        let mut next = Vec::new();
+        for (place, level) in levels(name).enumerate() {
+            for node in nodes.drain(..) {
+                next.extend(node.names.get(level));
+                if place > 0 || !hidden {
+                    next.extend(node.one.as_deref());
+                }
+            }
+            std::mem::swap(&mut nodes, &mut next);
+            if nodes.is_empty() {
+                return;
+            }
+            nodes.iter().filter_map(|node| node.rest.as_ref()).for_each(&mut visit);
+        }
+        nodes.iter().filter_map(|node| node.here.as_ref()).for_each(visit);
+    }
+
+    /// Visits all values.
+    pub(super) fn for_each<'a>(&'a self, visit: impl FnMut(&'a V)) {
+        visit_all(vec![&self.root], visit);
+    }
+
+    /// Whether any pattern matches a topic.
+    pub(super) fn matches(&self, topic: &Topic) -> bool {
+        let mut matched = false;
+        self.matching(topic, |_| matched = true);
+        matched
+    }
+
+    /// Of a tree of topics: visits the values of those that a pattern matches.
+    pub(super) fn within<'a>(&'a self, pattern: &Pattern, mut visit: impl FnMut(&'a V)) {
+        let mut nodes = vec![&self.root];
+        for (place, level) in pattern.levels().enumerate() {
+            // What is hidden from a wildcard in the first place.
+            let shown = |name: &[u8]| place > 0 || !is_reserved(name);
+            let mut next = Vec::new();
+            for node in &nodes {
+                match level {
+                    Level::Name(name) => next.extend(node.names.get(name)),
+                    Level::One | Level::Rest => {
+                        let below = node.names.iter().filter(|(name, _)| shown(name));
+                        next.extend(below.map(|(_, below)| below));
+                    }
+                }
+            }
+            if level == Level::Rest {
+                nodes.iter().filter_map(|node| node.here.as_ref()).for_each(&mut visit);
+                return visit_all(next, visit);
+            }
+            nodes = next;
+        }
+        nodes.iter().filter_map(|node| node.here.as_ref()).for_each(visit);
+    }
+}
+
+/// Visits the values at these nodes and below.
+fn visit_all<'a, V>(mut nodes: Vec<&'a Node<V>>, mut visit: impl FnMut(&'a V)) {
+    while let Some(node) = nodes.pop() {
+        node.here.iter().chain(&node.rest).for_each(&mut visit);
+        nodes.extend(node.names.values());
+        nodes.extend(node.one.as_deref());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [&str; 15] = [
+        "", "/", "a", "a/", "/a", "a/b", "a/b/c", "a/+", "+", "#", "$a", "$a/b", "a/$b", "b/b",
+        "a//c",
+    ];
+    const PATTERNS: [&str; 17] = [
+        "", "/", "#", "+", "+/+", "+/#", "a", "a/#", "a/+", "a/+/c", "a/b", "a/b/#", "$a/#",
+        "$a/+", "+/b", "a//c", "/#",
+    ];
+
+    fn patterns() -> impl Iterator<Item = Pattern> {
+        PATTERNS.iter().map(|text| Pattern::new(text).unwrap())
+    }
+
+    fn topics() -> impl Iterator<Item = Topic> {
+        NAMES.iter().map(|name| Topic::from(*name))
+    }
+
+    #[test]
+    fn walking_finds_what_trying_each_finds() {
+        let (mut by_pattern, mut by_topic) = (Trie::new(), Trie::new());
+        patterns().for_each(|pattern| *by_pattern.pattern(&pattern) = Some(pattern.clone()));
+        topics().for_each(|topic| *by_topic.topic(&topic) = Some(topic.clone()));
+        for topic in topics() {
+            let mut found = Vec::new();
+            by_pattern.matching(&topic, |pattern| found.push(pattern.clone()));
+            let mut expected: Vec<_> =
+                patterns().filter(|pattern| pattern.matches(&topic)).collect();
+            found.sort();
+            expected.sort();
+            assert_eq!(found, expected, "{topic}");
+        }
+        for pattern in patterns() {
+            let mut found = Vec::new();
+            by_topic.within(&pattern, |topic| found.push(topic.clone()));
+            let mut expected: Vec<_> = topics().filter(|topic| pattern.matches(topic)).collect();
+            found.sort();
+            expected.sort();
+            assert_eq!(found, expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_is_removed_is_gone_and_leaves_nothing_behind() {
+        let mut trie = Trie::new();
+        patterns().for_each(|pattern| *trie.pattern(&pattern) = Some(()));
+        assert_eq!(trie.remove_pattern(&Pattern::new("never/there").unwrap()), None);
+        for pattern in patterns() {
+            assert_eq!(trie.remove_pattern(&pattern), Some(()));
+            assert_eq!(trie.remove_pattern(&pattern), None);
+        }
+        assert!(trie.is_empty());
+        topics().for_each(|topic| *trie.topic(&topic) = Some(()));
+        topics().for_each(|topic| assert_eq!(trie.remove_topic(&topic), Some(())));
+        assert!(trie.is_empty());
+    }
+
+    #[test]
+    fn many_wildcards_cost_no_more_than_there_are_nodes() {
+        // 2 ways at each of 200 levels, if the walk did not keep to what is there.
+        let mut trie = Trie::new();
+        for wildcards in 0..200 {
+            let text = "+/".repeat(wildcards) + "#";
+            *trie.pattern(&Pattern::new(text).unwrap()) = Some(());
+        }
+        let mut found = 0;
+        trie.matching(&Topic::from("a/".repeat(200)), |()| found += 1);
+        assert_eq!(found, 200);
+    }
+}

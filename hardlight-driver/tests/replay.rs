@@ -1,0 +1,281 @@
+//! Events that are kept, and clients that come back.
+
+mod support;
+
+use hardlight_driver::{
+    EventHub, Keep, Received, SubscribeOptions, TopicOptions,
+    proto::{GapReason, Limits, Resume, ResumeTopic},
+};
+use support::house::{ChatEvent, Guest, House, lagged, message, numbered, on, pattern, waiting};
+
+fn keeping(events: usize) -> House {
+    let house = House::new();
+    house.hub.configure(pattern("chat/#"), TopicOptions::new().keep(Keep::events(events)));
+    house
+}
+
+fn emit(house: &mut House, topic: &str, numbers: std::ops::Range<u32>) {
+    for number in numbers {
+        house.emitter().emit(topic, message(&number.to_string()));
+    }
+    house.pool.run_until_stalled();
+}
+
+/// Loses the connection of a guest that has read everything: where it left off.
+fn leave(house: &mut House, guest: &Guest) -> Option<Resume> {
+    house.pool.run_until_stalled();
+    guest.cut();
+    house.pool.run_until_stalled();
+    assert!(guest.client.is_closed());
+    house.run(guest.client.resume_point())
+}
+
+fn come_back(house: &mut House, resume: Option<Resume>, topic: &str) -> Guest {
+    let guest = house.guest_resuming(resume, |_| {});
+    house.run(guest.client.join(topic.into())).unwrap();
+    guest
+}
+
+#[test]
+fn a_client_that_comes_back_gets_what_it_missed_exactly_once_and_in_order() {
+    let mut house = keeping(100);
+    let guest = house.guest();
+    let mut events = guest.client.events();
+    house.run(guest.client.join("chat/blue".into())).unwrap();
+    emit(&mut house, "chat/blue", 0..5);
+    assert_eq!(waiting(&mut events), numbered("chat/blue", 0..5));
+    let resume = leave(&mut house, &guest);
+    // Nobody is subscribed now.
+    emit(&mut house, "chat/blue", 5..20);
+    let back = come_back(&mut house, resume, "chat/blue");
+    let mut events = back.client.events();
+    emit(&mut house, "chat/blue", 20..25);
+    assert_eq!(waiting(&mut events), numbered("chat/blue", 5..25));
+    // And again, on a connection that goes on itself.
+    let resume = leave(&mut house, &back);
+    emit(&mut house, "chat/blue", 25..27);
+    let back = come_back(&mut house, resume, "chat/blue");
+    assert_eq!(waiting(&mut back.client.events()), numbered("chat/blue", 25..27));
+}
+
+#[test]
+fn what_is_no_longer_kept_is_one_gap_before_what_is() {
+    let mut house = keeping(10);
+    let guest = house.guest();
+    house.run(guest.client.join("chat/blue".into())).unwrap();
+    emit(&mut house, "chat/blue", 0..5);
+    let resume = leave(&mut house, &guest);
+    emit(&mut house, "chat/blue", 5..40);
+    let back = come_back(&mut house, resume, "chat/blue");
+    let expected =
+        [vec![lagged("chat/blue", 25, GapReason::Expired)], numbered("chat/blue", 30..40)];
+    assert_eq!(waiting(&mut back.client.events()), expected.concat());
+    assert_eq!(back.client.event_counts().missed, 25);
+}
+
+#[test]
+fn of_a_topic_that_keeps_nothing_all_that_was_missed_is_one_gap() {
+    let mut house = keeping(10);
+    let (guest, other) = (house.guest(), house.guest());
+    house.run(guest.client.join("red".into())).unwrap();
+    house.run(other.client.join("red".into())).unwrap();
+    emit(&mut house, "red", 0..5);
+    let resume = leave(&mut house, &guest);
+    emit(&mut house, "red", 5..8);
+    let back = come_back(&mut house, resume, "red");
+    let mut events = back.client.events();
+    emit(&mut house, "red", 8..9);
+    let expected = [vec![lagged("red", 3, GapReason::Expired)], numbered("red", 8..9)];
+    assert_eq!(waiting(&mut events), expected.concat());
+}
+
+#[test]
+fn what_was_emitted_while_nobody_was_there_is_a_gap_too() {
+    let mut house = House::new();
+    let guest = house.guest();
+    house.run(guest.client.join("red".into())).unwrap();
+    emit(&mut house, "red", 0..5);
+    let resume = leave(&mut house, &guest);
+    // The topic is gone, and this is sent to nobody.
+    emit(&mut house, "red", 5..8);
+    let back = come_back(&mut house, resume, "red");
+    let mut events = back.client.events();
+    emit(&mut house, "red", 8..9);
+    let events = waiting(&mut events);
+    let Received::Lagged { missed, reason: GapReason::Expired, .. } = events[0] else {
+        panic!("{events:?}");
+    };
+    // No more than that many were missed.
+    assert!(missed >= 3);
+    assert_eq!(events[1..], numbered("red", 8..9));
+}
+
+#[test]
+fn a_server_that_was_started_anew_says_that_it_does_not_know_what_was_missed() {
+    let mut house = keeping(100);
+    let guest = house.guest();
+    house.run(guest.client.join("chat/blue".into())).unwrap();
+    emit(&mut house, "chat/blue", 0..5);
+    let resume = leave(&mut house, &guest);
+    house.hub = EventHub::new();
+    let back = come_back(&mut house, resume, "chat/blue");
+    let mut events = back.client.events();
+    emit(&mut house, "chat/blue", 0..2);
+    let restarted = Received::Restarted { topic: "chat/blue".into() };
+    let expected = [vec![restarted], numbered("chat/blue", 0..2)].concat();
+    assert_eq!(waiting(&mut events), expected);
+}
+
+#[test]
+fn a_topic_that_a_pattern_brings_is_replayed_at_once() {
+    let mut house = keeping(100);
+    let guest = house.guest();
+    guest.connection.subscriptions.add(pattern("chat/+")).unwrap();
+    emit(&mut house, "chat/blue", 0..5);
+    emit(&mut house, "chat/red", 0..2);
+    let resume = leave(&mut house, &guest);
+    emit(&mut house, "chat/blue", 5..8);
+    for before_the_hello in [true, false] {
+        let factory = |connection: &support::house::chat::Connection| {
+            if before_the_hello {
+                connection.subscriptions.add(pattern("chat/+")).unwrap();
+            }
+        };
+        let back = house.guest_resuming(resume.clone(), factory);
+        let mut events = back.client.events();
+        if !before_the_hello {
+            back.connection.subscriptions.add(pattern("chat/+")).unwrap();
+        }
+        house.pool.run_until_stalled();
+        assert_eq!(waiting(&mut events), numbered("chat/blue", 5..8));
+        guest_is_gone(&mut house, &back);
+    }
+}
+
+fn guest_is_gone(house: &mut House, guest: &Guest) {
+    guest.cut();
+    house.pool.run_until_stalled();
+}
+
+#[test]
+fn one_who_comes_for_the_first_time_gets_as_much_history_as_was_chosen() {
+    let mut house = keeping(10);
+    emit(&mut house, "chat/blue", 0..30);
+    for (history, first) in [(0, 30), (3, 27), (100, 20)] {
+        let guest = house.guest();
+        let mut events = guest.client.events();
+        let options = SubscribeOptions::new().history(history);
+        guest.connection.subscriptions.add_with("chat/blue", options).unwrap();
+        house.pool.run_until_stalled();
+        assert_eq!(waiting(&mut events), numbered("chat/blue", first..30));
+    }
+}
+
+#[test]
+fn the_history_and_what_is_emitted_meanwhile_meet_without_a_hole_or_a_double() {
+    let mut house = keeping(1000);
+    emit(&mut house, "chat/blue", 0..10);
+    let guest = house.guest();
+    let mut events = guest.client.events();
+    let options = SubscribeOptions::new().history(5);
+    // All before the driver runs.
+    guest.connection.subscriptions.add_with("chat/blue", options).unwrap();
+    for number in 10..15 {
+        house.emitter().emit("chat/blue", message(&number.to_string()));
+    }
+    house.pool.run_until_stalled();
+    assert_eq!(waiting(&mut events), numbered("chat/blue", 5..15));
+}
+
+#[test]
+fn a_replay_behind_a_client_that_does_not_read_is_bounded_and_states_what_is_missing() {
+    let mut house = keeping(1000);
+    house.limits = Limits::new().with_max_queued_event_bytes(10_000);
+    let guest = house.guest();
+    house.run(guest.client.join("chat/blue".into())).unwrap();
+    emit(&mut house, "chat/blue", 0..1);
+    let resume = leave(&mut house, &guest);
+    emit(&mut house, "chat/blue", 1..1000);
+    let back = come_back(&mut house, resume, "chat/blue");
+    let events = waiting(&mut back.client.events());
+    let missed = 999 - (events.len() as u64 - 1);
+    assert_eq!(events[0], lagged("chat/blue", missed, GapReason::Expired));
+    assert_eq!(events[1..], numbered("chat/blue", (missed as u32 + 1)..1000));
+    assert!((50..150).contains(&events.len()), "{}", events.len());
+}
+
+#[test]
+fn what_all_topics_keep_together_is_bounded_and_those_nobody_comes_to_go_first() {
+    let mut house = keeping(1000);
+    house.hub.set_max_kept_bytes(60_000);
+    let guest = house.guest();
+    house.run(guest.client.join("chat/used".into())).unwrap();
+    emit(&mut house, "chat/used", 0..10);
+    for topic in 0..200 {
+        emit(&mut house, &format!("chat/idle{topic}"), 0..20);
+    }
+    let history = SubscribeOptions::new().history(1000);
+    let reads = |house: &mut House, topic: &str| {
+        let guest = house.guest();
+        let mut events = guest.client.events();
+        guest.connection.subscriptions.add_with(topic, history).unwrap();
+        house.pool.run_until_stalled();
+        let events = waiting(&mut events).len();
+        guest_is_gone(house, &guest);
+        events
+    };
+    assert_eq!(reads(&mut house, "chat/used"), 10);
+    assert_eq!(reads(&mut house, "chat/idle199"), 20);
+    assert_eq!(reads(&mut house, "chat/idle0"), 0);
+    // One topic alone does not keep more either.
+    emit(&mut house, "chat/used", 10..2000);
+    let kept = reads(&mut house, "chat/used");
+    assert!((500..1000).contains(&kept), "{kept}");
+}
+
+#[test]
+fn the_numbers_of_a_topic_that_was_forgotten_are_not_given_again() {
+    let mut house = keeping(1000);
+    let guest = house.guest();
+    house.run(guest.client.join("chat/blue".into())).unwrap();
+    emit(&mut house, "chat/blue", 0..5);
+    let resume = leave(&mut house, &guest);
+    emit(&mut house, "chat/blue", 5..7);
+    // Everything goes.
+    house.hub.set_max_kept_bytes(0);
+    house.hub.set_max_kept_bytes(1 << 20);
+    let back = come_back(&mut house, resume, "chat/blue");
+    let mut events = back.client.events();
+    emit(&mut house, "chat/blue", 7..8);
+    let expected = [vec![lagged("chat/blue", 2, GapReason::Expired)], numbered("chat/blue", 7..8)];
+    assert_eq!(waiting(&mut events), expected.concat());
+}
+
+#[test]
+fn how_far_a_connection_came_is_known_while_it_lives_and_afterwards() {
+    let mut house = keeping(10);
+    let guest = house.guest();
+    assert_eq!(house.run(guest.client.resume_point()), None);
+    house.run(guest.client.join("chat/blue".into())).unwrap();
+    emit(&mut house, "chat/blue", 0..3);
+    let alive = house.run(guest.client.resume_point()).unwrap();
+    let topics = vec![ResumeTopic { name: "chat/blue".into(), next: 3 }];
+    assert_eq!(alive.topics, topics);
+    assert_eq!(leave(&mut house, &guest), Some(alive));
+}
+
+#[test]
+fn a_position_that_nobody_could_have_is_answered_with_what_is_known() {
+    let mut house = keeping(10);
+    let guest = house.guest();
+    house.run(guest.client.join("chat/blue".into())).unwrap();
+    emit(&mut house, "chat/blue", 0..3);
+    let mut resume = leave(&mut house, &guest).unwrap();
+    resume.topics[0].next = u64::MAX;
+    let back = come_back(&mut house, Some(resume), "chat/blue");
+    let mut events = back.client.events();
+    house.emitter().emit("chat/blue", ChatEvent::Cleared);
+    house.pool.run_until_stalled();
+    let restarted = Received::Restarted { topic: "chat/blue".into() };
+    assert_eq!(waiting(&mut events), [restarted, on("chat/blue", ChatEvent::Cleared)]);
+}
