@@ -4,6 +4,7 @@
 //! the enum stands an extension trait of the client's connection, with a method for each variant.
 
 mod expand;
+mod handler;
 mod parse;
 
 use proc_macro2::TokenStream;

@@ -203,8 +203,12 @@ pub fn connection_state(item: TokenStream) -> TokenStream {
 /// service with these events. It has a method for each variant, with the variant's docs: `on_said` takes a handler whose
 /// arguments are the topic and the fields in order. Import the trait where the enum is in another module.
 ///
-/// Handlers run where the connection itself does, in the order in which events arrive, each before any answer that
-/// arrives later is handed out. They must not block. `ClientConnection::events` is the other way: a stream of the enum.
+/// Two traits for the application to implement: `ChatEventHandler`, with an async method for each variant that does nothing
+/// unless it is written, for the client (`client.attach(handler)`, by `OnChatEvent`); and `ChatEventTopics`, for the server,
+/// which says what topics follow from a connection's state, and checks every subscription (`topics.attach(&connection)`).
+///
+/// Closures run where the connection itself does, in the order in which events arrive, each before any answer that
+/// arrives later is handed out. They must not block. `ClientConnection::events` is another way: a stream of the enum.
 ///
 /// # Arguments
 ///

@@ -91,7 +91,8 @@ impl Limits {
     }
 
     /// Events that may wait for a slow reader, in bytes: on a server for the client, on a client for each of its
-    /// streams. Beyond it the oldest are dropped, and the reader is told how many. Default 1 MiB.
+    /// streams. Beyond it some are dropped, and the reader is told how many: in a stream the oldest, on a server by
+    /// [`Overflow`](crate::Overflow). Default 1 MiB.
     ///
     /// Each counts 64 bytes more than it takes on the wire, for its place in the queue, which takes up to twice that.
     ///
@@ -104,7 +105,7 @@ impl Limits {
 
     /// The topics that one connection may be subscribed to at a time, in bytes of their names and
     /// [`TOPIC_OVERHEAD_BYTES`] each. Default 1 MiB. On a server it bounds what the application subscribes a connection
-    /// to; on a client, what the server may announce: one that announces more is disconnected.
+    /// to, patterns and the topics that they bring among it; on a client, what the server may announce: one that announces more is disconnected.
     #[must_use]
     pub const fn with_max_topic_bytes(mut self, bytes: usize) -> Self {
         self.max_topic_bytes = bytes;

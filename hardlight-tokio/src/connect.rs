@@ -206,6 +206,7 @@ where
         .within(ConnectPhase::WebSocket, handshake)
         .await?
         .map_err(ConnectError::handshake)?;
-    let greeting = greet(socket, TokioTimer::new(), options.limits.clone());
+    let (limits, resume) = (options.limits.clone(), options.resume.clone());
+    let greeting = greet(socket, TokioTimer::new(), limits, resume);
     Ok(deadline.within(ConnectPhase::Hello, greeting).await??)
 }

@@ -7,12 +7,15 @@ mod timer;
 
 pub use connect::{connect, connect_driver, connect_plain, connect_plain_with, connect_with};
 pub use hardlight_driver::{
-    ClientConnection, Dispatch, Error, EventEmitter, EventStream, Projection, Received,
-    ServerConnection, Service, ServiceClient, StateCell, StateGuard, StateReadGuard, StateSnapshot,
-    StateWatch, SubscribeError, Subscriptions, Topic, ValuesCell, ValuesSnapshot, proto,
+    Attachment, ClientConnection, ConnectionId, Dispatch, Emitted, Error, EventCounts,
+    EventEmitter, EventHub, EventStream, Interest, Keep, Overflow, Pattern, PatternError,
+    Projection, Received, Relay, RelayError, RelayedEvent, ServerConnection, Service,
+    ServiceClient, StateCell, StateGuard, StateReadGuard, StateSnapshot, StateWatch,
+    SubscribeError, SubscribeOptions, Subscriptions, Topic, TopicNotice, TopicNotices,
+    TopicOptions, ValuesCell, ValuesSnapshot, proto,
     proto::{
         CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
-        Initiator, Limits, NoEvents, ProtocolError, ValueError, Values,
+        GapReason, Initiator, Limits, NoEvents, ProtocolError, Resume, ValueError, Values,
     },
     sync,
 };

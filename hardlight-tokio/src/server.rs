@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use hardlight_driver::{Dispatch, EventEmitter, EventHub, Service, proto::Events};
+use hardlight_driver::{Dispatch, EventEmitter, EventHub, Relay, Service, proto::Events};
 use hardlight_ws::{
     AcceptError, BindError, Closers, Identity, Refusal, Request, Scheme, ServerOptions, url,
 };
@@ -138,13 +138,40 @@ impl Server {
     ///
     /// If `E` is not the type of the service's events.
     pub fn emitter<E: Events>(&self) -> EventEmitter<E> {
+        self.assert_events::<E>();
+        self.hub.emitter()
+    }
+
+    /// Joins the server's events with those of other servers, by a backplane of the application's choice.
+    ///
+    /// # Panics
+    ///
+    /// If `E` is not the type of the service's events.
+    pub fn relay<E: Events>(&self) -> Relay<E> {
+        self.assert_events::<E>();
+        self.hub.relay()
+    }
+
+    fn assert_events<E: Events>(&self) {
         let (events, name) = self.events;
         assert!(
             events == TypeId::of::<E>(),
             "the events of this server's service are `{name}`, not `{}`",
             type_name::<E>()
         );
-        self.hub.emitter()
+    }
+
+    /// Where the events of the server's connections meet: to choose what is kept of topics, to watch them, to see who is
+    /// there.
+    pub const fn hub(&self) -> &EventHub {
+        &self.hub
+    }
+
+    /// Has the server's connections meet in `hub`, which may be that of another server of the same service: of one that
+    /// listens elsewhere, for one. Emitters and relays that were taken before are of the old one.
+    pub fn with_hub(mut self, hub: EventHub) -> Self {
+        self.hub = hub;
+        self
     }
 
     /// A handle to stop the server with.

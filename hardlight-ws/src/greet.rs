@@ -8,14 +8,15 @@ use std::{
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use hardlight_driver::{ClientDriver, ServiceClient, Timer, client};
-use hardlight_proto::{ConnectionError, Limits};
+use hardlight_driver::{ClientDriver, ServiceClient, Timer, client_resuming};
+use hardlight_proto::{ConnectionError, Limits, Resume};
 use tungstenite::{Error, Message};
 
 use crate::WebSocketTransport;
 
 /// Drives a client's connection over a WebSocket until the server's Hello and snapshot were read. After that the driver
-/// is to be polled (spawned, usually) by the caller; dropping the future, or the driver, drops the connection.
+/// is to be polled (spawned, usually) by the caller; dropping the future, or the driver, drops the connection. With `resume`
+/// it goes on where an earlier connection left off.
 ///
 /// # Errors
 ///
@@ -24,6 +25,7 @@ pub async fn greet<C, W, M>(
     socket: W,
     timer: M,
     limits: Limits,
+    resume: Option<Resume>,
 ) -> Result<(C, ClientDriver<C::State, C::Events, WebSocketTransport<W>, M>), ConnectionError>
 where
     C: ServiceClient,
@@ -31,7 +33,7 @@ where
     M: Timer,
 {
     let (connecting, mut driver) =
-        client::<C, _, _>(WebSocketTransport::new(socket), timer, limits);
+        client_resuming::<C, _, _>(WebSocketTransport::new(socket), timer, limits, resume);
     let mut connecting = pin!(connecting);
     let client = poll_fn(|cx| {
         // The driver first: what it reads makes the client ready. A driver that has ended is not to be polled again.

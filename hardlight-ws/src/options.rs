@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hardlight_proto::{Limits, MAX_MESSAGE_BYTES};
+use hardlight_proto::{Limits, MAX_MESSAGE_BYTES, Resume};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tungstenite::protocol::WebSocketConfig;
 
@@ -26,6 +26,8 @@ pub struct ClientOptions {
     pub limits: Limits,
     /// See [`header`](Self::header).
     pub headers: HeaderMap,
+    /// See [`resume`](Self::resume).
+    pub resume: Option<Resume>,
 }
 
 impl ClientOptions {
@@ -36,6 +38,7 @@ impl ClientOptions {
             connect_timeout: Duration::from_secs(10),
             limits: Limits::new(),
             headers: HeaderMap::new(),
+            resume: None,
         }
     }
 
@@ -71,6 +74,17 @@ impl ClientOptions {
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.append(name, value);
+        self
+    }
+
+    /// Goes on where an earlier connection left off: what its `resume_point` said. It subscribes to nothing by itself; when
+    /// the server subscribes the connection to a topic of that name again, the events that it missed come first, as far as
+    /// the server keeps them, or the stream says that they are missing. Default: a connection of its own.
+    ///
+    /// Memory: the names of those topics, until the server has subscribed the connection to them.
+    #[must_use]
+    pub fn resume(mut self, resume: Option<Resume>) -> Self {
+        self.resume = resume;
         self
     }
 }

@@ -124,7 +124,7 @@ handle.stop().await;
 //! [`macro@Events`] what events can be, [`Codable`] which types travel.
 #![cfg_attr(
     feature = "tokio",
-    doc = "The [guides](guide) are about [state](guide::state), [errors](guide::errors), [logging](guide::logging) and [handles](guide::handles)."
+    doc = "The [guides](guide) are about [state](guide::state), [events](guide::events), [errors](guide::errors), [logging](guide::logging) and [handles](guide::handles)."
 )]
 
 #[cfg(feature = "tokio")]
@@ -133,12 +133,15 @@ pub mod guide;
 #[doc(hidden)]
 pub use hardlight_driver::__private;
 pub use hardlight_driver::{
-    ClientConnection, Dispatch, Error, EventEmitter, EventStream, Projection, Received,
-    ServerConnection, Service, ServiceClient, StateCell, StateGuard, StateReadGuard, StateSnapshot,
-    StateWatch, SubscribeError, Subscriptions, Topic, ValuesCell, ValuesSnapshot, proto,
+    Attachment, ClientConnection, ConnectionId, Dispatch, Emitted, Error, EventCounts,
+    EventEmitter, EventHub, EventStream, Interest, Keep, Overflow, Pattern, PatternError,
+    Projection, Received, Relay, RelayError, RelayedEvent, ServerConnection, Service,
+    ServiceClient, StateCell, StateGuard, StateReadGuard, StateSnapshot, StateWatch,
+    SubscribeError, SubscribeOptions, Subscriptions, Topic, TopicNotice, TopicNotices,
+    TopicOptions, ValuesCell, ValuesSnapshot, proto,
     proto::{
         CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
-        Initiator, Limits, NoEvents, ProtocolError, ValueError, Values,
+        GapReason, Initiator, Limits, NoEvents, ProtocolError, Resume, ValueError, Values,
     },
     sync,
 };

@@ -1,9 +1,10 @@
 //! What the guide `handles` says of every public handle: `Send`, `Sync`, `Clone`, and whose futures are `Send`.
 
 use hardlight::{
-    ConnectionState, Error, EventEmitter, EventStream, Events, Limits, NoEvents, Projection,
-    Received, ServerConnection, StateCell, StateGuard, StateReadGuard, StateSnapshot, StateWatch,
-    SubscribeError, Subscriptions, Topic, ValueError, ValuesCell, ValuesSnapshot, rpc,
+    Attachment, ConnectionState, Emitted, Error, EventEmitter, EventHub, EventStream, Events,
+    Limits, NoEvents, Projection, Received, Relay, ServerConnection, StateCell, StateGuard,
+    StateReadGuard, StateSnapshot, StateWatch, SubscribeError, Subscriptions, Topic, TopicNotices,
+    ValueError, ValuesCell, ValuesSnapshot, rpc,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
@@ -49,6 +50,7 @@ assert_impl_all!(EventStream<CounterEvent>: Send, Sync, Unpin, futures_util::Str
 assert_impl_all!(EventStream<OnlySend>: Send, Sync, Unpin);
 assert_not_impl_any!(EventStream<CounterEvent>: Clone);
 assert_impl_all!(Received<CounterEvent>: Clone, Send, Sync);
+assert_impl_all!(Attachment: Clone, Send, Sync, Unpin);
 
 // The server.
 assert_impl_all!(counter::Connection: Clone, Send, Sync, Unpin);
@@ -64,6 +66,12 @@ assert_impl_all!(EventEmitter<CounterEvent>: Clone, Send, Sync, Unpin);
 assert_impl_all!(EventEmitter<OnlySend>: Clone, Send, Sync, Unpin);
 assert_impl_all!(EventEmitter<NoEvents>: Clone, Send, Sync, Unpin);
 assert_impl_all!(Subscriptions: Clone, Send, Sync, Unpin);
+assert_impl_all!(EventHub: Clone, Send, Sync, Unpin);
+assert_impl_all!(Relay<CounterEvent>: Clone, Send, Sync, Unpin);
+assert_impl_all!(Emitted: Send, Sync, Unpin, futures_util::Stream);
+assert_impl_all!(TopicNotices: Send, Sync, Unpin, futures_util::Stream);
+assert_not_impl_any!(Emitted: Clone);
+assert_not_impl_any!(TopicNotices: Clone);
 
 // Values.
 assert_impl_all!(Topic: Clone, Send, Sync, Eq, Ord, std::hash::Hash);

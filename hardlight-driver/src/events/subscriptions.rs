@@ -1,6 +1,10 @@
 //! What one connection is subscribed to.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use hardlight_proto::{MAX_TOPIC_NAME_BYTES, TOPIC_OVERHEAD_BYTES, Topic};
 use parking_lot::Mutex;
@@ -28,7 +32,11 @@ struct Shared {
     hub: Arc<Hub>,
     subscriber: Arc<Subscriber>,
     subscribed: Mutex<Subscribed>,
+    /// What the connection may be subscribed to, if the application says.
+    check: OnceLock<Check>,
 }
+
+type Check = Box<dyn Fn(&Interest) -> bool + Send + Sync>;
 
 struct Subscribed {
     /// With the stamps that the hub gave.
@@ -57,6 +65,9 @@ pub enum SubscribeError {
         /// The limit in bytes; see [`Limits`](hardlight_proto::Limits::with_max_topic_bytes).
         limit: usize,
     },
+    /// The application's own check refused it.
+    #[error("the connection may not be subscribed to this")]
+    Refused,
     /// The connection has ended.
     #[error("the connection has ended")]
     Closed,
@@ -73,7 +84,14 @@ impl Subscriptions {
             ended: false,
         };
         subscriber.set_induced_room(subscribed.induced_room());
-        Self { shared: Arc::new(Shared { hub, subscriber, subscribed: Mutex::new(subscribed) }) }
+        let (subscribed, check) = (Mutex::new(subscribed), OnceLock::new());
+        Self { shared: Arc::new(Shared { hub, subscriber, subscribed, check }) }
+    }
+
+    /// Has `check` asked before each subscription, unless another one is already.
+    pub(crate) fn set_check(&self, check: Check) {
+        // The first one stays.
+        let _ = self.shared.check.set(check);
     }
 
     /// Stands for this life of the topics' sequence numbers.
@@ -123,6 +141,10 @@ impl Subscriptions {
         let bytes = interest.as_bytes().len();
         if bytes > MAX_TOPIC_NAME_BYTES {
             return Err(SubscribeError::NameTooLong { bytes });
+        }
+        // Without the lock: it is the application's.
+        if self.shared.check.get().is_some_and(|check| !check(&interest)) {
+            return Err(SubscribeError::Refused);
         }
         let mut subscribed = self.shared.subscribed.lock();
         if subscribed.ended {

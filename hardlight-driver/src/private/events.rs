@@ -2,7 +2,7 @@
 
 use hardlight_proto::{ConnectionState, Events};
 
-use crate::{Attachment, ClientConnection, EventStream, Topic};
+use crate::{Attachment, ClientConnection, EventStream, Interest, ServerConnection, Topic};
 
 /// Has `handler` called for every event of one type, by its index.
 ///
@@ -25,4 +25,13 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     connection.attach(handler)
+}
+
+/// Has `topics` choose what a connection is subscribed to, from its state, and `check` say what it may be subscribed to.
+pub fn attach_topics<S: ConnectionState, E: Events>(
+    connection: &ServerConnection<S, E>,
+    topics: impl Fn(&S) -> Vec<Interest> + Send + Sync + 'static,
+    check: impl Fn(&Interest) -> bool + Send + Sync + 'static,
+) {
+    connection.attach_topics(topics, check);
 }

@@ -11,7 +11,7 @@ pub use hardlight_proto::{
     ServiceSchema, StateError, StateOperation, StateOperations, StateWriter,
     payload::{decode, encode_to_bytes},
 };
-pub use std::vec::Vec;
+pub use std::{sync::Arc, vec::Vec};
 
 pub use self::{
     app::App,
@@ -19,12 +19,12 @@ pub use self::{
         Call, Returns, ServiceTypes, Types, call, decode_input, encode_output, flatten, method,
         method_at, split_method, try_call, types,
     },
-    events::{attach, on_event},
+    events::{attach, attach_topics, on_event},
 };
 pub use crate::{
     client::{Attachment, ClientConnection, EventStream, Received},
     error::Error,
-    events::{EventEmitter, Subscriptions, Topic},
+    events::{EventEmitter, Interest, Subscriptions, Topic},
     server::{ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell},
     service::{Dispatch, Service, ServiceClient},
 };

@@ -235,10 +235,8 @@ impl Commands {
         if self.ended {
             return;
         }
-        if overflow == Overflow::Latest
-            && let Some(place) = self.latest.remove(&topic)
-        {
-            self.drop_event(place, GapReason::Conflated);
+        if overflow == Overflow::Latest {
+            self.drop_earlier(topic);
         }
         if !yields && !is_reserved && !self.has_room(bytes) {
             return self.refuse(event, overflow);
@@ -255,6 +253,15 @@ impl Commands {
         self.queue.push_back(Command::Event { event: Arc::clone(event), gap, yields });
         // The only one goes on, of whatever length: the connection knows whether it has to wait.
         while self.event_bytes > self.max_event_bytes.max(bytes) && self.drop_oldest_event() {}
+    }
+
+    /// A later event of a topic takes the place of the one that waits, if that was not dropped before.
+    fn drop_earlier(&mut self, topic: u64) {
+        if let Some(place) = self.latest.remove(&topic)
+            && matches!(self.queue.get(place), Some(Command::Event { event, .. }) if event.topic == topic)
+        {
+            self.drop_event(place, GapReason::Conflated);
+        }
     }
 
     /// Whether so much more may wait besides what does not make room. One that waits for nothing may be of any length.
@@ -410,5 +417,80 @@ impl Commands {
                 is_empty && self.woken == [0; 4] && !waited
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOM: usize = 1000;
+
+    fn event(topic: u64, sequence: u64) -> Arc<EncodedEvent> {
+        Arc::new(EncodedEvent::new(topic, sequence, 0, vec![0; 32].into()))
+    }
+
+    /// The topics and numbers of the events that wait, in order, and why those before them are missing.
+    fn waiting(commands: &Commands) -> Vec<(u64, u64, Option<GapReason>)> {
+        let event = |command: &Command| match command {
+            Command::Event { event, gap, .. } => Some((event.topic, event.sequence, *gap)),
+            _ => None,
+        };
+        commands.queue.iter().filter_map(event).collect()
+    }
+
+    #[test]
+    fn a_latest_event_that_was_dropped_for_room_is_not_taken_for_another_one() {
+        let mut commands = Commands::new(ROOM);
+        commands.push_event(&event(1, 0), Overflow::Latest, false);
+        // These push it out, and move up into its place.
+        for sequence in 0..30 {
+            commands.push_event(&event(2, sequence), Overflow::DropOldest, false);
+        }
+        let before = waiting(&commands).len();
+        commands.push_event(&event(1, 1), Overflow::Latest, false);
+        let waiting = waiting(&commands);
+        assert_eq!(waiting.last(), Some(&(1, 1, Some(GapReason::Lagged))));
+        // One made room for it, the oldest.
+        assert_eq!(waiting.len(), before);
+        let numbers: Vec<_> = waiting[..before - 1].iter().map(|(_, number, _)| *number).collect();
+        assert!(numbers.windows(2).all(|two| two[0] + 1 == two[1]), "{numbers:?}");
+        assert_eq!(numbers.last(), Some(&29));
+    }
+
+    #[test]
+    fn room_that_was_kept_is_there_and_given_back() {
+        let mut commands = Commands::new(ROOM);
+        let bytes = event(1, 0).len();
+        let mut reserved = 0;
+        while commands.reserve(bytes, 5) == Reserved::Room {
+            reserved += 1;
+        }
+        assert_eq!(commands.take_waited(), Some(5));
+        assert_eq!(reserved, ROOM / (PLACE_BYTES + bytes));
+        // Others find none.
+        commands.push_event(&event(1, 0), Overflow::DropNewest, false);
+        assert_eq!(waiting(&commands), []);
+        for sequence in 1..=reserved as u64 {
+            commands.push_event(&event(1, sequence), Overflow::DropNewest, true);
+        }
+        assert_eq!(waiting(&commands).len(), reserved);
+        // What the driver has taken over and not sent still takes its room.
+        commands.take_queue(&mut VecDeque::new());
+        assert_eq!(commands.reserve(bytes, 5), Reserved::Full);
+        assert!(commands.set_backlog(0));
+        assert_eq!(commands.reserve(bytes, 5), Reserved::Room);
+        commands.unreserve(bytes);
+    }
+
+    #[test]
+    fn nobody_waits_for_a_client_that_was_given_up_until_it_has_caught_up() {
+        let mut commands = Commands::new(ROOM);
+        commands.give_up();
+        assert_eq!(commands.reserve(10, 5), Reserved::GivenUp);
+        assert!(!commands.set_backlog(ROOM / 2 + 1));
+        assert_eq!(commands.reserve(10, 5), Reserved::GivenUp);
+        assert!(commands.set_backlog(ROOM / 2));
+        assert_eq!(commands.reserve(10, 5), Reserved::Room);
     }
 }

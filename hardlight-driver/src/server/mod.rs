@@ -5,6 +5,7 @@ mod handlers;
 mod held;
 pub(crate) mod mailbox;
 mod state;
+mod topics;
 mod values;
 
 use std::{fmt, sync::Arc};
@@ -15,7 +16,7 @@ pub use state::{StateCell, StateGuard, StateReadGuard};
 pub use values::ValuesCell;
 
 use crate::{
-    events::{ConnectionId, EventEmitter, EventHub, Subscriptions},
+    events::{ConnectionId, EventEmitter, EventHub, Interest, Subscriptions},
     mailbox::Mailbox,
     service::{Dispatch, Service},
     timer::Timer,
@@ -24,6 +25,7 @@ use crate::{
 use driver::ServerDriver;
 use mailbox::{Close, Commands, ServerMailbox};
 use state::Shared;
+use topics::StateTopics;
 
 /// The server's handle of a connection. Clones share it.
 pub struct ServerConnection<S: ConnectionState, E: Events = NoEvents> {
@@ -73,6 +75,18 @@ impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
     /// What this connection is subscribed to.
     pub const fn subscriptions(&self) -> &Subscriptions {
         &self.subscriptions
+    }
+
+    /// Has `topics` choose what the connection is subscribed to, from its state, and `check` say what it may be subscribed
+    /// to. `#[derive(Events)]` has a trait for it.
+    pub(crate) fn attach_topics(
+        &self,
+        topics: impl Fn(&S) -> Vec<Interest> + Send + Sync + 'static,
+        check: impl Fn(&Interest) -> bool + Send + Sync + 'static,
+    ) {
+        self.subscriptions.set_check(Box::new(check));
+        let topics = StateTopics::new(Box::new(topics), self.subscriptions.clone());
+        self.shared().set_topics(topics);
     }
 
     /// Closes the connection once the calls that run have ended; new ones are answered

@@ -7,7 +7,7 @@ use std::{
     ops::{Deref, DerefMut},
     panic::Location,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering, fence},
     },
 };
@@ -19,6 +19,7 @@ use parking_lot::{RecursiveRwLock, RecursiveRwLockReadGuard, RecursiveRwLockWrit
 use super::{
     held::{Access, Held},
     mailbox::{Command, ServerMailbox},
+    topics::StateTopics,
 };
 
 /// The state of one connection, on the server. Clones share it.
@@ -35,6 +36,8 @@ pub(super) struct Shared<S: ConnectionState> {
     /// The driver found the state locked, and waits for it: a hint to those who hold it.
     awaited: AtomicBool,
     pub(super) mailbox: Arc<ServerMailbox>,
+    /// What the connection is subscribed to follows from its state, if the application says so.
+    pub(super) topics: OnceLock<StateTopics<S>>,
 }
 
 struct Tracked<S: ConnectionState> {
@@ -193,7 +196,12 @@ impl<S: ConnectionState> Shared<S> {
         let mut all = WithValues::initial();
         let shadow = all.shadow();
         let tracked = Tracked { all, shadow, writer: StateWriter::new() };
-        Self { state: RecursiveRwLock::new(tracked), awaited: AtomicBool::new(false), mailbox }
+        Self {
+            state: RecursiveRwLock::new(tracked),
+            awaited: AtomicBool::new(false),
+            mailbox,
+            topics: OnceLock::new(),
+        }
     }
 
     /// Encodes the whole state, and sends changes from here on.
@@ -228,7 +236,26 @@ impl<S: ConnectionState> Shared<S> {
             mailbox.dirty = false;
             mailbox.awaits_state = false;
         });
+        // What a handler wrote that panicked was not looked at yet.
+        self.follow_state(&tracked.all.state);
         Some(tracked.take_changes())
+    }
+
+    /// Subscribes the connection to what its state says, behind the changes that led to it.
+    fn follow_state(&self, state: &S) {
+        if let Some(topics) = self.topics.get()
+            && !std::thread::panicking()
+        {
+            topics.follow(state);
+        }
+    }
+
+    /// Has the connection's subscriptions follow its state from here on, unless they do already.
+    pub(super) fn set_topics(&self, topics: StateTopics<S>) {
+        let tracked = self.state.write();
+        if self.topics.set(topics).is_ok() {
+            self.follow_state(&tracked.all.state);
+        }
     }
 }
 
@@ -254,7 +281,9 @@ impl<S: ConnectionState> StateGuard<'_, S> {
     /// inlined, so that a guard that was only read through costs little.
     #[inline(never)]
     fn send(&mut self) {
-        self.holds.shared.mailbox.send_state(|| self.tracked.take_changes());
+        let shared = self.holds.shared;
+        shared.mailbox.send_state(|| self.tracked.take_changes());
+        shared.follow_state(&self.tracked.all.state);
     }
 }
 

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::{Attribute, DeriveInput, Fields, Ident, ext::IdentExt, parse_quote};
 
-use super::{Event, Events};
+use super::{Event, Events, handler};
 use crate::{
     codable::implementation,
     span::{generated, visibility},
@@ -27,8 +27,10 @@ pub(super) fn events(events: &Events<'_>) -> TokenStream {
             });
         }
     };
-    let extension = extension(events, &quote!(mut handler), bodies);
-    quote!(#events_impl #extension)
+    let attach = handler::attach_body(events, &private);
+    let extension = extension(events, &quote!(mut handler), &attach, bodies);
+    let (client, server) = (handler::client(events, &private), handler::server(events, &private));
+    quote!(#events_impl #extension #client #server)
 }
 
 /// Code that only compiles, so that errors in the enum do not cause others.
@@ -39,7 +41,10 @@ pub(super) fn stub(events: &Events<'_>) -> TokenStream {
     if !generics.params.is_empty() || generics.where_clause.is_some() {
         return TokenStream::new();
     }
-    let extension = extension(events, &quote!(handler), |_| quote!(::core::mem::drop(handler);));
+    let drop = quote!(::core::mem::drop(handler););
+    let attach = quote!(#drop ::core::panic!("these events did not compile"));
+    let extension = extension(events, &quote!(handler), &attach, |_| drop.clone());
+    let (client, server) = (handler::client(events, &private), handler::server(events, &private));
     quote! {
         #[automatically_derived]
         impl #private::Events for #ident {
@@ -59,6 +64,8 @@ pub(super) fn stub(events: &Events<'_>) -> TokenStream {
             }
         }
         #extension
+        #client
+        #server
     }
 }
 
@@ -126,10 +133,11 @@ fn events_impl(events: &Events<'_>) -> TokenStream {
     }
 }
 
-/// The extension trait, with a method for each variant whose body is `body`.
+/// The extension trait, with a method for each variant whose body is `body`, and one to attach a handler of all.
 fn extension(
     events: &Events<'_>,
     handler: &TokenStream,
+    attach: &TokenStream,
     body: impl Fn(&Event<'_>) -> TokenStream,
 ) -> TokenStream {
     let private = private(events);
@@ -152,11 +160,20 @@ fn extension(
         let body = body(event);
         quote!(#signature { #body })
     });
+    let attach_declaration = handler::attach_signature(events, &private, &quote!(handler));
+    let attach_signature = handler::attach_signature(events, &private, handler);
+    let attach_doc = format!(
+        "Gives all events that arrive to `handler`, until it is detached or the connection ends: see [`{}`].",
+        events.handler(),
+    );
     quote! {
         #[doc = #doc]
         #[allow(dead_code, private_bounds, private_interfaces, clippy::type_complexity)]
         #vis trait #extension {
             #(#declarations)*
+
+            #[doc = #attach_doc]
+            #attach_declaration;
         }
 
         #[automatically_derived]
@@ -165,6 +182,8 @@ fn extension(
             for #private::ClientConnection<__State, #ident>
         {
             #(#methods)*
+
+            #attach_signature { #attach }
         }
     }
 }
@@ -189,13 +208,13 @@ impl Event<'_> {
     }
 
     /// What the fields are bound to, which no name of the user's can be.
-    fn bindings(&self) -> Vec<Ident> {
+    pub(super) fn bindings(&self) -> Vec<Ident> {
         let binding = |index| format_ident!("field{index}", span = Span::mixed_site());
         (0..self.fields.len()).map(binding).collect()
     }
 
     /// The fields in their bindings, as a pattern and as an expression.
-    fn pattern(&self, path: &TokenStream) -> TokenStream {
+    pub(super) fn pattern(&self, path: &TokenStream) -> TokenStream {
         let bindings = self.bindings();
         let members = self.fields.members();
         quote!(#path { #(#members: #bindings),* })

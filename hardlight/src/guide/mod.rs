@@ -3,6 +3,7 @@
 //! - [`state`]: what the server changes and the client sees, when, and what it costs
 //! - [`errors`]: what can go wrong, and what may be tried again
 //! - [`logging`]: what is logged, and how to see it
+//! - [`events`]: topics and patterns, slow readers, clients that come back, servers that are joined
 //! - [`handles`]: what may be cloned, shared between threads, and dropped while it is awaited
 
 #[doc = include_str!("state.md")]
@@ -13,6 +14,9 @@ pub mod errors {}
 
 #[doc = include_str!("logging.md")]
 pub mod logging {}
+
+#[doc = include_str!("events.md")]
+pub mod events {}
 
 #[doc = include_str!("handles.md")]
 pub mod handles {}

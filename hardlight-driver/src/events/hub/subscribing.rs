@@ -1,0 +1,286 @@
+//! Who is a member of which topic.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+    task::Waker,
+};
+
+use hardlight_proto::Topic;
+use parking_lot::MutexGuard;
+
+use super::{Follower, Followers, Hub};
+use crate::{
+    events::{
+        Pattern, SubscribeOptions,
+        entry::{Entry, EntryState, Member},
+        kept::Kept,
+        subscriber::Subscriber,
+    },
+    server::mailbox::{Announce, Command},
+};
+
+impl Hub {
+    /// Subscribes a connection to a topic, to which it is not subscribed yet. Every event that is emitted once this has
+    /// returned reaches it.
+    pub(crate) fn subscribe(
+        &self,
+        topic: &Topic,
+        subscriber: &Arc<Subscriber>,
+        options: SubscribeOptions,
+    ) {
+        loop {
+            let entry = self.find_or_add(topic);
+            let mut state = entry.state.lock();
+            if state.gone {
+                continue;
+            }
+            if !state.is_wanted() {
+                self.watches.tell(|| topic.clone().into(), true);
+            }
+            state.exact += 1;
+            let waker = self.join(&entry, &mut state, subscriber, options, true);
+            drop(state);
+            waker.into_iter().for_each(Waker::wake);
+            return;
+        }
+    }
+
+    /// Whether a connection is subscribed to the topic itself.
+    pub(crate) fn is_subscribed(&self, topic: &Topic, subscriber: &Subscriber) -> bool {
+        self.subscribed_entry(topic, subscriber).is_some()
+    }
+
+    fn subscribed_entry(&self, topic: &Topic, subscriber: &Subscriber) -> Option<Arc<Entry>> {
+        let hash = self.table.hash(topic);
+        let memberships = subscriber.memberships.lock();
+        let found = memberships.by_name(hash, topic).filter(|membership| membership.exact);
+        found.map(|membership| Arc::clone(&membership.entry))
+    }
+
+    /// Ends the subscription of a connection to a topic: whether there was one. If a pattern brings the topic as well, it
+    /// stays a member.
+    pub(crate) fn unsubscribe(&self, topic: &Topic, subscriber: &Arc<Subscriber>) -> bool {
+        let Some(entry) = self.subscribed_entry(topic, subscriber) else { return false };
+        let mut state = entry.state.lock();
+        self.end_exact(&entry, &mut state);
+        subscriber.memberships.lock().set_exact(&entry, false);
+        self.leave_if_free(&entry, state, subscriber);
+        true
+    }
+
+    fn end_exact(&self, entry: &Entry, state: &mut EntryState) {
+        state.exact -= 1;
+        if !state.is_wanted() {
+            self.watches.tell(|| entry.name.clone().into(), false);
+        }
+    }
+
+    /// Subscribes a connection to all topics that a pattern matches: the stamp of that.
+    pub(crate) fn follow(
+        &self,
+        pattern: &Pattern,
+        subscriber: &Arc<Subscriber>,
+        options: SubscribeOptions,
+    ) -> u64 {
+        let mut patterns = self.patterns.write();
+        let stamp = self.last_follower.load(Ordering::Relaxed) + 1;
+        let followers = patterns.trie.pattern(pattern).get_or_insert_with(|| {
+            self.watches.tell(|| pattern.into(), true);
+            Followers { pattern: pattern.clone(), by_stamp: BTreeMap::new() }
+        });
+        let follower = Follower { subscriber: Arc::clone(subscriber), options };
+        followers.by_stamp.insert(stamp, follower);
+        // Whoever emits from here on looks at the patterns again.
+        self.last_follower.store(stamp, Ordering::SeqCst);
+        drop(patterns);
+        // Others are announced with their next event; of these there may be something to send already.
+        let mut kept = Vec::new();
+        self.kept.read().within(pattern, |entry| kept.push(Arc::clone(entry)));
+        for entry in kept {
+            let (mut wakers, mut joined) = (Vec::new(), Vec::new());
+            let mut state = entry.state.lock();
+            if !state.gone {
+                joined = self.join_followers(&entry, &mut state, &mut wakers);
+            }
+            drop(state);
+            wakers.into_iter().for_each(Waker::wake);
+            joined.iter().for_each(|subscriber| self.shed(subscriber));
+        }
+        stamp
+    }
+
+    /// Ends what [`follow`](Self::follow) began. `still` says whether another pattern of the connection matches a topic.
+    pub(crate) fn unfollow(
+        &self,
+        pattern: &Pattern,
+        stamp: u64,
+        subscriber: &Arc<Subscriber>,
+        still: impl Fn(&Topic) -> bool,
+    ) {
+        self.remove_follower(pattern, stamp);
+        // Whoever joined it to a topic held the patterns' lock, and is done.
+        let brought = subscriber.memberships.lock().by_pattern();
+        for entry in brought {
+            if !pattern.matches(&entry.name) || still(&entry.name) {
+                continue;
+            }
+            let state = entry.state.lock();
+            subscriber.memberships.lock().set_by_pattern(&entry, false);
+            self.leave_if_free(&entry, state, subscriber);
+        }
+    }
+
+    pub(crate) fn remove_follower(&self, pattern: &Pattern, stamp: u64) {
+        let mut patterns = self.patterns.write();
+        let Some(followers) = patterns.trie.pattern(pattern) else { return };
+        followers.by_stamp.remove(&stamp);
+        if followers.by_stamp.is_empty() {
+            patterns.trie.remove_pattern(pattern);
+            self.watches.tell(|| pattern.into(), false);
+        }
+    }
+
+    /// The connection has ended. It follows no pattern any longer.
+    pub(crate) fn end(&self, subscriber: &Arc<Subscriber>) {
+        let entries = subscriber.memberships.lock().end();
+        for entry in entries {
+            let mut state = entry.state.lock();
+            let Some(membership) = subscriber.memberships.lock().remove(&entry) else { continue };
+            state.remove(membership.place);
+            if membership.exact {
+                self.end_exact(&entry, &mut state);
+            }
+            self.settle(&entry, state);
+        }
+        subscriber.room.notify(usize::MAX);
+    }
+
+    /// Takes a connection out of a topic if nothing holds it there any longer.
+    fn leave_if_free(
+        &self,
+        entry: &Arc<Entry>,
+        mut state: MutexGuard<'_, EntryState>,
+        subscriber: &Arc<Subscriber>,
+    ) {
+        let Some(membership) = subscriber.memberships.lock().remove_if_free(entry) else { return };
+        state.remove(membership.place);
+        let topic = entry.number;
+        let waker =
+            subscriber.mailbox.post_quietly(|commands| commands.push(Command::Leave { topic }));
+        self.settle(entry, state);
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// A member has left.
+    fn settle(&self, entry: &Arc<Entry>, mut state: MutexGuard<'_, EntryState>) {
+        if !state.is_idle() {
+            return;
+        }
+        self.set_idle(entry, &mut state);
+        drop(state);
+        self.remove_if_idle(entry);
+    }
+
+    /// Makes a connection a member of a topic, and announces it, if it is not yet. Called under the topic's lock, so that no
+    /// event comes between. The driver is to be woken later.
+    fn join(
+        &self,
+        entry: &Arc<Entry>,
+        state: &mut EntryState,
+        subscriber: &Arc<Subscriber>,
+        options: SubscribeOptions,
+        exact: bool,
+    ) -> Option<Waker> {
+        let mut memberships = subscriber.memberships.lock();
+        if memberships.is_ended() {
+            return None;
+        }
+        if memberships.find(entry).is_some() {
+            if exact {
+                memberships.set_exact(entry, true);
+            } else {
+                memberships.set_by_pattern(entry, true);
+            }
+            return None;
+        }
+        let chosen = state.options();
+        let overflow = options.overflow.unwrap_or(chosen.overflow);
+        let (patience, overflow) = (overflow.patience(), overflow.behind());
+        let place = state.insert(Member { subscriber: Arc::clone(subscriber), patience, overflow });
+        memberships.insert(entry, place, exact);
+        let kept = match &state.extra {
+            Some(extra) if options.history > 0 || subscriber.may_resume() => {
+                extra.kept.as_ref().map_or_else(Vec::new, Kept::events)
+            }
+            _ => Vec::new(),
+        };
+        let announce = Announce {
+            topic: entry.number,
+            next: state.next,
+            name: entry.name.clone(),
+            overflow,
+            kept,
+            history: options.history,
+        };
+        let waker = subscriber.mailbox.post_quietly(|commands| commands.announce(announce));
+        drop(memberships);
+        self.set_idle(entry, state);
+        waker
+    }
+
+    /// Makes those members of a topic that follow a pattern that matches it: those who came since it was looked last.
+    /// They are handed out if they were announced anything.
+    pub(super) fn join_followers(
+        &self,
+        entry: &Arc<Entry>,
+        state: &mut EntryState,
+        wakers: &mut Vec<Waker>,
+    ) -> Vec<Arc<Subscriber>> {
+        let mut joined = Vec::new();
+        if state.seen == self.last_follower.load(Ordering::SeqCst) {
+            return joined;
+        }
+        // Held until they are members, so that whoever ends a pattern finds them all.
+        let patterns = self.patterns.read();
+        let mut followers = Vec::new();
+        patterns.trie.matching(&entry.name, |matched| {
+            followers.extend(matched.by_stamp.range(state.seen + 1..));
+        });
+        // Of several patterns of one connection the first says how.
+        followers.sort_unstable_by_key(|(stamp, _)| **stamp);
+        for (_, Follower { subscriber, options }) in followers {
+            let before = state.members.len();
+            wakers.extend(self.join(entry, state, subscriber, *options, false));
+            if state.members.len() > before {
+                joined.push(Arc::clone(subscriber));
+            }
+        }
+        // No follower comes while the patterns are locked.
+        state.seen = self.last_follower.load(Ordering::SeqCst);
+        joined
+    }
+
+    /// Leaves topics that patterns alone brought, the oldest first, while they take more than the connection has for them.
+    /// Their next event brings them again.
+    pub(crate) fn shed(&self, subscriber: &Arc<Subscriber>) {
+        loop {
+            let memberships = subscriber.memberships.lock();
+            if memberships.induced_bytes() <= subscriber.induced_room() {
+                return;
+            }
+            let Some(oldest) = memberships.oldest_induced() else { return };
+            drop(memberships);
+            let mut state = oldest.state.lock();
+            let mut memberships = subscriber.memberships.lock();
+            if !memberships.is_induced(&oldest) {
+                continue;
+            }
+            memberships.set_by_pattern(&oldest, false);
+            drop(memberships);
+            // Whoever follows a pattern is to be found again.
+            state.seen = 0;
+            self.leave_if_free(&oldest, state, subscriber);
+        }
+    }
+}
