@@ -33,7 +33,8 @@ pub trait Transport: Unpin {
     /// What fails in the transport.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// The next message, or `None` once the channel has ended.
+    /// The next message, or `None` once the channel has ended. If it is pending, it is not called again before the waker
+    /// was woken: the waker is one for this alone.
     fn poll_receive(&mut self, cx: &mut Context<'_>)
     -> Poll<Option<Result<Incoming, Self::Error>>>;
 

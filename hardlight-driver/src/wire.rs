@@ -1,7 +1,14 @@
 //! The transport and the timer of one connection, joined to its state machine.
 
-use std::task::{Context, Poll, ready};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker, ready},
+};
 
+use atomic_waker::AtomicWaker;
 use hardlight_proto::{Connection, Role, Time, Transmit};
 
 use crate::{
@@ -22,6 +29,28 @@ pub(crate) struct Wire<T, M> {
     /// Why nothing can be written any longer. What the peer sent before that is still read.
     write_failure: Option<String>,
     stage: Stage,
+    incoming: Arc<IncomingWaker>,
+    /// Made of it once.
+    incoming_waker: Waker,
+}
+
+/// Woken if there may be something to receive. A driver is woken for many other reasons, and to look costs a transport
+/// more than this: a WebSocket clears its buffer of 8 KiB before each read.
+struct IncomingWaker {
+    /// There may be something.
+    woken: AtomicBool,
+    driver: AtomicWaker,
+}
+
+impl Wake for IncomingWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+        self.driver.wake();
+    }
 }
 
 enum Stage {
@@ -36,9 +65,13 @@ enum Stage {
 
 impl<T: Transport, M: Timer> Wire<T, M> {
     pub(crate) fn new(transport: T, timer: M) -> Self {
+        let (woken, driver) = (AtomicBool::new(true), AtomicWaker::new());
+        let incoming = Arc::new(IncomingWaker { woken, driver });
         Self {
             transport,
             timer,
+            incoming_waker: Waker::from(Arc::clone(&incoming)),
+            incoming,
             alarm: None,
             unflushed: false,
             peer_closed: false,
@@ -60,11 +93,8 @@ impl<T: Transport, M: Timer> Wire<T, M> {
         if matches!(self.stage, Stage::Ended) {
             return false;
         }
-        let received = if connection.wants_message() {
-            self.transport.poll_receive(cx)
-        } else {
-            Poll::Pending
-        };
+        let received =
+            if connection.wants_message() { self.poll_incoming(cx) } else { Poll::Pending };
         match (received, self.write_failure.take()) {
             (Poll::Pending, None) => return false,
             // The peer said nothing more before it went.
@@ -80,6 +110,21 @@ impl<T: Transport, M: Timer> Wire<T, M> {
             }
         }
         true
+    }
+
+    /// What has arrived, if the transport has said since it was asked last that there may be something.
+    fn poll_incoming(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Incoming, T::Error>>> {
+        // Before the flag is looked at, so that whoever sets it behind that wakes the driver.
+        self.incoming.driver.register(cx.waker());
+        if !self.incoming.woken.swap(false, Ordering::AcqRel) {
+            return Poll::Pending;
+        }
+        let received = self.transport.poll_receive(&mut Context::from_waker(&self.incoming_waker));
+        if received.is_ready() {
+            // There may be more.
+            self.incoming.woken.store(true, Ordering::Release);
+        }
+        received
     }
 
     /// Sends what the connection has ready, as far as the transport takes it, and flushes once: whether that failed,

@@ -1,7 +1,7 @@
 //! One event of 64 bytes to many connections over TCP loopback: HardLight, a bare tungstenite server that sends the same
 //! message, and subscriptions of jsonrpsee.
 //!
-//! `cargo run --release --manifest-path bench/Cargo.toml --features fanout,jsonrpsee --bin fanout [SERVER [CONNECTIONS]]`, where
+//! `cargo run --release --manifest-path bench/Cargo.toml -p hardlight-fanout --features jsonrpsee -- [SERVER [CONNECTIONS]]`, where
 //! a server is `hardlight`, `tungstenite` or `jsonrpsee`; without the feature there is no `jsonrpsee`.
 //!
 //! The clients are a process of their own, and the same for all: they do a handshake, and then count WebSocket frames.
@@ -66,8 +66,10 @@ fn main() {
         || vec![1_000, 10_000],
         |count| vec![count.parse().expect("a number")],
     );
-    println!("| server | connections | deliveries/s | emit to last, p50 | p99 |");
-    println!("|---|---|---|---|---|");
+    println!(
+        "| server | connections | deliveries/s | emit to last, p50 | p99 | its CPU, a delivery |"
+    );
+    println!("|---|---|---|---|---|---|");
     for connections in counts {
         for kind in &kinds {
             let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -224,27 +226,40 @@ impl Drop for Clients {
 fn measure(kind: &str, connections: usize, mut clients: Clients, mut emit: impl FnMut()) {
     tokio::task::block_in_place(|| {
         clients.wait_ready();
-        let rounds = 1_000_000 / connections;
+        let rounds = 300_000 / connections;
         for _ in 0..rounds / 10 {
             emit();
             clients.wait_all();
         }
-        let mut times: Vec<Duration> = Vec::new();
+        let (mut times, before) = (Vec::new(), cpu_time());
         for _ in 0..rounds {
             let start = Instant::now();
             emit();
             clients.wait_all();
             times.push(start.elapsed());
         }
+        let cpu = (cpu_time() - before) / (connections * rounds) as f64;
         let total: Duration = times.iter().sum();
         times.sort_unstable();
         println!(
-            "| {kind} | {connections} | {:.0} | {:.2?} | {:.2?} |",
+            "| {kind} | {connections} | {:.0} | {:.2?} | {:.2?} | {:.2} us |",
             (connections * rounds) as f64 / total.as_secs_f64(),
             times[rounds / 2],
             times[rounds * 99 / 100],
+            cpu * 1e6,
         );
     });
+}
+
+/// What this process has used of the processors, in seconds: of use on a machine that others use too.
+fn cpu_time() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux has it");
+    let behind_name = stat.rsplit(')').next().expect("the name is in parentheses");
+    let ticks = behind_name.split_whitespace().skip(11).take(2);
+    ticks
+        .map(|ticks| ticks.parse::<f64>().expect("a number"))
+        .sum::<f64>()
+        / 100.0
 }
 
 // The clients.
