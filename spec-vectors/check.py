@@ -1629,6 +1629,7 @@ class Server(End):
             return
         frame.fields["payload"] = self.plain(frame.payload)
         self.calls[frame.id] = ServerCall(frame, place, size)
+        self.start_calls()  # 4.2: also if a frame behind it is fatal
 
     def refusal(self, place: int, size: int) -> int | None:
         """Why a call is not run, if it is not: 14.2, 16.3, 17."""

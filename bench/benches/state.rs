@@ -1,13 +1,10 @@
-//! What a change of the state takes on the wire, as a table; and the same change over and over, to count instructions.
-//!
-//! `cargo bench --bench state` prints the table. `state-... diff N` changes a number of a state of twenty fields N times and
-//! finds the change each time: run it for two N under callgrind, and divide what they differ by.
+//! What a change of the state takes on the wire, as a table: `cargo bench --bench state`.
 
-use std::{collections::HashMap, hint::black_box};
+use std::collections::HashMap;
 
 use hardlight_macros::{ConnectionState, codable};
 use hardlight_proto::{
-    ConnectionState, StateWriter,
+    ConnectionState, StateOperation, StateOperations, StateWriter,
     sync::{List, Map, Text},
 };
 use serde::Serialize;
@@ -62,27 +59,7 @@ struct Twenty {
 }
 
 fn main() {
-    let arguments: Vec<_> = std::env::args().collect();
-    if let [_, mode, count, ..] = &arguments[..]
-        && mode == "diff"
-    {
-        return changes(count.parse().expect("a number of changes"));
-    }
     table();
-}
-
-/// Finds a change of one number among twenty fields, this many times.
-fn changes(count: u32) {
-    let mut state = twenty();
-    let mut shadow = state.shadow();
-    let mut out = StateWriter::new();
-    for number in 0..count {
-        black_box(&mut state).t = number + 1;
-        state
-            .diff(&mut shadow, &mut out)
-            .expect("the state encodes");
-        black_box(out.take());
-    }
 }
 
 fn twenty() -> Twenty {
@@ -210,7 +187,6 @@ fn changed<'a>(
 
 /// What the fields take that are not the same, each as a whole.
 fn whole_fields<S: ConnectionState>(before: &S, after: &S) -> usize {
-    use hardlight_proto::StateOperations;
     let snapshot = |state: &S| {
         let mut out = StateWriter::new();
         state.snapshot(&mut out).expect("the state encodes");
@@ -220,7 +196,7 @@ fn whole_fields<S: ConnectionState>(before: &S, after: &S) -> usize {
     let both = StateOperations::new(&before).zip(StateOperations::new(&after));
     both.filter(|(old, new)| old != new)
         .map(|(_, new)| match new {
-            Ok(hardlight_proto::StateOperation::Set { value, .. }) => value.len(),
+            Ok(StateOperation::Set { value, .. }) => value.len(),
             other => panic!("{other:?}"),
         })
         .sum()

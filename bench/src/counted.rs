@@ -58,17 +58,24 @@ pub const CASES: &[Case] = &[
     },
     Case {
         name: "whole call, alone",
-        run: |runs| whole_calls(runs, 1),
+        run: |runs| whole_calls(runs, 1, false),
         calls: 1,
         above: None,
         budget: Some(1500.0),
     },
     Case {
         name: "whole call, of 256 at once",
-        run: |runs| whole_calls(runs, 256),
+        run: |runs| whole_calls(runs, 256, false),
         calls: 256,
         above: None,
         budget: Some(900.0),
+    },
+    Case {
+        name: "the same where compression is agreed",
+        run: |runs| whole_calls(runs, 256, true),
+        calls: 256,
+        above: None,
+        budget: Some(950.0),
     },
 ];
 
@@ -135,8 +142,8 @@ fn codec(runs: u64, frame: impl Fn(Bytes) -> Frame) {
     }
 }
 
-fn whole_calls(runs: u64, at_once: u32) {
-    let mut pair = Pair::open();
+fn whole_calls(runs: u64, at_once: u32, compression: bool) {
+    let mut pair = Pair::with_compression(compression);
     for _ in 0..runs {
         black_box(pair.calls(black_box(at_once)));
     }

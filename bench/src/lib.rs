@@ -21,10 +21,17 @@ pub struct Pair {
 impl Pair {
     /// A pair that has exchanged its Hellos.
     pub fn open() -> Self {
+        Self::with_compression(false)
+    }
+
+    /// The same, where compressed payloads are agreed on or not.
+    pub fn with_compression(compression: bool) -> Self {
         let now = Time::ZERO;
+        let client = ClientConfig::new(schema()).with_compression(compression);
+        let server = ServerConfig::new(schema()).with_compression(compression);
         let mut pair = Self {
-            client: Connection::client(ClientConfig::new(schema()), now),
-            server: Connection::server(ServerConfig::new(schema()), Bytes::new(), now),
+            client: Connection::client(client, now),
+            server: Connection::server(server, Bytes::new(), now),
         };
         deliver(&mut pair.server, &mut pair.client);
         assert!(matches!(
@@ -33,6 +40,7 @@ impl Pair {
         ));
         deliver(&mut pair.client, &mut pair.server);
         assert_eq!(pair.server.poll_event(), Some(ServerEvent::Open));
+        assert_eq!(pair.server.deflates(), compression);
         pair
     }
 

@@ -4,9 +4,9 @@ use allocation_counter::measure;
 use bytes::Bytes;
 use flate2::{Decompress, FlushDecompress, Status};
 use hardlight_proto::{
-    CallId, Client, ClientConfig, ClientEvent, Connection, ConnectionError, Content, Extensions,
-    Frame, Limits, MAX_MESSAGE_BYTES, ProtocolError, Server, ServerConfig, ServerEvent, Time,
-    TopicStart, encode_event, encode_event_deflated,
+    CallId, Client, ClientConfig, ClientEvent, Connection, ConnectionError, Content, EncodedEvent,
+    Extensions, Frame, Limits, MAX_MESSAGE_BYTES, ProtocolError, Server, ServerConfig, ServerEvent,
+    Time, TopicStart,
 };
 
 use crate::{script::Setup, wire};
@@ -99,11 +99,14 @@ fn check_deflated(copies: u8, payload: &[u8]) {
     if payload.len() > MAX_BYTES {
         return;
     }
-    let plain = encode_event(TOPIC, 0, 0, payload.clone());
-    let event = encode_event_deflated(TOPIC, 0, 0, payload.clone());
-    assert!(event.len() <= plain.len());
-    if event.len() <= MAX_MESSAGE_BYTES {
-        assert_eq!(End::before(Carrier::Event).receive(event), Ok(payload));
+    let event = EncodedEvent::new(TOPIC, 0, 0, payload.clone());
+    let (plain, deflated) = (event.frame(false), event.frame(true));
+    assert!(deflated.len() <= plain.len());
+    if deflated.len() <= MAX_MESSAGE_BYTES {
+        assert_eq!(
+            End::before(Carrier::Event).receive(deflated.clone()),
+            Ok(payload)
+        );
     }
 }
 

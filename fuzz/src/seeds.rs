@@ -42,6 +42,9 @@ pub fn all() -> Vec<Seed> {
     for (name, input) in bytes::streams() {
         add("inflate", &name, input);
     }
+    for (name, input) in bytes::deep() {
+        add("state", &name, input);
+    }
     for (target, scripts) in scripts::all() {
         for (name, script) in scripts {
             add(target, name, script::write(&script));

@@ -1,7 +1,8 @@
 //! `#[derive(Events)]`: each variant of an enum is a type of event.
 //!
 //! What travels of a variant is a hidden struct of its fields, with the code that `#[codable]` makes for a struct. Beside
-//! the enum stands an extension trait of the client's connection, with a method for each variant.
+//! the enum stands an extension trait of the client's connection, with a method for each variant; to one who embeds the core
+//! there is no such connection.
 
 mod expand;
 mod handler;
@@ -33,6 +34,8 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
 struct Events<'a> {
     item: &'a DeriveInput,
     root: Path,
+    /// Whether there are connections with handlers for events: not in the core.
+    has_handlers: bool,
     /// The variants whose methods have different names, in order.
     variants: Vec<Event<'a>>,
 }

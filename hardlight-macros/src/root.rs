@@ -5,6 +5,7 @@ use proc_macro2::Span;
 use syn::{Ident, Path, parse_quote};
 
 /// The crates that have a `__private` module, the most convenient first: a user who depends on several means the facade.
+/// All but the last have connections that are driven.
 const ROOTS: [&str; 7] = [
     "hardlight",
     "hardlight-tokio",
@@ -33,4 +34,10 @@ pub(crate) fn find() -> Path {
     };
     let name = Ident::new(&name, Span::call_site());
     parse_quote!(::#name)
+}
+
+/// Whether [`find`] finds nothing but the core, which somebody embeds.
+pub(crate) fn is_core() -> bool {
+    let [driven @ .., core] = ROOTS;
+    driven.iter().all(|package| crate_name(package).is_err()) && crate_name(core).is_ok()
 }

@@ -1,7 +1,7 @@
 //! A child process that speaks HardLight on its standard input and output. It is this program once more.
 //!
-//! Pipes know no timeouts. So one thread reads and one writes, and a third, which owns the connection, waits for both of
-//! them and for the time.
+//! Pipes know no timeouts. So one thread reads and one writes, another does the work that takes long, and the one that owns
+//! the connection waits for all of them, and for the time.
 
 mod counter;
 mod framing;
@@ -16,15 +16,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use counter::{Application, CounterClient, CounterServer};
+use counter::{Application, CounterClient, CounterServer, Done, Job};
 use framing::{Incoming, PacketReader, write_packet};
 use hardlight_proto::{Connection, ConnectionError, Limits, Time, Transmit};
 
 /// Tells this program that it is the child.
 const CHILD: &str = "child";
-
-/// How long a peer may take to end, once it was told to.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
@@ -57,6 +54,8 @@ enum Input {
     Read(io::Result<Incoming>),
     /// The writer has done what it was told to, and is free.
     Written(io::Result<()>),
+    /// So has the worker.
+    Done(Done),
 }
 
 /// Runs a connection to its end, which is an error if nobody wanted it.
@@ -69,18 +68,25 @@ fn run<A: Application>(
 ) -> Result<(), ConnectionError> {
     let (inputs, inbox) = mpsc::sync_channel(1);
     let (outbox, outputs) = mpsc::sync_channel(1);
-    // They end with their pipes, or with the program.
+    let (desk, jobs) = mpsc::sync_channel(1);
+    // They end with their pipes, with this function, or with the program.
     thread::spawn({
         let inputs = inputs.clone();
         move || read_packets(from, &inputs)
     });
-    thread::spawn(move || write_packets(to, &outputs, &inputs));
+    thread::spawn({
+        let inputs = inputs.clone();
+        move || write_packets(to, &outputs, &inputs)
+    });
+    thread::spawn(move || work(&jobs, &inputs));
 
     let mut outbox = Some(outbox);
-    let (mut writing, mut peer_ended) = (false, false);
-    while writing || !connection.is_finished() {
+    let (mut writing, mut working, mut peer_ended) = (false, false, false);
+    while !connection.is_finished() {
         if let Some(event) = connection.poll_event() {
             application.handle(&mut connection, event, now(start));
+        } else if !working && let Some(job) = application.take_job() {
+            working = desk.send(job).is_ok();
         } else if !writing && let Some(transmit) = connection.poll_transmit() {
             writing = outbox.as_ref().is_some_and(|outbox| outbox.send(transmit).is_ok());
         } else {
@@ -98,18 +104,25 @@ fn run<A: Application>(
                     // The peer has gone, and may have said why: that is still to be read.
                     outbox = outbox.filter(|_| written.is_ok());
                 }
+                Some(Input::Done(done)) => {
+                    working = false;
+                    application.finish(&mut connection, done);
+                }
                 None => connection.handle_timeout(now(start)),
             }
         }
     }
 
-    // The pipe to the peer ends here, which ends as well, though not for ever.
+    // Behind what is still being written the pipe to the peer ends, which ends as well. That may take so long, but no longer.
     drop(outbox);
-    let deadline = now(start) + CLOSE_TIMEOUT;
-    while !peer_ended {
+    let deadline = now(start) + connection.limits().close_timeout();
+    while writing || !peer_ended {
         match wait(&inbox, Some(deadline), start) {
-            Some(Input::Read(read)) => peer_ended = !matches!(read, Ok(Incoming::Message(_))),
-            Some(Input::Written(_)) => {}
+            Some(Input::Read(read)) => {
+                peer_ended |= matches!(read, Ok(Incoming::Close(_)) | Err(_));
+            }
+            Some(Input::Written(_)) => writing = false,
+            Some(Input::Done(_)) => {}
             None => return Err(ConnectionError::Lost("the peer does not end".into())),
         }
     }
@@ -134,7 +147,7 @@ fn read_packets(from: impl Read, inputs: &SyncSender<Input>) {
     let mut packets = PacketReader::new(from);
     loop {
         let read = packets.read();
-        let more = matches!(read, Ok(Incoming::Message(_)));
+        let more = !matches!(read, Ok(Incoming::Close(_)) | Err(_));
         if inputs.send(Input::Read(read)).is_err() || !more {
             return;
         }
@@ -146,6 +159,14 @@ fn write_packets(mut to: impl Write, outputs: &Receiver<Transmit>, inputs: &Sync
         let written = write_packet(&mut to, &transmit);
         let failed = written.is_err();
         if inputs.send(Input::Written(written)).is_err() || failed {
+            return;
+        }
+    }
+}
+
+fn work(jobs: &Receiver<Job>, inputs: &SyncSender<Input>) {
+    for job in jobs {
+        if inputs.send(Input::Done(job.run())).is_err() {
             return;
         }
     }

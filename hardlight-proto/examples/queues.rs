@@ -53,6 +53,9 @@ fn turn<A: Application>(
             moved = true;
             application.handle(connection, event, now);
         }
+        while let Some(job) = application.take_job() {
+            application.finish(connection, job.run());
+        }
         if outgoing.len() == CAPACITY {
             return moved;
         }

@@ -17,38 +17,50 @@ use std::{
 
 use counter::{Application, CounterClient, CounterServer};
 use framing::{Incoming, PacketReader, write_packet};
-use hardlight_proto::{Connection, ConnectionError, Limits, Time, Transmit};
-
-/// How long a peer may take to end, once it was told to.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+use hardlight_proto::{Connection, ConnectionError, Limits, MAX_MESSAGE_BYTES, Time, Transmit};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
 
-    // One that says nothing.
+    // Two that are none of ours.
     let limits = Limits::new().with_hello_timeout(Duration::from_millis(20));
-    let server = thread::spawn({
-        let listener = listener.try_clone()?;
-        move || serve(&listener, limits)
-    });
-    let silent = TcpStream::connect(address)?;
-    let mut packets = PacketReader::new(&silent);
-    loop {
-        if let Incoming::Close(reason) = packets.read()? {
-            println!("to one that says nothing: {reason}");
-            break;
-        }
-    }
-    drop(silent);
-    let error = server.join().map_err(|_| "the server panicked")??;
-    println!("its server: {error}");
+    meet(&listener, limits, "one that says nothing", |_| Ok(()))?;
+    meet(&listener, Limits::new(), "one that says too much", |mut stream| {
+        let message = Transmit::Message(vec![0; MAX_MESSAGE_BYTES + 1].into());
+        (0..20).try_for_each(|_| write_packet(&mut stream, &message))
+    })?;
 
     // And one that counts.
     let server = thread::spawn(move || serve(&listener, Limits::new()));
     let start = Instant::now();
     let (connection, counting) = CounterClient::new(Time::ZERO)?;
     Peer::new(TcpStream::connect(address)?, connection, counting, start)?.run();
+    let error = server.join().map_err(|_| "the server panicked")??;
+    println!("its server: {error}");
+    Ok(())
+}
+
+/// Serves a client that is not ours: says how it was told to go, and why.
+fn meet(
+    listener: &TcpListener,
+    limits: Limits,
+    name: &str,
+    say: impl FnOnce(&TcpStream) -> io::Result<()>,
+) -> Result<(), Box<dyn Error>> {
+    let address = listener.local_addr()?;
+    let listener = listener.try_clone()?;
+    let server = thread::spawn(move || serve(&listener, limits));
+    let stream = TcpStream::connect(address)?;
+    say(&stream)?;
+    let mut packets = PacketReader::new(&stream);
+    loop {
+        if let Incoming::Close(reason) = packets.read()? {
+            println!("to {name}: {reason}");
+            break;
+        }
+    }
+    drop(stream);
     let error = server.join().map_err(|_| "the server panicked")??;
     println!("its server: {error}");
     Ok(())
@@ -66,6 +78,8 @@ fn serve(listener: &TcpListener, limits: Limits) -> io::Result<ConnectionError> 
 struct Peer<A: Application> {
     stream: TcpStream,
     start: Instant,
+    /// How long the other side may take to end, once it was told to.
+    close_timeout: Duration,
     side: Mutex<Side<A>>,
     /// There may be something to write, another time to wait for, or nothing left to read.
     changed: Condvar,
@@ -85,8 +99,9 @@ impl<A: Application<Side: Send> + Send> Peer<A> {
         start: Instant,
     ) -> io::Result<Self> {
         stream.set_nodelay(true)?;
+        let close_timeout = connection.limits().close_timeout();
         let side = Mutex::new(Side { connection, application, reading: true });
-        Ok(Self { stream, start, side, changed: Condvar::new() })
+        Ok(Self { stream, start, close_timeout, side, changed: Condvar::new() })
     }
 
     /// Runs the connection to its end: why it ended.
@@ -120,7 +135,9 @@ impl<A: Application<Side: Send> + Send> Peer<A> {
             side.handle_events(self.now());
             self.changed.notify_one();
             // What the peer sends behind the end is read, and comes to nothing.
-            end = end.or_else(|| side.connection.is_ended().then(|| self.now() + CLOSE_TIMEOUT));
+            if side.connection.is_ended() {
+                end = end.or_else(|| Some(self.now() + self.close_timeout));
+            }
             due = end.or_else(|| side.connection.poll_timeout());
         }
         self.lock().reading = false;
@@ -139,8 +156,8 @@ impl<A: Application<Side: Send> + Send> Peer<A> {
         // The peer finds the end behind the last packet, and ends as well. Before that the socket must not be dropped:
         // what the peer has sent meanwhile and nobody has read would make it forget that packet.
         let _ = self.stream.shutdown(Shutdown::Write);
-        let wait = self.changed.wait_timeout_while(self.lock(), CLOSE_TIMEOUT, |side| side.reading);
-        drop(wait);
+        let (side, timeout) = (self.lock(), self.close_timeout);
+        drop(self.changed.wait_timeout_while(side, timeout, |side| side.reading));
         // It frees the reader, if the peer does not end. All of them fail only if the socket is closed already.
         let _ = self.stream.shutdown(Shutdown::Both);
     }
@@ -185,6 +202,10 @@ impl<A: Application> Side<A> {
     fn handle_events(&mut self, now: Time) {
         while let Some(event) = self.connection.poll_event() {
             self.application.handle(&mut self.connection, event, now);
+        }
+        // It is not so long that nobody could wait for it.
+        while let Some(job) = self.application.take_job() {
+            self.application.finish(&mut self.connection, job.run());
         }
     }
 }

@@ -6,8 +6,8 @@ use core::fmt;
 /// The longest reason, in bytes: what fits into a WebSocket control frame behind the code (RFC 6455, section 5.5).
 pub const MAX_CLOSE_REASON_BYTES: usize = 123;
 
-/// A close code (SPEC.md, section 18.3). HardLight's own lie in 4000 to 4099; 4100 to 4999 are for applications. A browser may
-/// send no others but 1000.
+/// A close code (SPEC.md, section 18.3), of 16 bits. HardLight's own lie in 4000 to 4099; 4100 to 4999 are for applications,
+/// and so are [`NORMAL`](Self::NORMAL) and [`GOING_AWAY`](Self::GOING_AWAY). A browser may send no others but 1000.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CloseCode(pub u16);
 
@@ -28,7 +28,8 @@ impl CloseCode {
     pub const HANDSHAKE_TIMEOUT: Self = Self(4003);
     /// A failure inside the endpoint that is not the peer's fault.
     pub const INTERNAL_ERROR: Self = Self(4004);
-    /// The peer did not finish closing in time.
+    /// The peer did not finish closing in time. Reserved: a [`Connection`](crate::Connection) sends the reason that it was
+    /// closed with, also when it has given calls up.
     pub const CLOSE_TIMEOUT: Self = Self(4005);
     /// Nothing was heard of the peer for three heartbeat intervals.
     pub const HEARTBEAT_TIMEOUT: Self = Self(4006);
@@ -75,6 +76,9 @@ pub struct CloseReason {
 
 impl CloseReason {
     /// A reason to close. Words beyond [`MAX_CLOSE_REASON_BYTES`] are cut off at a character boundary.
+    ///
+    /// Any code is taken, also what was received. To close with one that is not the application's tells the peer what is not
+    /// so, and a WebSocket may refuse to send it.
     pub fn new(code: CloseCode, reason: impl Into<Cow<'static, str>>) -> Self {
         let reason = reason.into();
         let fits = reason.floor_char_boundary(MAX_CLOSE_REASON_BYTES);

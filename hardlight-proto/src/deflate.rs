@@ -8,8 +8,7 @@ use crate::{error::ProtocolError, frame::Content};
 pub(crate) const IS_SUPPORTED: bool = cfg!(feature = "deflate");
 
 /// Payloads below this are left as they are, in bytes.
-#[cfg(feature = "deflate")]
-const MIN_BYTES: usize = 1024;
+pub(crate) const MIN_BYTES: usize = 1024;
 
 /// Speed over size: what a connection sends is to be sent now.
 #[cfg(feature = "deflate")]

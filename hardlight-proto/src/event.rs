@@ -1,8 +1,10 @@
 //! Events: what a server pushes to the clients that are subscribed to a topic (SPEC.md, section 13).
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
+use core::borrow::Borrow;
 
 use bytes::{Bytes, BytesMut};
+use once_cell::race::OnceBox;
 
 use crate::{
     deflate,
@@ -20,13 +22,13 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the events of a service",
     label = "not events",
-    note = "write `#[derive(hardlight::Events)]` on the enum"
+    note = "write `#[derive(Events)]` on the enum"
 )]
 pub trait Events: Sized + Send + 'static {
     /// The types of events, in order of declaration; a type's place is its index.
     fn schema() -> Vec<EventSchema>;
 
-    /// The index of the event's type, and the archive of its fields.
+    /// The index of the event's type, and the payload of its fields.
     ///
     /// # Errors
     ///
@@ -38,7 +40,7 @@ pub trait Events: Sized + Send + 'static {
         false
     }
 
-    /// The event of the type with this index, from the archive of its fields.
+    /// The event of the type with this index, from the payload of its fields.
     ///
     /// # Errors
     ///
@@ -116,15 +118,31 @@ impl Announcement {
         self
     }
 
-    /// The events before `next` that are kept, encoded, in order and without a hole: the last has the number before `next`.
-    /// A client that goes on from an earlier connection is sent those that it missed.
+    /// The events before `next` that are kept, in order and without a hole: the last has the number before `next`. A client
+    /// that goes on from an earlier connection is sent those that it missed. Events of another topic, and what stands before
+    /// a hole, are left out.
+    ///
+    /// `deflates` says whether they are compressed: [`Connection::deflates`](crate::Connection::deflates).
     ///
     /// Memory: they count as events that wait. Of what is more than
     /// [`Limits::max_queued_event_bytes`](crate::Limits::with_max_queued_event_bytes) allows the oldest are left out, and
     /// the client is told so.
     #[must_use]
-    pub fn with_kept(mut self, kept: Vec<Bytes>) -> Self {
-        self.kept = kept;
+    pub fn with_kept<I>(mut self, events: I, deflates: bool) -> Self
+    where
+        I: IntoIterator<Item: Borrow<EncodedEvent>, IntoIter: DoubleEndedIterator>,
+    {
+        self.kept.clear();
+        let mut next = self.next;
+        for event in events.into_iter().rev() {
+            let event = event.borrow();
+            if event.topic != self.topic || event.sequence.checked_add(1) != Some(next) {
+                break;
+            }
+            next = event.sequence;
+            self.kept.push(event.frame(deflates).clone());
+        }
+        self.kept.reverse();
         self
     }
 
@@ -137,17 +155,79 @@ impl Announcement {
     }
 }
 
-/// An event that is encoded for any number of subscribers; see [`Connection::send_event`](crate::Connection::send_event).
+/// An event that is encoded once, for any number of subscribers: see [`Connection::send_event`](crate::Connection::send_event).
 ///
-/// `event` is the index of the event's type in the server's schema.
-pub fn encode_event(topic: u64, sequence: u64, event: u32, payload: Bytes) -> Bytes {
-    encode(topic, sequence, event, Content::Plain(payload))
+/// Memory: its frame, which all connections share that it waits on; and once more, compressed, as soon as it is sent on
+/// one that [agreed](crate::Connection::deflates) on that. A clone shares what there is.
+#[derive(Debug)]
+pub struct EncodedEvent {
+    topic: u64,
+    sequence: u64,
+    event: u32,
+    /// Where the payload begins in the frame.
+    payload: usize,
+    plain: Bytes,
+    /// Made when it is asked for; `None` if it may not be.
+    deflated: Option<OnceBox<Bytes>>,
 }
 
-/// The same event with its payload compressed, for connections that [agreed](crate::Connection::deflates) on that; plain
-/// if that is not shorter. It is not for events that hold secrets (SPEC.md, section 22).
-pub fn encode_event_deflated(topic: u64, sequence: u64, event: u32, payload: Bytes) -> Bytes {
-    encode(topic, sequence, event, deflate::deflate(payload))
+impl EncodedEvent {
+    /// Event number `sequence` of a topic, of the type with the index `event` in the server's schema.
+    pub fn new(topic: u64, sequence: u64, event: u32, payload: Bytes) -> Self {
+        let length = payload.len();
+        let plain = encode(topic, sequence, event, Content::Plain(payload));
+        let payload = plain.len() - length;
+        Self { topic, sequence, event, payload, plain, deflated: Some(OnceBox::new()) }
+    }
+
+    /// It holds secrets: it is never compressed (SPEC.md, section 22).
+    #[must_use]
+    pub fn secret(mut self) -> Self {
+        self.deflated = None;
+        self
+    }
+
+    /// The topic's number.
+    pub const fn topic(&self) -> u64 {
+        self.topic
+    }
+
+    /// The event's number among those of the topic.
+    pub const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// What it takes, not compressed, in bytes.
+    pub const fn encoded_len(&self) -> usize {
+        self.plain.len()
+    }
+
+    /// The frame, for connections that agreed on compression or for those that did not.
+    pub fn frame(&self, deflates: bool) -> &Bytes {
+        let Some(deflated) = self.deflated.as_ref().filter(|_| deflates) else {
+            return &self.plain;
+        };
+        deflated.get_or_init(|| {
+            let payload = deflate::deflate(self.plain.slice(self.payload..));
+            // What is not shorter stays as it is.
+            let frame = match payload {
+                Content::Plain(_) => self.plain.clone(),
+                payload => encode(self.topic, self.sequence, self.event, payload),
+            };
+            Box::new(frame)
+        })
+    }
+}
+
+impl Clone for EncodedEvent {
+    fn clone(&self) -> Self {
+        let Self { topic, sequence, event, payload, ref plain, ref deflated } = *self;
+        let deflated = deflated.as_ref().map(|made| {
+            let made = made.get().cloned().map(Box::new);
+            made.map_or_else(OnceBox::new, OnceBox::with_value)
+        });
+        Self { topic, sequence, event, payload, plain: plain.clone(), deflated }
+    }
 }
 
 fn encode(topic: u64, sequence: u64, event: u32, payload: Content) -> Bytes {
@@ -155,4 +235,37 @@ fn encode(topic: u64, sequence: u64, event: u32, payload: Content) -> Bytes {
     let mut out = BytesMut::with_capacity(frame.encoded_len());
     frame.encode(&mut out);
     out.freeze()
+}
+
+#[cfg(all(test, feature = "deflate"))]
+mod tests {
+    use super::*;
+
+    fn zeros() -> EncodedEvent {
+        EncodedEvent::new(7, 300, 2, Bytes::from_static(&[0; 5000]))
+    }
+
+    #[test]
+    fn both_forms_are_made_once_and_shared() {
+        let event = zeros();
+        let (plain, deflated) = (event.frame(false), event.frame(true));
+        assert!(plain.len() > 5000 && deflated.len() < 100);
+        let clone = event.clone();
+        for event in [&event, &clone] {
+            assert_eq!(event.frame(true).as_ptr(), deflated.as_ptr());
+            assert_eq!(event.frame(false).as_ptr(), plain.as_ptr());
+        }
+    }
+
+    #[test]
+    fn what_does_not_shrink_stays_as_it_is() {
+        let event = EncodedEvent::new(7, 1, 2, Bytes::from_static(b"hi"));
+        assert_eq!(event.frame(true), event.frame(false));
+    }
+
+    #[test]
+    fn secrets_are_not_compressed() {
+        let event = zeros().secret().clone();
+        assert_eq!(event.frame(true), event.frame(false));
+    }
 }

@@ -13,10 +13,11 @@ pub const TOPIC_OVERHEAD_BYTES: usize = 64;
 
 /// Limits of one side of a connection. All have defaults that suit the open internet.
 ///
-/// Memory that a peer can make one side hold, with the defaults: about 20 MiB on a server (8 MiB of what arrives in pieces
-/// and 1 MiB of what waits for its turn, 8 MiB of inputs, 1 MiB of output and 1 MiB of events that wait), besides the
-/// outputs of calls that its own handlers made; about 10 MiB on a client, and its copy of the state. To that comes what one
-/// message can become: about 3 MiB, for a Hello that asks to resume as many topics as fit.
+/// Memory that a peer can make one side hold, with the defaults: about 25 MiB on a server (8 MiB of what arrives in pieces
+/// and 1 MiB of what waits for its turn, 8 MiB of inputs and 5 MiB of the messages that they came in, 1 MiB of output and
+/// 1 MiB of events that wait), besides the outputs of calls that its own handlers made; about 15 MiB on a client (of these
+/// 5 MiB of the messages that answers came in), and its copy of the state. To that comes what one message can become: about
+/// 3 MiB, for a Hello that asks to resume as many topics as fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     max_frame_bytes: usize,
@@ -73,7 +74,11 @@ impl Limits {
     /// The inputs of calls that a server has received and not answered, in bytes. A call beyond it is refused with
     /// [`CallError::Busy`](crate::CallError::Busy). Default 8 MiB.
     ///
-    /// Memory: this much a connection, and 1 MiB of extensions at most. What a handler makes of its input is not counted.
+    /// Memory: this much a connection, half as much again, and 2 MiB. The half is for the messages that inputs came in, which
+    /// they keep: beyond it inputs are copied. 1 MiB is for 256 messages of up to 4 KiB, which are not counted, and 1 MiB for
+    /// extensions. What a handler makes of its input is not counted, nor an input that it keeps behind its answer.
+    ///
+    /// On a client the half bounds the messages that answers came in, until their ids are used again.
     #[must_use]
     pub const fn with_max_input_bytes(mut self, bytes: usize) -> Self {
         self.max_input_bytes = bytes;
@@ -140,6 +145,9 @@ impl Limits {
     /// How often something is to be heard of either side, on a server: if the connection is idle it asks the client for a
     /// sign of life. After three intervals without one either side gives the other up. `None`: never. Default 20 s; at
     /// least 1 us.
+    ///
+    /// Memory: a connection on which nothing was said or heard for an interval holds next to nothing. Without heartbeats it
+    /// keeps up to 256 KiB for what may come, until [`Connection::release_memory`](crate::Connection::release_memory).
     ///
     /// A client takes what its server says.
     #[must_use]

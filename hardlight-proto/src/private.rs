@@ -2,12 +2,15 @@
 
 pub use alloc::vec::Vec;
 
-pub use crate::schema::{FieldSchema, TypeDescription};
+pub use bytes::Bytes;
+
+pub use crate::schema::{EventSchema, FieldSchema, TypeDescription};
 
 #[cfg(feature = "payload")]
 pub use crate::{
+    event::Events,
     payload::{
-        Codable, DecodeError, EncodeError, PayloadEncoder,
+        Codable, DecodeError, EncodeError, PayloadEncoder, decode, encode_to_bytes,
         member::{ArchivedMember, Beside, CheckedBy, Member, MemberResolver, MemberWire},
     },
     state::{

@@ -358,6 +358,14 @@ impl ServiceSchema {
         self
     }
 
+    /// Adds a type of event, behind those added before: its fields are those of the struct `P`.
+    #[must_use]
+    #[cfg(feature = "payload")]
+    pub fn event<P: Codable>(mut self, name: &'static str) -> Self {
+        self.events.push(EventSchema::new::<P>(name));
+        self
+    }
+
     /// Sets the types of events.
     #[must_use]
     #[cfg(feature = "payload")]

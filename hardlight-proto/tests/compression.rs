@@ -44,8 +44,8 @@ fn deflating_client(limits: Limits) -> Connection<Client> {
 
 /// What a payload is, compressed.
 fn deflated(payload: Bytes) -> (u64, Bytes) {
-    let event = encode_event_deflated(0, 0, 0, payload);
-    match Frame::decode(event) {
+    let event = EncodedEvent::new(0, 0, 0, payload);
+    match Frame::decode(event.frame(true).clone()) {
         Ok(Some(Frame::Event { payload: Content::Deflated { length, stream }, .. })) => {
             (length, stream)
         }
@@ -143,8 +143,7 @@ fn what_travels_compressed_arrives_as_it_was() {
     assert_eq!(pair.server.input_bytes(), 3 * MIB);
     assert_eq!(pair.take_server_events(), [started(id, 0, zeros(3 * MIB))]);
     let before = pair.down.bytes;
-    let event = encode_event_deflated(7, 0, 0, zeros(MIB));
-    pair.server.send_event(7, 0, event);
+    pair.server.send_event(&EncodedEvent::new(7, 0, 0, zeros(MIB)));
     pair.server.answer(id, Ok(zeros(3 * MIB)));
     pair.drive();
     assert!(pair.down.bytes - before < 80_000);
@@ -176,8 +175,8 @@ fn payloads_below_1_kib_and_those_that_would_not_shrink_are_left_as_they_are() {
         let mut pair = pair();
         pair.client.call(0, payload.clone()).expect("an id is free");
         assert_eq!(is_deflated(&sent(&mut pair.client)[0]), shrinks, "{} bytes", payload.len());
-        let event = encode_event_deflated(0, 0, 0, payload.clone());
-        assert_eq!(event.len() < payload.len(), shrinks);
+        let event = EncodedEvent::new(0, 0, 0, payload.clone());
+        assert_eq!(event.frame(true).len() < payload.len(), shrinks);
         pair.part();
     }
 }
@@ -376,8 +375,8 @@ fn an_event_longer_than_the_client_accepts_is_not_sent_however_short_it_is_compr
     let hello = Hello { deflate: true, max_frame_bytes: 100_000, ..client_hello() };
     let mut server = server_of(config, hello);
     server.announce_topic(7, 0, CHAT);
-    server.send_event(7, 0, encode_event_deflated(7, 0, 0, zeros(100_001)));
-    server.send_event(7, 1, encode_event_deflated(7, 1, 0, zeros(2000)));
+    server.send_event(&EncodedEvent::new(7, 0, 0, zeros(100_001)));
+    server.send_event(&EncodedEvent::new(7, 1, 0, zeros(2000)));
     let frames = sent(&mut server);
     let gap = Frame::Gap { topic: 7, first: 0, last: 0, reason: GapReason::TooLong };
     assert_eq!(frames[1], gap);
@@ -417,11 +416,30 @@ fn a_stream_that_has_given_all_before_its_last_bytes_have_come_is_read() {
     assert_eq!(client_events(&mut client), [subscribed(CHAT)]);
     // Of some of these all but the end of the last block is within a whole number of KiB.
     for (len, sequence) in (2950..3100).chain(5000..5100).zip(0..) {
-        let event = encode_event_deflated(7, sequence, 0, payload(len));
-        assert!(event.len() < len);
-        client.handle_message(event);
+        let event = EncodedEvent::new(7, sequence, 0, payload(len));
+        assert!(event.frame(true).len() < len);
+        client.handle_message(event.frame(true).clone());
         let arrived = arrived(CHAT, sequence, payload(len));
         assert!(client_events(&mut client) == [arrived], "{len} bytes");
+    }
+}
+
+#[test]
+fn an_event_is_compressed_for_those_who_agreed_alone_and_secrets_for_nobody() {
+    let event = EncodedEvent::new(7, 0, 0, zeros(2000));
+    for compression in [true, false] {
+        for (event, compressed) in [(event.clone(), compression), (event.clone().secret(), false)] {
+            let limits = quiet();
+            let client = client_config(limits.clone()).with_compression(compression);
+            let server = server_config(limits).with_compression(true);
+            let mut pair = Pair::of(client, server, Bytes::new()).opened();
+            pair.server.announce_topic(7, 0, CHAT);
+            let before = pair.down.bytes;
+            pair.server.send_event(&event);
+            pair.drive();
+            assert_eq!(pair.take_client_events().last(), Some(&arrived(CHAT, 0, zeros(2000))));
+            assert_eq!(pair.down.bytes - before < 2000, compressed);
+        }
     }
 }
 
@@ -444,7 +462,8 @@ proptest! {
         let payload = Bytes::from(parts.concat());
         let mut client = deflating_client(quiet());
         receive(&mut client, &topic_frame(7, 0, TopicStart::Fresh, CHAT));
-        client.handle_message(encode_event_deflated(7, 0, 0, payload.clone()));
+        let event = EncodedEvent::new(7, 0, 0, payload.clone());
+        client.handle_message(event.frame(true).clone());
         let expected = [subscribed(CHAT), arrived(CHAT, 0, payload)];
         prop_assert!(client_events(&mut client) == expected);
     }

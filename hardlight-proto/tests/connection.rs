@@ -566,7 +566,7 @@ fn what_is_said_behind_the_end_of_the_transport_is_not_sent() {
     pair.drive();
     pair.server.handle_lost("cable cut");
     pair.server.close(CloseReason::normal(), pair.now);
-    pair.server.send_event(7, 0, encode_event(7, 0, 0, OUTPUT));
+    pair.server.send_event(&EncodedEvent::new(7, 0, 0, OUTPUT));
     assert_eq!(pair.server.queued_bytes(), 0);
     assert!(!pair.server.has_transmit());
     assert_eq!(pair.server.poll_transmit(), None);

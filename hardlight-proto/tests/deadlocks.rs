@@ -94,7 +94,7 @@ fn long_calls_against_long_events() {
     pair.server.announce_topic(7, 0, CHAT);
     call(&mut pair, 20, LONG);
     for sequence in 0..20 {
-        pair.server.send_event(7, sequence, encode_event(7, sequence, 0, zeros(LONG)));
+        pair.server.send_event(&EncodedEvent::new(7, sequence, 0, zeros(LONG)));
     }
     serve(&mut pair, 10);
     let arrived = |event: &&ClientEvent| matches!(event, ClientEvent::Event { .. });
@@ -364,7 +364,7 @@ fn a_loss_behind_a_long_event_is_stated() {
     pair.drive();
     for sequence in 0..10 {
         let len = if sequence == 3 { LONG } else { 70_000 };
-        pair.server.send_event(7, sequence, encode_event(7, sequence, 0, zeros(len)));
+        pair.server.send_event(&EncodedEvent::new(7, sequence, 0, zeros(len)));
     }
     pair.drive();
     let last = pair.client_events.last();
@@ -410,7 +410,7 @@ fn calls_are_held_behind_events_for_a_client_that_reads_slowly_and_no_longer() {
     pair.server.announce_topic(7, 0, CHAT);
     pair.to_client.set_pace(Pace::Messages(Duration::from_millis(100)), pair.now);
     for sequence in 0..1000 {
-        pair.server.send_event(7, sequence, encode_event(7, sequence, 0, zeros(1000)));
+        pair.server.send_event(&EncodedEvent::new(7, sequence, 0, zeros(1000)));
     }
     call(&mut pair, 10, 10);
     serve(&mut pair, 10);
@@ -648,7 +648,7 @@ fn a_resume_with_more_to_replay_than_may_wait() {
     pair.server.announce_topic(7, 0, CHAT);
     for sequence in 0..EVENTS {
         let len = if sequence % 1000 == 0 { LONG } else { 500 };
-        pair.server.send_event(7, sequence, encode_event(7, sequence, 0, zeros(len)));
+        pair.server.send_event(&EncodedEvent::new(7, sequence, 0, zeros(len)));
     }
     serve(&mut pair, LONG);
     // Each number once, in order.

@@ -23,7 +23,7 @@ fn on_chat(limits: Limits) -> Pair {
 }
 
 fn send(pair: &mut Pair, sequence: u64, payload: Bytes) {
-    pair.server.send_event(7, sequence, encode_event(7, sequence, 0, payload));
+    pair.server.send_event(&EncodedEvent::new(7, sequence, 0, payload));
 }
 
 fn event(sequence: u64, payload: Bytes) -> ClientEvent {
@@ -73,8 +73,7 @@ fn an_event_type_that_the_client_does_not_know_is_skipped_and_counted() {
     let mut pair = Pair::with(client, server, Limits::new(), Limits::new());
     pair.server.announce_topic(7, 0, CHAT);
     for sequence in 0..3 {
-        let frame = encode_event(7, sequence, sequence as u32, HI);
-        pair.server.send_event(7, sequence, frame);
+        pair.server.send_event(&EncodedEvent::new(7, sequence, sequence as u32, HI));
     }
     pair.drive();
     // Its own number of `joined` is 1.

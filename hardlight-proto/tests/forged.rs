@@ -21,6 +21,8 @@ enum Op {
     Pass(u64),
     CloseClient,
     CloseServer,
+    AbortClient,
+    AbortServer,
     RejectState,
     Cut(Cut),
     /// What the peer did not send arrives at the server, or else at the client.
@@ -85,6 +87,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..30_000_000_u64).prop_map(Op::Pass),
         1 => Just(Op::CloseClient),
         1 => Just(Op::CloseServer),
+        1 => Just(Op::AbortClient),
+        1 => Just(Op::AbortServer),
         1 => Just(Op::RejectState),
         1 => prop::sample::select(Cut::ALL.to_vec()).prop_map(Op::Cut),
         1 => (garbage(), any::<bool>()).prop_map(|(bytes, up)| Op::Garbage(bytes, up)),
@@ -107,14 +111,15 @@ fn apply(op: Op, pair: &mut Pair) {
         Op::Announce(topic) => pair.server.announce_topic(topic, topic, OUTPUT),
         Op::Leave(topic) => pair.server.leave_topic(topic),
         Op::Event(topic, sequence, len) => {
-            let event = encode_event(topic, sequence, 0, zeros(len));
-            pair.server.send_event(topic, sequence, event);
+            pair.server.send_event(&EncodedEvent::new(topic, sequence, 0, zeros(len)));
         }
         Op::Skip(topic, last) => pair.server.skip_events(topic, last, GapReason::Withheld),
         Op::Steps(steps) => pair.steps(steps),
         Op::Pass(micros) => pair.pass(std::time::Duration::from_micros(micros)),
         Op::CloseClient => pair.client.close(CloseReason::normal(), pair.now),
         Op::CloseServer => pair.server.close(CloseReason::normal(), pair.now),
+        Op::AbortClient => pair.client.abort(CloseReason::normal()),
+        Op::AbortServer => pair.server.abort(CloseReason::normal()),
         Op::RejectState => pair.client.reject_state(),
         Op::Cut(cut) => pair.cut(cut),
         Op::Garbage(bytes, true) => pair.server.handle_message(bytes.into()),
@@ -157,6 +162,43 @@ impl Seen {
         assert_eq!(pair.client.is_ended(), self.client_closed);
         assert_eq!(pair.server.is_ended(), self.server_closed);
         assert!(pair.server.running_calls() <= MAX_CALLS_IN_FLIGHT);
+        assert_bounded(&pair.client);
+        assert_bounded(&pair.server);
+        assert!(pair.server.input_bytes() <= pair.server.limits().max_input_bytes());
+    }
+}
+
+/// What arrives in pieces takes what may be taken in, and a little for each that waits.
+fn assert_bounded<R: Role>(connection: &Connection<R>) {
+    let limits = connection.limits();
+    let taken_in = limits.max_transfer_bytes().max(limits.max_frame_bytes());
+    assert!(connection.arriving_bytes() <= taken_in + 16 * INITIAL_CREDIT);
+}
+
+fn limits() -> Limits {
+    Limits::new()
+        .with_max_frame_bytes(200_000)
+        .with_max_transfer_bytes(400_000)
+        .with_max_input_bytes(300_000)
+        .with_max_buffered_bytes(100_000)
+}
+
+/// What waits at most for a peer that reads nothing: what is packed into messages, and one short frame for each id, transfer
+/// and kind.
+const UNREAD: usize = 64 * KIB + MAX_MESSAGE_BYTES + 300 * (64 + 32);
+
+/// A peer sends this again and again, and reads nothing.
+fn flood<R: Role>(connection: &mut Connection<R>, frames: &[Frame]) {
+    for _ in 0..500 {
+        for frame in frames {
+            receive(connection, frame);
+            while connection.poll_event().is_some() {}
+            assert!(connection.queued_bytes() <= UNREAD, "{} bytes", connection.queued_bytes());
+            assert_bounded(connection);
+        }
+        if connection.is_ended() {
+            return;
+        }
     }
 }
 
@@ -165,8 +207,7 @@ proptest! {
 
     #[test]
     fn whatever_arrives_every_call_ends_once_and_closed_comes_last(ops in vec(op(), 0..60)) {
-        let limits = Limits::new().with_max_frame_bytes(200_000).with_max_buffered_bytes(100_000);
-        let mut pair = Pair::with(counter(), counter(), limits.clone(), limits);
+        let mut pair = Pair::with(counter(), counter(), limits(), limits());
         pair.is_tapped = false;
         let (mut seen, mut made) = (Seen::default(), 0);
         for op in ops {
@@ -181,5 +222,17 @@ proptest! {
         seen.look(&mut pair);
         prop_assert!(seen.client_closed && seen.server_closed);
         prop_assert_eq!((seen.ended, pair.client.open_calls()), (made, 0));
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(250))]
+
+    #[test]
+    fn whatever_a_peer_repeats_what_waits_for_it_stays_bounded(
+        frames in vec(likely_frame(), 1..5),
+    ) {
+        flood(&mut server(limits()), &frames);
+        flood(&mut client(limits()), &frames);
     }
 }

@@ -4,6 +4,7 @@ mod support;
 
 use std::time::Duration;
 
+use allocation_counter::measure;
 use bytes::Bytes;
 use hardlight_proto::*;
 use support::*;
@@ -139,6 +140,92 @@ fn a_call_that_is_held_keeps_no_more_than_its_input() {
     let extensions = Extensions::new().with_application(64, b"abc").expect("it fits");
     let call = ServerEvent::Call { id: CallId(0), method: 0, extensions, payload: INPUT };
     assert_eq!(server_events(&mut server), [call]);
+}
+
+/// A message as long as one may be: a frame that is ignored, and this one.
+fn padded(frame: &Frame) -> Bytes {
+    let frame = message(frame);
+    let padding = MAX_MESSAGE_BYTES - 1 - 3 - 1 - frame.len();
+    let len = [padding as u8 | 0x80, (padding >> 7) as u8 | 0x80, (padding >> 14) as u8];
+    let mut batch = Vec::with_capacity(MAX_MESSAGE_BYTES);
+    batch.push(0);
+    batch.extend(len);
+    batch.resize(4 + padding, 0x20);
+    batch.push(frame.len() as u8);
+    batch.extend_from_slice(&frame);
+    batch.into()
+}
+
+#[test]
+fn calls_that_run_keep_no_more_of_the_messages_they_came_in_than_half_of_what_inputs_may_take() {
+    for max_input_bytes in [8 * MIB, 100 * KIB] {
+        let mut server = server(quiet().with_max_input_bytes(max_input_bytes));
+        let mut running = Vec::with_capacity(256);
+        let measured = measure(|| {
+            for id in 0..=255 {
+                server.handle_message(padded(&call_frame(id, 0, INPUT)));
+                running.extend(server.poll_event());
+            }
+        });
+        assert_eq!(running.len(), 256);
+        assert_eq!(server.input_bytes(), 256 * INPUT.len());
+        // To that come copies of the inputs, and what counts all this.
+        let held = usize::try_from(measured.bytes_current).expect("something is held");
+        assert!(held <= max_input_bytes / 2 + 64 * KIB, "{held} bytes");
+        // Once they are answered there is room again.
+        (0..=255).for_each(|id| server.answer(CallId(id), Ok(OUTPUT)));
+        sent(&mut server);
+        let message = padded(&call_frame(0, 0, INPUT));
+        server.handle_message(message.clone());
+        let call = server.poll_event();
+        assert_eq!(call, Some(started(CallId(0), 0, INPUT)));
+        let fits = max_input_bytes / 2 >= MAX_MESSAGE_BYTES;
+        assert_eq!(!message.is_unique(), fits, "whether it is given out as it came");
+    }
+}
+
+#[test]
+fn answers_keep_no_more_of_the_messages_they_came_in_until_their_ids_are_used_again() {
+    let mut client = client(quiet());
+    let mut answers = Vec::with_capacity(512);
+    let measured = measure(|| {
+        for _ in 0..256 {
+            client.call(0, INPUT).expect("an id is free");
+        }
+        while client.poll_transmit().is_some() {}
+        for id in 0..=255 {
+            client.handle_message(padded(&answer_frame(id, OUTPUT)));
+            answers.extend(client.poll_event());
+        }
+    });
+    assert_eq!(answers.len(), 256);
+    let held = usize::try_from(measured.bytes_current).expect("something is held");
+    assert!(held <= 4 * MIB + 64 * KIB, "{held} bytes");
+    let id = client.call(0, INPUT).expect("an id is free");
+    sent(&mut client);
+    let message = padded(&answer_frame(id.0, OUTPUT));
+    client.handle_message(message.clone());
+    let answer = client.poll_event();
+    assert_eq!(answer, Some(answered(id, OUTPUT)));
+    assert!(!message.is_unique(), "it was copied without need");
+}
+
+#[test]
+fn the_calls_of_a_whole_batch_are_given_out_as_they_came() {
+    let mut client = client(quiet());
+    let mut server = server(quiet());
+    let input = noise(1000);
+    for _ in 0..64 {
+        client.call(0, input.clone()).expect("an id is free");
+    }
+    let [batch] = &messages(&mut client)[..] else { panic!("more than a batch") };
+    let mut calls = Vec::with_capacity(64);
+    server.handle_message(batch.clone());
+    calls.extend(server.poll_event());
+    let measured = measure(|| calls.extend(std::iter::from_fn(|| server.poll_event())));
+    assert_eq!(calls.len(), 64);
+    // Their inputs are counted, in one place.
+    assert!(measured.bytes_current <= 4096, "{measured:?}");
 }
 
 // Calls.

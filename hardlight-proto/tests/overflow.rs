@@ -31,7 +31,7 @@ fn blocked(overflow: Overflow) -> Pair {
 }
 
 fn send(pair: &mut Pair, topic: u64, sequence: u64, payload: Bytes) {
-    pair.server.send_event(topic, sequence, encode_event(topic, sequence, 0, payload));
+    pair.server.send_event(&EncodedEvent::new(topic, sequence, 0, payload));
 }
 
 fn small(number: u64) -> Bytes {
@@ -195,8 +195,8 @@ fn resuming(next: u64, epoch: u64, limits: Limits) -> Pair {
 
 /// Announces "chat", whose next event is number 10, with events 4 to 9 kept.
 fn announce_kept(pair: &mut Pair, history: usize, overflow: Overflow) {
-    let kept = (4..10).map(|number| encode_event(7, number, 0, small(number))).collect();
-    let announcement = Announcement::new(7, 10, CHAT).with_kept(kept).with_history(history);
+    let kept = (4..10).map(|number| EncodedEvent::new(7, number, 0, small(number)));
+    let announcement = Announcement::new(7, 10, CHAT).with_kept(kept, false).with_history(history);
     pair.server.announce(announcement.with_overflow(overflow));
     send_small(pair, 7, 10..=10);
 }
@@ -251,8 +251,8 @@ fn one_who_comes_to_another_epoch_or_for_the_first_time_gets_the_history_that_wa
 #[test]
 fn of_a_topic_of_which_the_latest_counts_the_latest_is_replayed() {
     let mut pair = resuming(2, EPOCH, quiet());
-    let kept = (4..10).map(|number| encode_event(7, number, 0, small(number))).collect();
-    let announcement = Announcement::new(7, 10, CHAT).with_kept(kept);
+    let kept = (4..10).map(|number| EncodedEvent::new(7, number, 0, small(number)));
+    let announcement = Announcement::new(7, 10, CHAT).with_kept(kept, false);
     pair.server.announce(announcement.with_overflow(Overflow::Latest));
     let gap = missed(CHAT, 2, 8, GapReason::Conflated);
     let expected = [began(TopicStart::Resumed), gap, arrived(CHAT, 9, small(9))];
@@ -263,8 +263,8 @@ fn of_a_topic_of_which_the_latest_counts_the_latest_is_replayed() {
 fn what_is_kept_and_does_not_fit_is_stated_as_no_longer_kept() {
     let limits = quiet().with_max_queued_event_bytes(3 * SMALL + SMALL / 2);
     let mut pair = resuming(4, EPOCH, limits);
-    let kept = (4..10).map(|number| encode_event(7, number, 0, small(number))).collect();
-    pair.server.announce(Announcement::new(7, 10, CHAT).with_kept(kept));
+    let kept = (4..10).map(|number| EncodedEvent::new(7, number, 0, small(number)));
+    pair.server.announce(Announcement::new(7, 10, CHAT).with_kept(kept, false));
     let gap = missed(CHAT, 4, 6, GapReason::Expired);
     let expected: Vec<_> =
         [began(TopicStart::Resumed), gap].into_iter().chain(chats(7..=9)).collect();
@@ -286,11 +286,11 @@ fn what_is_kept_is_counted_until_it_is_sent() {
 fn long_events_that_are_kept_travel_in_pieces_and_stay_in_order() {
     let mut pair = resuming(0, EPOCH, quiet());
     let kept = vec![
-        encode_event(7, 0, 0, zeros(100_000)),
-        encode_event(7, 1, 0, small(1)),
-        encode_event(7, 2, 0, zeros(70_000)),
+        EncodedEvent::new(7, 0, 0, zeros(100_000)),
+        EncodedEvent::new(7, 1, 0, small(1)),
+        EncodedEvent::new(7, 2, 0, zeros(70_000)),
     ];
-    pair.server.announce(Announcement::new(7, 3, CHAT).with_kept(kept));
+    pair.server.announce(Announcement::new(7, 3, CHAT).with_kept(kept, false));
     send_small(&mut pair, 7, 3..=3);
     let expected = [
         began(TopicStart::Resumed),
@@ -300,4 +300,22 @@ fn long_events_that_are_kept_travel_in_pieces_and_stay_in_order() {
         arrived(CHAT, 3, small(3)),
     ];
     assert_eq!(behind_the_snapshot(&mut pair), expected);
+}
+
+#[test]
+fn events_of_another_topic_and_what_stands_before_a_hole_are_not_taken_for_kept() {
+    let mut pair = resuming(4, EPOCH, quiet());
+    let numbers = [(7, 4), (7, 5), (8, 6), (7, 7), (7, 8), (7, 9)];
+    let kept = numbers.map(|(topic, number)| EncodedEvent::new(topic, number, 0, small(number)));
+    pair.server.announce(Announcement::new(7, 10, CHAT).with_kept(&kept, false));
+    let gap = missed(CHAT, 4, 6, GapReason::Expired);
+    let expected: Vec<_> =
+        [began(TopicStart::Resumed), gap].into_iter().chain(chats(7..=9)).collect();
+    assert_eq!(behind_the_snapshot(&mut pair), expected);
+    for other in [[3, 5].as_slice(), &[], &[u64::MAX]] {
+        let mut pair = resuming(10, EPOCH, quiet());
+        let kept = other.iter().map(|&number| EncodedEvent::new(7, number, 0, small(number)));
+        pair.server.announce(Announcement::new(7, 10, CHAT).with_kept(kept, false));
+        assert_eq!(behind_the_snapshot(&mut pair), [began(TopicStart::Resumed)]);
+    }
 }

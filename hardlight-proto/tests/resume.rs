@@ -130,7 +130,7 @@ fn a_topic_that_was_announced_before_the_hello_is_resumed_all_the_same() {
 fn asking_subscribes_to_nothing() {
     let mut server = resumed_server(Some(EPOCH));
     assert_eq!(sent(&mut server), []);
-    server.send_event(7, 5, encode_event(7, 5, 0, OUTPUT));
+    server.send_event(&EncodedEvent::new(7, 5, 0, OUTPUT));
     server.skip_events(7, 6, GapReason::Withheld);
     server.leave_topic(7);
     assert_eq!(sent(&mut server), []);
@@ -207,7 +207,7 @@ fn how_far_a_connection_came_is_known_after_its_end() {
     pair.server.announce_topic(7, 3, CHAT);
     pair.server.announce_topic(8, 0, OUTPUT);
     for sequence in 3..5 {
-        pair.server.send_event(7, sequence, encode_event(7, sequence, 0, OUTPUT));
+        pair.server.send_event(&EncodedEvent::new(7, sequence, 0, OUTPUT));
     }
     pair.server.skip_events(9, 9, GapReason::Withheld);
     // What was left is not asked for again.
@@ -263,7 +263,7 @@ fn from_one_connection_to_the_next_no_event_is_lost_or_comes_twice() {
     let mut first = pair(None, EPOCH);
     first.server.announce_topic(7, 0, CHAT);
     for sequence in 0..4 {
-        first.server.send_event(7, sequence, encode_event(7, sequence, 0, OUTPUT));
+        first.server.send_event(&EncodedEvent::new(7, sequence, 0, OUTPUT));
     }
     first.drive();
     let mut second = pair(first.client.resume_point(), EPOCH);
@@ -271,7 +271,7 @@ fn from_one_connection_to_the_next_no_event_is_lost_or_comes_twice() {
     assert_eq!(second.server.resume_hint(&CHAT), Some(4));
     second.server.announce_topic(7, 6, CHAT);
     for sequence in 6..8 {
-        second.server.send_event(7, sequence, encode_event(7, sequence, 0, OUTPUT));
+        second.server.send_event(&EncodedEvent::new(7, sequence, 0, OUTPUT));
     }
     second.drive();
     let expected = [

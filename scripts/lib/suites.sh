@@ -132,7 +132,7 @@ suite_fuzz() {
         cargo +nightly fuzz run --fuzz-dir . "$name" "$found" "corpus/$name" "seeds/$name" -- \
             "-runs=${runs[$name]:-10000}" -seed=1 -max_len=4096 -print_final_stats=1 &>"$log" ||
             { tail -n 100 "$log"; return 1; }
-        printf '%-8s %s\n' "$name" "$(grep -a ' DONE ' "$log")"
+        printf '%-8s %s\n' "$name" "$(grep -aw DONE "$log")"
     done
 }
 

@@ -6,9 +6,8 @@ use hardlight::{
     ConnectionState, Events, Server, codable,
     proto::{
         Client, ClientConfig, ClientEvent, CloseCode, CloseReason, Connection, ConnectionError,
-        EventSchema, FieldSchema, Initiator, MethodSchema, SUBPROTOCOL, ServiceSchema, StateCopy,
-        Time, Transmit, WithValues,
-        payload::{decode, encode_to_bytes},
+        FieldSchema, Initiator, SUBPROTOCOL, ServiceSchema, StateCopy, Time, Transmit, WithValues,
+        payload::{decode, decode_output},
     },
 };
 use tokio::net::TcpStream;
@@ -72,13 +71,11 @@ struct Added {
 }
 
 fn by_hand(state: Vec<FieldSchema>) -> &'static ServiceSchema {
-    let mut schema = ServiceSchema::new("Counter");
-    schema.methods = vec![
-        MethodSchema::new::<Amount, u32>("add"),
-        MethodSchema::new::<Amount, Result<u32, Underflow>>("take"),
-    ];
+    let mut schema = ServiceSchema::new("Counter")
+        .method::<Amount, u32>("add")
+        .method::<Amount, Result<u32, Underflow>>("take")
+        .event::<Added>("Added");
     schema.state = state;
-    schema.events = vec![EventSchema::new::<Added>("Added")];
     Box::leak(Box::new(schema))
 }
 
@@ -99,8 +96,8 @@ async fn a_client_that_is_driven_by_hand_gets_state_events_and_answers_in_order(
     let config = ClientConfig::new(by_hand(Total::schema()));
     let mut connection = Connection::client(config, Time::ZERO);
     let mut copy = StateCopy::<Total>::new();
-    let add = connection.call(0, encode_to_bytes(&Amount { amount: 5 }).unwrap()).unwrap();
-    let take = connection.call(1, encode_to_bytes(&Amount { amount: 6 }).unwrap()).unwrap();
+    let add = connection.call_value(0, &Amount { amount: 5 }).unwrap();
+    let take = connection.call_value(1, &Amount { amount: 6 }).unwrap();
 
     let mut seen = Vec::new();
     while !connection.is_finished() {
@@ -116,10 +113,13 @@ async fn a_client_that_is_driven_by_hand_gets_state_events_and_answers_in_order(
                     seen.push("added".into());
                 }
                 ClientEvent::Answer { id, result, .. } if id == add => {
-                    seen.push(format!("answer {}", decode::<u32>(&result.unwrap()).unwrap()));
+                    seen.push(format!(
+                        "answer {}",
+                        decode_output::<u32>(&result.unwrap()).unwrap()
+                    ));
                 }
                 ClientEvent::Answer { id, result, .. } if id == take => {
-                    let taken: Result<u32, Underflow> = decode(&result.unwrap()).unwrap();
+                    let taken: Result<u32, Underflow> = decode_output(&result.unwrap()).unwrap();
                     assert_eq!(taken, Err(Underflow { total: 5 }));
                     connection.close(CloseReason::normal(), Time::ZERO);
                 }

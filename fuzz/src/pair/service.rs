@@ -8,8 +8,8 @@ use std::{
 use bytes::Bytes;
 use hardlight_macros::ConnectionState;
 use hardlight_proto::{
-    CallError, CallId, Connection, ConnectionState as _, GapReason, Limits, Server, ServerConfig,
-    ServerEvent, ServiceSchema, StateWriter, encode_event, encode_event_deflated,
+    CallError, CallId, Connection, ConnectionState as _, EncodedEvent, GapReason, Limits, Server,
+    ServerConfig, ServerEvent, ServiceSchema, StateWriter,
 };
 
 use super::{TOPICS, World, calls::Calls, check_ended, wire};
@@ -170,7 +170,11 @@ impl Service {
                     assert_eq!(taken, None, "{id:?} started and was running");
                 }
                 ServerEvent::Cancel { id } => self.cancel(world, id),
-                ServerEvent::Closed(_) => self.closed = true,
+                ServerEvent::Closed(_) => {
+                    self.closed = true;
+                    // Calls that were not answered are void.
+                    self.running.clear();
+                }
                 ServerEvent::Open | ServerEvent::Busy => {}
                 event => panic!("{event:?} was not to be expected"),
             }
@@ -297,12 +301,8 @@ impl Service {
         let mut payload = counter.to_le_bytes().to_vec();
         payload.extend_from_slice(&content(sequence << 8 | number as u64, len));
         let (topic, kind) = (number as u64, sequence as u32 % 2);
-        let event = if self.connection.deflates() {
-            encode_event_deflated(topic, sequence, kind, payload.into())
-        } else {
-            encode_event(topic, sequence, kind, payload.into())
-        };
-        self.connection.send_event(topic, sequence, event);
+        let event = EncodedEvent::new(topic, sequence, kind, payload.into());
+        self.connection.send_event(&event);
     }
 
     pub(super) fn skip(&mut self, number: usize, more: u64) {

@@ -1,9 +1,12 @@
 //! What is neither in the vectors nor a script.
 
 use bytes::Bytes;
-use hardlight_proto::{Content, Frame, encode_event_deflated};
+use hardlight_proto::{Content, EncodedEvent, Frame};
 
-use crate::{inflate, noise::content};
+use serde_json::{Value, json};
+
+use super::{archive::archive, vectors::put_varint};
+use crate::{inflate, noise::content, state};
 
 /// What states are made of, and changed by: anything.
 pub(super) fn noise() -> Vec<(String, Vec<u8>)> {
@@ -45,8 +48,8 @@ pub(super) fn streams() -> Vec<(String, Vec<u8>)> {
 }
 
 fn deflated(payload: &[u8]) -> Option<Vec<u8>> {
-    let event = encode_event_deflated(0, 0, 0, Bytes::copy_from_slice(payload));
-    match Frame::decode(event) {
+    let event = EncodedEvent::new(0, 0, 0, Bytes::copy_from_slice(payload));
+    match Frame::decode(event.frame(true).clone()) {
         Ok(Some(frame)) => match inflate::carried(&frame)? {
             (carrier, Content::Deflated { length, stream }) => {
                 Some(inflate::input(carrier, *length as u32, stream))
@@ -55,4 +58,35 @@ fn deflated(payload: &[u8]) -> Option<Vec<u8>> {
         },
         _ => None,
     }
+}
+
+/// Lists in lists, up to as many levels as may travel and beyond, and a text at the end that needs one more.
+pub(super) fn deep() -> Vec<(String, Vec<u8>)> {
+    let json =
+        "enum Json{Null,Bool(bool),Number(f64),Text(string),Array(vec<#0>),Object(map<string,#0>)}";
+    let shape = state::SHAPES
+        .iter()
+        .position(|shape| (shape.types)()[0] == json);
+    let shape = shape.expect("there is a state with such a field") as u8;
+    let set = |levels, text: &str| {
+        let inner = json!({ "Text": [text] });
+        let value = (1..levels).fold(inner, |inner, _| json!({ "Array": [[inner]] }));
+        set_first(json, &value)
+    };
+    (60..=64)
+        .map(|levels| {
+            let (short, long) = (set(levels, "short"), set(levels, "longer than that"));
+            let input = state::input(shape, &[&short, &long]);
+            (format!("{levels}_levels"), input)
+        })
+        .collect()
+}
+
+/// Sets the first field of a state.
+fn set_first(ty: &str, value: &Value) -> Vec<u8> {
+    let value = archive(ty, value);
+    let mut out = vec![0];
+    put_varint(&mut out, value.len() as u64);
+    out.extend(value);
+    out
 }

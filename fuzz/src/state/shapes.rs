@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use hardlight_macros::ConnectionState;
-use hardlight_proto::TypeDescription;
+use hardlight_proto::{ConnectionState as _, TypeDescription, WithValues};
 use uuid::Uuid;
 
 use super::check;
@@ -32,11 +32,21 @@ macro_rules! states {
         )*
 
         /// What the first byte of an input chooses from. New ones come last, so that inputs keep their meaning.
-        pub const SHAPES: &[Shape] = &[$(Shape {
-            types: || vec![$(TypeDescription::of::<$ty>().as_str().to_owned()),*],
-            check: check::<$name>,
-        }),*];
+        pub const SHAPES: &[Shape] = &[
+            $(Shape {
+                types: || vec![$(TypeDescription::of::<$ty>().as_str().to_owned()),*],
+                check: check::<$name>,
+            },)*
+            Shape { types: values, check: check::<WithValues<()>> },
+        ];
     };
+}
+
+/// Values by name, which every connection has beside its state.
+fn values() -> Vec<String> {
+    let fields = WithValues::<()>::schema();
+    let types = fields.iter().map(|field| field.ty.as_str().to_owned());
+    types.collect()
 }
 
 // Those of the vectors, by their fields; at the end some of more than one.

@@ -35,7 +35,7 @@ use crate::{
 use attached::Attached;
 use calls::{CallKey, Calls, WhenFull};
 use events::Receivers;
-use state::StateCopy;
+use state::PublishedState;
 
 /// The driver of a connection of the client `C`.
 pub type DriverOf<C, T, M> =
@@ -74,7 +74,7 @@ where
 {
     let shared = Arc::new(Shared {
         mailbox: Mailbox::new(Calls::default()),
-        state: StateCopy::new(),
+        state: PublishedState::new(),
         events: Receivers::new(limits.max_queued_event_bytes()),
         progress: Event::new(),
     });
@@ -100,7 +100,7 @@ struct Handle<S: ConnectionState, E: Events> {
 
 struct Shared<S, E> {
     mailbox: Mailbox<Calls>,
-    state: StateCopy<S>,
+    state: PublishedState<S>,
     events: Receivers<E>,
     /// The connection has opened, ended or finished.
     progress: Event,

@@ -92,12 +92,12 @@ impl<S: fmt::Debug> fmt::Debug for StateSnapshot<S> {
 }
 
 /// What readers see.
-pub(super) struct StateCopy<S> {
+pub(super) struct PublishedState<S> {
     published: ArcSwap<Version<S>>,
     pub(super) changed: Event,
 }
 
-impl<S: ConnectionState> StateCopy<S> {
+impl<S: ConnectionState> PublishedState<S> {
     pub(super) fn new() -> Self {
         Self { published: ArcSwap::new(Arc::new(Version::first())), changed: Event::new() }
     }
@@ -166,7 +166,7 @@ impl<S: ConnectionState> StateReplica<S> {
     /// Applies operations, all or none, and publishes the result: whether the state may be as large as it is now.
     pub(super) fn apply(
         &mut self,
-        copy: &StateCopy<S>,
+        copy: &PublishedState<S>,
         operations: &[u8],
     ) -> Result<bool, StateError> {
         let current = copy.published.load_full();

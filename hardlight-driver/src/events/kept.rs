@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use super::{encoded::EncodedEvent, options::Keep};
+use super::{EncodedEvent, options::Keep};
 
 /// What a place counts for, besides its event.
 const PLACE_BYTES: usize = 64;
@@ -49,7 +49,7 @@ impl Kept {
     }
 
     pub(super) fn push(&mut self, event: Arc<EncodedEvent>) {
-        let bytes = PLACE_BYTES + event.len();
+        let bytes = PLACE_BYTES + event.encoded_len();
         self.bytes += bytes;
         self.hub.total.fetch_add(bytes, Ordering::Relaxed);
         self.events.push_back(event);
@@ -65,7 +65,7 @@ impl Kept {
 
     fn pop(&mut self) -> bool {
         let Some(event) = self.events.pop_front() else { return false };
-        let bytes = PLACE_BYTES + event.len();
+        let bytes = PLACE_BYTES + event.encoded_len();
         self.bytes -= bytes;
         self.hub.total.fetch_sub(bytes, Ordering::Relaxed);
         true
@@ -96,7 +96,7 @@ mod tests {
         for number in numbers {
             kept.push(Arc::new(EncodedEvent::new(1, number, 0, vec![0; payload].into())));
         }
-        kept.events().iter().map(|event| event.sequence).collect()
+        kept.events().iter().map(|event| event.sequence()).collect()
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Events on the server: topics, who is subscribed, sending.
 
 mod emitter;
-mod encoded;
 mod entry;
 mod event_hub;
 mod hub;
@@ -15,10 +14,10 @@ mod subscriber;
 mod subscriptions;
 mod trie;
 
+pub(crate) use hardlight_proto::EncodedEvent;
 pub use hardlight_proto::Topic;
 
 pub use emitter::EventEmitter;
-pub(crate) use encoded::EncodedEvent;
 pub use event_hub::EventHub;
 pub use notices::{TopicNotice, TopicNotices};
 pub use options::{Keep, Overflow, SubscribeOptions, TopicOptions};

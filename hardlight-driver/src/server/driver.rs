@@ -20,7 +20,7 @@ use super::{
     mailbox::{Announce, Answer, Close, Command, Commands, Loss, Losses, MAX_STATE_BYTES, ServerMailbox},
     state::Shared,
 };
-use crate::{events::EncodedEvent, inside::Inside, timer::Timer, transport::Transport, wire::Wire};
+use crate::{inside::Inside, timer::Timer, transport::Transport, wire::Wire};
 
 /// Rounds of reading and writing before the driver lets others run.
 const MAX_ROUNDS: usize = 16;
@@ -366,12 +366,10 @@ where
             Command::Announce(announce) => self.announce(*announce),
             Command::Leave { topic } => self.connection.leave_topic(topic),
             Command::Event { event, gap, .. } => {
-                let EncodedEvent { topic, sequence, .. } = *event;
-                if let (Some(reason), Some(last)) = (gap, sequence.checked_sub(1)) {
-                    self.connection.skip_events(topic, last, reason);
+                if let (Some(reason), Some(last)) = (gap, event.sequence().checked_sub(1)) {
+                    self.connection.skip_events(event.topic(), last, reason);
                 }
-                let frame = event.frame(self.connection.deflates()).clone();
-                self.connection.send_event(topic, sequence, frame);
+                self.connection.send_event(&event);
             }
             Command::Empty => {}
         }
@@ -380,10 +378,10 @@ where
     fn announce(&mut self, announce: Announce) {
         let Announce { topic, next, name, overflow, kept, history } = announce;
         let deflates = self.connection.deflates();
-        let kept = kept.iter().map(|event| event.frame(deflates).clone()).collect();
+        let kept = kept.iter().map(|event| &**event);
         let announcement = Announcement::new(topic, next, name.to_bytes())
             .with_overflow(overflow)
-            .with_kept(kept)
+            .with_kept(kept, deflates)
             .with_history(history);
         self.connection.announce(announcement);
     }

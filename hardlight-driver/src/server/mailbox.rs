@@ -223,12 +223,12 @@ impl Commands {
         let room = self.max_event_bytes.saturating_sub(self.event_bytes);
         let mut bytes = 0;
         let newest = announce.kept.iter().rev().take_while(|event| {
-            bytes += PLACE_BYTES + event.len();
+            bytes += PLACE_BYTES + event.encoded_len();
             bytes <= room
         });
         let newest = newest.count();
         drop(announce.kept.drain(..announce.kept.len() - newest));
-        let kept: usize = announce.kept.iter().map(|event| PLACE_BYTES + event.len()).sum();
+        let kept: usize = announce.kept.iter().map(|event| PLACE_BYTES + event.encoded_len()).sum();
         if !self.ended {
             self.event_bytes += kept;
             self.firm_bytes += kept;
@@ -244,9 +244,10 @@ impl Commands {
         overflow: Overflow,
         is_reserved: bool,
     ) {
-        let (topic, bytes, yields) = (event.topic, PLACE_BYTES + event.len(), overflow.yields());
+        let (topic, bytes, yields) =
+            (event.topic(), PLACE_BYTES + event.encoded_len(), overflow.yields());
         if is_reserved {
-            self.unreserve(event.len());
+            self.unreserve(event.encoded_len());
         }
         if self.ended {
             return;
@@ -274,7 +275,7 @@ impl Commands {
     /// A later event of a topic takes the place of the one that waits, if that was not dropped before.
     fn drop_earlier(&mut self, topic: u64) {
         if let Some(place) = self.latest.remove(&topic)
-            && matches!(self.queue.get(place), Some(Command::Event { event, .. }) if event.topic == topic)
+            && matches!(self.queue.get(place), Some(Command::Event { event, .. }) if event.topic() == topic)
         {
             self.drop_event(place, GapReason::Conflated);
         }
@@ -287,7 +288,7 @@ impl Commands {
     }
 
     fn refuse(&mut self, event: &EncodedEvent, overflow: Overflow) {
-        self.note_dropped(event.topic, event.sequence, GapReason::Lagged);
+        self.note_dropped(event.topic(), event.sequence(), GapReason::Lagged);
         if overflow == Overflow::Disconnect {
             let reason = CloseReason::new(CloseCode::LIMIT_EXCEEDED, "max_queued_event_bytes");
             self.close = Some(Close::Abort(reason));
@@ -344,9 +345,9 @@ impl Commands {
     fn drop_event(&mut self, place: usize, reason: GapReason) {
         let dropped = std::mem::replace(&mut self.queue[place], Command::Empty);
         if let Command::Event { event, gap, .. } = dropped {
-            self.event_bytes -= PLACE_BYTES + event.len();
+            self.event_bytes -= PLACE_BYTES + event.encoded_len();
             let reason = gap.map_or(reason, |gap| gap.min(reason));
-            self.note_dropped(event.topic, event.sequence, reason);
+            self.note_dropped(event.topic(), event.sequence(), reason);
         }
         self.note_empty_place();
     }
@@ -376,7 +377,7 @@ impl Commands {
         }
         for (place, command) in self.queue.iter().enumerate() {
             if let Command::Event { event, .. } = command
-                && let Some(latest) = self.latest.get_mut(&event.topic)
+                && let Some(latest) = self.latest.get_mut(&event.topic())
             {
                 *latest = place;
             }
@@ -464,7 +465,7 @@ mod tests {
     /// The topics and numbers of the events that wait, in order, and why those before them are missing.
     fn waiting(commands: &Commands) -> Vec<(u64, u64, Option<GapReason>)> {
         let event = |command: &Command| match command {
-            Command::Event { event, gap, .. } => Some((event.topic, event.sequence, *gap)),
+            Command::Event { event, gap, .. } => Some((event.topic(), event.sequence(), *gap)),
             _ => None,
         };
         commands.queue.iter().filter_map(event).collect()
@@ -492,7 +493,7 @@ mod tests {
     #[test]
     fn room_that_was_kept_is_there_and_given_back() {
         let mut commands = Commands::new(ROOM);
-        let bytes = event(1, 0).len();
+        let bytes = event(1, 0).encoded_len();
         let mut reserved = 0;
         while commands.reserve(bytes, 5) == Reserved::Room {
             reserved += 1;

@@ -15,6 +15,9 @@ pub(super) fn events(events: &Events<'_>) -> TokenStream {
     let ident = &events.item.ident;
     let private = private(events);
     let events_impl = events_impl(events);
+    if !events.has_handlers {
+        return events_impl;
+    }
     let bodies = |event: &Event<'_>| {
         let Event { index, ident: variant, .. } = event;
         let pattern = event.pattern(&quote!(#ident::#variant));
@@ -45,6 +48,7 @@ pub(super) fn stub(events: &Events<'_>) -> TokenStream {
     let attach = quote!(#drop ::core::panic!("these events did not compile"));
     let extension = extension(events, &quote!(handler), &attach, |_| drop.clone());
     let (client, server) = (handler::client(events, &private), handler::server(events, &private));
+    let handlers = events.has_handlers.then(|| quote!(#extension #client #server));
     quote! {
         #[automatically_derived]
         impl #private::Events for #ident {
@@ -63,9 +67,7 @@ pub(super) fn stub(events: &Events<'_>) -> TokenStream {
                 ::core::panic!("these events did not compile")
             }
         }
-        #extension
-        #client
-        #server
+        #handlers
     }
 }
 

@@ -23,9 +23,11 @@ const MAX_FIELDS: usize = 12;
 
 /// Everything that can be made of the enum; what cannot is in `errors`.
 pub(super) fn events<'a>(item: &'a DeriveInput, errors: &mut Errors) -> Events<'a> {
-    let root = chosen_root(&item.attrs, errors).unwrap_or_else(root::find);
+    let chosen = chosen_root(&item.attrs, errors);
+    let has_handlers = chosen.is_some() || !root::is_core();
+    let root = chosen.unwrap_or_else(root::find);
     generics(&item.generics, errors);
-    Events { variants: variants(item, errors), item, root }
+    Events { variants: variants(item, errors), item, root, has_handlers }
 }
 
 fn chosen_root(attributes: &[Attribute], errors: &mut Errors) -> Option<Path> {

@@ -20,7 +20,7 @@ use quote::quote;
 use syn::ItemTrait;
 
 use self::{args::Args, parse::plain, service::Service};
-use crate::errors::Errors;
+use crate::{errors::Errors, root};
 
 /// Expands `#[rpc(args)] item`.
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
@@ -30,6 +30,13 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     };
     let mut errors = Errors::default();
     let args = Args::parse(args, &mut errors);
+    if args.root.is_none() && root::is_core() {
+        let what = "#[rpc] makes handles for connections that are driven: depend on `hardlight`, or on \
+                    `hardlight-driver`. To one who embeds `hardlight-proto` a service is a `ServiceSchema`";
+        errors.push(&item.ident, what);
+        let errors = errors.into_compile_errors();
+        return quote!(#errors #item);
+    }
     let service = parse::service(args, item, &mut errors);
     let errors = errors.into_compile_errors();
     let code = generate(&service);

@@ -4,19 +4,23 @@ use std::fmt::Display;
 
 use bytes::Bytes;
 use hardlight_proto::{
-    CallError, CallId, Client, ClientConfig, ClientEvent, CloseCode, CloseReason, Codable,
-    Connection, StateCopy, Time, payload::decode,
+    CallError, CallId, Client, ClientConfig, ClientEvent, CloseCode, CloseReason, Connection,
+    StateCopy, Time,
+    payload::{decode, decode_output},
 };
 
 use super::{
-    ADD, Add, Application, Counter, Passed, REACH, Reach, TAKE, Take, Underflow, encode, schema,
+    ADD, Add, Application, Counter, Passed, REACH, Reach, SQUARES, Squares, TAKE, Take, Underflow,
+    schema,
 };
 
-/// Makes its calls all at once, says what comes of them, and closes.
+/// Makes most of its calls at once, says what comes of them, and closes.
 pub(crate) struct CounterClient {
     counter: StateCopy<Counter>,
-    /// The calls that are in flight.
+    /// The calls that are in flight: each is taken out when it ends, since another may have its id then.
     calls: Vec<(CallId, Call)>,
+    /// What is to be called behind these.
+    next: Option<Call>,
 }
 
 /// A call and its argument.
@@ -25,6 +29,7 @@ enum Call {
     Add(u32),
     Take(u32),
     Reach(u32),
+    Squares(u32),
 }
 
 impl CounterClient {
@@ -37,12 +42,10 @@ impl CounterClient {
         let mut connection = Connection::client(ClientConfig::new(schema()), now);
         let calls =
             [Call::Reach(1000), Call::Reach(10), Call::Add(7), Call::Add(5), Call::Take(20)];
-        let calls = calls.into_iter().map(|call| {
-            let (method, input) = call.encode();
-            Ok((connection.call(method, input)?, call))
-        });
+        let calls = calls.into_iter().map(|call| Ok((call.make(&mut connection)?, call)));
         let calls = calls.collect::<Result<_, CallError>>()?;
-        Ok((connection, Self { counter: StateCopy::new(), calls }))
+        let next = Some(Call::Squares(10_000));
+        Ok((connection, Self { counter: StateCopy::new(), calls, next }))
     }
 
     fn apply(&mut self, operations: &[u8], connection: &mut Connection<Client>) {
@@ -66,9 +69,17 @@ impl CounterClient {
         }
         match self.calls[..] {
             // Nobody will add that much.
-            [(id, Call::Reach(1000))] => connection.cancel(id),
+            [(id, Call::Reach(1000))] => self.call_next_or_cancel(id, connection),
             [] => connection.close(CloseReason::new(CloseCode::NORMAL, "all is counted"), now),
             _ => {}
+        }
+    }
+
+    fn call_next_or_cancel(&mut self, id: CallId, connection: &mut Connection<Client>) {
+        match self.next.take().map(|call| (call.make(connection), call)) {
+            Some((Ok(id), call)) => self.calls.push((id, call)),
+            Some((Err(error), call)) => println!("{call}: {error}"),
+            None => connection.cancel(id),
         }
     }
 }
@@ -101,22 +112,29 @@ impl Application for CounterClient {
 }
 
 impl Call {
-    fn encode(self) -> (u32, Bytes) {
+    fn make(self, connection: &mut Connection<Client>) -> Result<CallId, CallError> {
         match self {
-            Self::Add(amount) => (ADD, encode(&Add { amount })),
-            Self::Take(amount) => (TAKE, encode(&Take { amount })),
-            Self::Reach(total) => (REACH, encode(&Reach { total })),
+            Self::Add(amount) => connection.call_value(ADD, &Add { amount }),
+            Self::Take(amount) => connection.call_value(TAKE, &Take { amount }),
+            Self::Reach(total) => connection.call_value(REACH, &Reach { total }),
+            Self::Squares(len) => connection.call_value(SQUARES, &Squares { len }),
         }
     }
 
     /// What the method returned, in words.
     fn decode(self, output: &[u8]) -> Result<String, CallError> {
         match self {
-            Self::Add(_) | Self::Reach(_) => read::<u32>(output).map(|total| total.to_string()),
-            Self::Take(_) => Ok(match read(output)? {
+            Self::Add(_) | Self::Reach(_) => {
+                decode_output::<u32>(output).map(|total| total.to_string())
+            }
+            Self::Take(_) => Ok(match decode_output(output)? {
                 Ok(total) => u32::to_string(&total),
                 Err(Underflow { total }) => format!("there are only {total}"),
             }),
+            Self::Squares(_) => {
+                let squares = decode_output::<Vec<u64>>(output)?;
+                Ok(format!("{} bytes, the sum is {}", output.len(), squares.iter().sum::<u64>()))
+            }
         }
     }
 }
@@ -127,11 +145,7 @@ impl Display for Call {
             Self::Add(amount) => write!(f, "add {amount}"),
             Self::Take(amount) => write!(f, "take {amount}"),
             Self::Reach(total) => write!(f, "reach {total}"),
+            Self::Squares(len) => write!(f, "squares {len}"),
         }
     }
-}
-
-/// The output of a call: what arrives may be anything.
-fn read<T: Codable>(output: &[u8]) -> Result<T, CallError> {
-    decode(output).map_err(|_| CallError::InvalidOutput)
 }

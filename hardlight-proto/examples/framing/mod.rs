@@ -18,7 +18,7 @@ const HEADER_BYTES: usize = 5;
 #[derive(Debug)]
 pub(crate) enum Incoming {
     Message(Bytes),
-    /// A message that is too long to be read.
+    /// A message that is too long. It is dropped as it comes.
     Oversized,
     Close(CloseReason),
 }
@@ -39,11 +39,13 @@ pub(crate) struct PacketReader<T> {
     from: T,
     /// What has arrived and is no whole packet yet: at most one packet and one read.
     buffer: BytesMut,
+    /// What is still to come of a message that is not read, in bytes.
+    dropping: usize,
 }
 
 impl<T: Read> PacketReader<T> {
     pub(crate) fn new(from: T) -> Self {
-        Self { from, buffer: BytesMut::new() }
+        Self { from, buffer: BytesMut::new(), dropping: 0 }
     }
 
     /// The next packet.
@@ -55,6 +57,7 @@ impl<T: Read> PacketReader<T> {
     pub(crate) fn read(&mut self) -> io::Result<Incoming> {
         let mut chunk = [0; 8 * 1024];
         loop {
+            self.drop_oversized();
             if let Some(incoming) = self.take_packet()? {
                 return Ok(incoming);
             }
@@ -67,6 +70,12 @@ impl<T: Read> PacketReader<T> {
         }
     }
 
+    fn drop_oversized(&mut self) {
+        let dropped = self.dropping.min(self.buffer.len());
+        self.buffer.advance(dropped);
+        self.dropping -= dropped;
+    }
+
     fn take_packet(&mut self) -> io::Result<Option<Incoming>> {
         let Some((header, body)) = self.buffer.split_at_checked(HEADER_BYTES) else {
             return Ok(None);
@@ -74,7 +83,11 @@ impl<T: Read> PacketReader<T> {
         let (kind, mut length) = (header[0], &header[1..]);
         let length = length.get_u32_le() as usize;
         match kind {
-            MESSAGE if length > MAX_MESSAGE_BYTES => return Ok(Some(Incoming::Oversized)),
+            MESSAGE if length > MAX_MESSAGE_BYTES => {
+                self.buffer.advance(HEADER_BYTES);
+                self.dropping = length;
+                return Ok(Some(Incoming::Oversized));
+            }
             MESSAGE => {}
             CLOSE if (2..=2 + MAX_CLOSE_REASON_BYTES).contains(&length) => {}
             _ => return Err(ErrorKind::InvalidData.into()),

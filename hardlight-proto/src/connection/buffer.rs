@@ -2,9 +2,14 @@
 
 use bytes::{Bytes, BytesMut};
 
-/// What a buffer begins with, and the most that it grows to, unless one message needs more; in bytes.
+use crate::limits::MAX_MESSAGE_BYTES;
+
+/// What a buffer begins with, in bytes. It doubles while messages are held.
 const MIN_CAPACITY: usize = 256;
-const MAX_CAPACITY: usize = 32 * 1024;
+
+/// The most that it grows to: the longest message, and what is written with it and cut off. So no message grows out of it, and
+/// is copied again and again.
+const MAX_CAPACITY: usize = MAX_MESSAGE_BYTES + 16;
 
 /// A buffer that messages are cut off from. While all of its memory is in use by them, another one takes its place.
 #[derive(Debug, Default)]
@@ -43,7 +48,6 @@ impl Buffer {
         self.open.bytes.split().freeze()
     }
 
-    #[inline(never)]
     fn make_room(&mut self, bytes: usize) {
         if self.open.bytes.try_reclaim(bytes) {
             return;

@@ -16,6 +16,11 @@ impl CallIds {
         self.words.iter().map(|word| word.count_ones() as usize).sum()
     }
 
+    #[cfg(feature = "payload")]
+    pub(super) fn is_full(&self) -> bool {
+        self.words == [u64::MAX; 4]
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.words == [0; 4]
     }

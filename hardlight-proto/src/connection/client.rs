@@ -1,4 +1,6 @@
 //! The client's side: makes calls, holds a copy of the state.
+//!
+//! Where it says `inline(always)`, `scripts/test instructions` holds what that is for.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -61,7 +63,7 @@ pub struct Client {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientEvent {
-    /// The server's Hello and snapshot are read: calls go out from now on.
+    /// The server's Hello and snapshot are read: calls go out from now on, behind the client's Hello, which waits to be sent.
     Open {
         /// State operations that set every field.
         snapshot: Bytes,
@@ -69,8 +71,8 @@ pub enum ClientEvent {
     /// Something in this side's schema does not fit the server's. It alone does not work: calls of such a method fail,
     /// events of such a type are skipped, such a field keeps its default.
     Mismatch(SchemaMismatch),
-    /// The state changed. Apply this before looking at the next event; if it does not apply, say so with
-    /// [`Connection::reject_state`].
+    /// The state changed. Apply this before looking at the next event. `StateCopy` does, and ends the connection if it does
+    /// not apply; one that is kept otherwise says so with [`Connection::reject_state`].
     State {
         /// State operations.
         operations: Bytes,
@@ -97,7 +99,7 @@ pub enum ClientEvent {
         event: u32,
         /// What the event says besides.
         extensions: Extensions,
-        /// The archive of its fields, not checked yet.
+        /// The payload of its fields, not checked yet.
         payload: Bytes,
     },
     /// Events of a topic do not reach this client.
@@ -118,16 +120,18 @@ pub enum ClientEvent {
         /// How long it waits for them.
         grace: Duration,
     },
-    /// A call has ended. Its id is free again.
+    /// A call has ended. Its id is free again: forget it, since a call that is made from here on may have it.
     Answer {
         /// The call.
         id: CallId,
-        /// The archive of the method's output, or why there is none.
+        /// The payload of the method's output, not checked yet, or why there is none. It may share the memory of the message
+        /// that it came in: who keeps it for long had better copy it.
         result: Result<Bytes, CallError>,
         /// What the answer says besides.
         extensions: Extensions,
     },
-    /// The connection ended before this call was answered; [`Connection::error`] says why.
+    /// The connection ended before this call was answered: it may have run, or not. Also if a close did not wait for it any
+    /// longer. [`Connection::error`] says why.
     Unanswered {
         /// The call.
         id: CallId,
@@ -197,13 +201,13 @@ impl fmt::Display for SchemaPart {
 
 impl Role for Client {
     type Event = ClientEvent;
-
-    fn next_event(connection: &mut Connection<Self>) -> Option<ClientEvent> {
-        connection.next_event()
-    }
 }
 
 impl sealed::Role for Client {
+    fn next_event(connection: &mut Connection<Self>) -> Option<ClientEvent> {
+        connection.next_event()
+    }
+
     const HANDLES_LATE_INPUT: bool = true;
     const SENDS_PINGS: bool = false;
     const WITHHOLDS_CREDIT: bool = false;
@@ -216,6 +220,12 @@ impl sealed::Role for Client {
         self.early.clear();
         self.ended.clear();
         self.mismatches.clear();
+    }
+
+    fn release_memory(&mut self) {
+        self.early.shrink_to_fit();
+        self.ended.shrink_to_fit();
+        self.mismatches.shrink_to_fit();
     }
 
     fn is_idle(&self) -> bool {
@@ -279,7 +289,7 @@ impl Connection<Client> {
         (!topics.is_empty()).then_some(Resume { epoch, topics })
     }
 
-    /// Calls a method by its index in the schema. `payload` is the archive of its input.
+    /// Calls a method by its index in the schema. `payload` is that of its input; `call_value` takes the input itself.
     ///
     /// Before the connection is open the call waits for that. What is longer than [`MAX_MESSAGE_BYTES`] travels in
     /// pieces.
@@ -332,9 +342,12 @@ impl Connection<Client> {
     }
 
     /// Asks the server to give a call up. It still ends with one [`ClientEvent::Answer`]: the result, if that came
-    /// first, or [`CallError::Cancelled`]. Does nothing for a call that is not open.
+    /// first, or [`CallError::Cancelled`]. Does nothing for an id that no call has.
     ///
     /// A call that has not gone out as a whole is given up at once, and does not run.
+    ///
+    /// The id of a call that has ended may be another's by now. So keep the ids of open calls in a table, take each out with
+    /// its `Answer` or `Unanswered`, and cancel only what is in it.
     pub fn cancel(&mut self, id: CallId) {
         if self.is_ended() || !self.role.open.contains(id) {
             return;
@@ -352,6 +365,8 @@ impl Connection<Client> {
     }
 
     /// The last state operations did not apply: ends the connection.
+    ///
+    /// For one who keeps the state by other means than `StateCopy`, which does this by itself.
     pub fn reject_state(&mut self) {
         self.fail(ProtocolError::InvalidState.into());
     }
@@ -365,7 +380,9 @@ impl Connection<Client> {
     }
 
     /// Closes once the open calls have ended; new ones are refused. Calls still open after
-    /// [`Limits::close_timeout`](crate::Limits::close_timeout) are given up.
+    /// [`Limits::close_timeout`](crate::Limits::close_timeout) are given up: each ends as [`ClientEvent::Unanswered`].
+    ///
+    /// `now` is the time, from which that is counted. If a later one was told already, it is counted from there.
     pub fn close(&mut self, reason: CloseReason, now: Time) {
         self.drain(reason, now);
     }
@@ -386,7 +403,6 @@ impl Connection<Client> {
         self.poll_any_event()
     }
 
-    #[inline(never)]
     fn poll_any_event(&mut self) -> Option<ClientEvent> {
         for _ in 0..MAX_QUIET_FRAMES {
             if self.is_ended() {
@@ -428,7 +444,23 @@ impl Connection<Client> {
 
     #[inline(always)]
     pub(super) fn next_id(&mut self) -> Result<CallId, CallError> {
-        self.role.open.insert_lowest_free().ok_or(CallError::TooManyCallsInFlight)
+        let id = self.role.open.insert_lowest_free().ok_or(CallError::TooManyCallsInFlight)?;
+        self.link.pinned.forget(id);
+        Ok(id)
+    }
+
+    /// Whether a call of a method could be made now, whatever its input.
+    #[cfg(feature = "payload")]
+    pub(super) fn check_call(&self, method: u32) -> Result<(), CallError> {
+        match self.link.phase {
+            Phase::Handshake { .. } => self.check_known(method)?,
+            Phase::Open => self.check_method(method)?,
+            Phase::Draining { .. } | Phase::Ended => {
+                self.check_known(method)?;
+                return Err(CallError::GoingAway);
+            }
+        }
+        if self.role.open.is_full() { Err(CallError::TooManyCallsInFlight) } else { Ok(()) }
     }
 
     fn check_known(&self, method: u32) -> Result<(), CallError> {
@@ -460,7 +492,6 @@ impl Connection<Client> {
         if bytes > limit { Err(CallError::InputTooLarge { bytes, limit }) } else { Ok(()) }
     }
 
-    #[inline(never)]
     fn send_call(&mut self, call: Call) {
         let Call { id, method, extensions, payload } = call;
         let is_secret = || self.link.schema.methods[method as usize].secret;
@@ -675,7 +706,7 @@ impl Connection<Client> {
             return Err(ProtocolError::NoSuchCall(id.0).into());
         }
         let result = match result {
-            Ok(payload) => Ok(self.link.expand(payload)?),
+            Ok(payload) => Ok(self.link.give_out(id, payload)?),
             Err(error) => Err(error),
         };
         Ok(self.end_call(id, result, extensions))

@@ -6,6 +6,7 @@ use alloc::{
 };
 use core::time::Duration;
 
+use super::waiting::release_map;
 use crate::frame::{Frame, RefusedMethod};
 
 #[derive(Debug, Default)]
@@ -57,6 +58,12 @@ impl Control {
             && self.ping.is_none()
             && self.methods.is_none()
             && self.going_away.is_none()
+    }
+
+    /// Lets go of memory that nothing waits in.
+    pub(super) fn release_memory(&mut self) {
+        self.aborts.shrink_to_fit();
+        release_map(&mut self.credits);
     }
 
     pub(super) fn pop(&mut self) -> Option<Frame> {

@@ -23,6 +23,8 @@ pub(super) enum Beat {
     Nothing,
     /// One of both sides was silent: a server asks for a sign of life.
     Ping,
+    /// Both were: a server asks as well. What answers it breaks the silence of the next interval, but not of that after it.
+    Quiet,
     /// The peer is gone.
     GiveUp,
 }
@@ -56,14 +58,16 @@ impl Heartbeat {
             return Beat::Nothing;
         }
         self.missed = if self.heard { 0 } else { self.missed + 1 };
-        let silent = !self.heard || !self.said;
+        let (heard, said) = (self.heard, self.said);
         self.begin(now);
         if self.missed == MAX_MISSED {
             Beat::GiveUp
-        } else if silent {
-            Beat::Ping
         } else {
-            Beat::Nothing
+            match (heard, said) {
+                (true, true) => Beat::Nothing,
+                (false, false) => Beat::Quiet,
+                _ => Beat::Ping,
+            }
         }
     }
 

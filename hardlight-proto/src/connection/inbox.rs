@@ -32,6 +32,17 @@ impl Inbox {
         *self = Self::default();
     }
 
+    /// Of the message in hand, in bytes.
+    #[inline]
+    pub(super) const fn message_len(&self) -> usize {
+        self.frames.message_len()
+    }
+
+    /// Lets go of memory that nothing waits in.
+    pub(super) fn release_memory(&mut self) {
+        self.messages.shrink_to_fit();
+    }
+
     /// What is left of the message in hand.
     pub(super) const fn frames(&mut self) -> &mut Frames {
         &mut self.frames

@@ -1,4 +1,6 @@
 //! What the inputs of calls take that are not answered.
+//!
+//! Where it says `inline(always)`, `scripts/test instructions` holds what that is for.
 
 use alloc::vec::Vec;
 
@@ -26,9 +28,15 @@ impl Inputs {
         self.total = self.total - before + bytes;
     }
 
-    #[inline(never)]
     fn make_room(&mut self, id: CallId) {
         self.bytes.resize(id.index() + 1, 0);
+    }
+
+    /// Lets go of memory that counts nothing.
+    pub(super) fn release_memory(&mut self) {
+        if self.total == 0 {
+            self.bytes = Vec::new();
+        }
     }
 
     #[inline(always)]

@@ -1,4 +1,6 @@
 //! One connection as a pure state machine, for either side.
+//!
+//! Where it says `inline(always)`, `scripts/test instructions` holds what that is for.
 
 mod buffer;
 mod call;
@@ -11,14 +13,16 @@ mod inbox;
 mod inputs;
 mod outbox;
 mod packer;
+mod pinned;
 mod server;
 mod skip;
 mod topics;
 mod transfer;
 #[cfg(feature = "payload")]
 mod values;
+mod waiting;
 
-use core::fmt;
+use core::{fmt, time::Duration};
 
 use bytes::Bytes;
 #[cfg(feature = "payload")]
@@ -33,7 +37,7 @@ use crate::{
     close::{CloseCode, CloseReason},
     deflate,
     error::{ConnectionError, Initiator, ProtocolError},
-    frame::{Content, Extensions, Frame, Hello, REVISION},
+    frame::{CallId, Content, Extensions, Frame, Hello, REVISION},
     limits::{Limits, MAX_MESSAGE_BYTES},
     schema::ServiceSchema,
     time::Time,
@@ -41,27 +45,34 @@ use crate::{
 use heartbeat::{Beat, Heartbeat};
 use inbox::Inbox;
 use outbox::Outbox;
+use pinned::{MAX_UNCOUNTED_BYTES, Pinned};
 use transfer::incoming::Incoming;
 
 /// Which side of a connection this is: [`Client`] or [`Server`].
-pub trait Role: sealed::Role + Sized {
+pub trait Role: sealed::Role {
     /// What happens on this side: [`ClientEvent`] or [`ServerEvent`].
     type Event;
-
-    /// The body of [`Connection::poll_event`].
-    #[doc(hidden)]
-    fn next_event(connection: &mut Connection<Self>) -> Option<Self::Event>;
 }
 
 mod sealed {
+    use super::Connection;
+
     /// What the shared part asks of a side.
     #[expect(unnameable_types, reason = "nobody else is to implement it")]
-    pub trait Role {
+    pub trait Role: Sized {
+        /// The body of [`Connection::poll_event`].
+        fn next_event(connection: &mut Connection<Self>) -> Option<Self::Event>
+        where
+            Self: super::Role;
+
         /// Whether calls are open that a close has to wait for.
         fn has_open_calls(&self) -> bool;
 
         /// Lets go of what the end of the connection has made void.
         fn forget(&mut self);
+
+        /// Lets go of memory that nothing waits in.
+        fn release_memory(&mut self);
 
         /// Whether no call is open, and nothing waits to be given out.
         fn is_idle(&self) -> bool;
@@ -93,8 +104,11 @@ mod sealed {
 /// - getters.
 ///
 /// Any order of calls is legal. After any `handle_*` or command, drain `poll_event`, then take one `poll_transmit`, and so
-/// on until neither has anything; then look at `poll_timeout`, since it may have changed. All times must come from one
-/// monotonic clock.
+/// on until neither has anything, or the transport has no room; then look at `poll_timeout`, since it may have changed. All
+/// times must come from one monotonic clock.
+///
+/// [`call`](Self::call) and [`answer`](Self::answer) take payloads; with the feature `payload`, `call_value`, `answer_value`
+/// and `answer_result` take values, and encode them where they leave from.
 ///
 /// Every open call ends exactly once, and `Closed` is the last event, on every path, exactly once. Once
 /// [`is_finished`](Self::is_finished) there is nothing left to do.
@@ -126,7 +140,7 @@ enum Phase {
     Open,
     /// Waiting for open calls before closing, until this time.
     Draining { deadline: Time },
-    /// Ended; what is left is to tell so.
+    /// Ended; what is left is to tell so, until [`Link::leave_by`].
     Ended,
 }
 
@@ -135,7 +149,11 @@ enum Phase {
 struct Link {
     schema: &'static ServiceSchema,
     limits: Limits,
+    /// The latest time that was told.
+    now: Time,
     phase: Phase,
+    /// Until when what is left may be sent after the end. Unknown until the time is told then.
+    leave_by: Option<Time>,
     /// The peer's Hello is read.
     greeted: bool,
     /// This side offers to read compressed payloads; once both have, they are agreed.
@@ -145,6 +163,7 @@ struct Link {
     /// Counts the signs of life that were asked for.
     pings: u64,
     inbox: Inbox,
+    pinned: Pinned,
     outbox: Outbox,
     /// The value that was encoded last; kept for its memory.
     #[cfg(feature = "payload")]
@@ -175,13 +194,16 @@ impl<R: Role> Connection<R> {
         let link = Link {
             schema,
             limits,
+            now,
             phase: Phase::Handshake { deadline },
+            leave_by: None,
             greeted: false,
             offers_deflate: compression && deflate::IS_SUPPORTED,
             deflates: false,
             heartbeat: None,
             pings: 0,
             inbox: Inbox::default(),
+            pinned: Pinned::default(),
             outbox,
             #[cfg(feature = "payload")]
             encoded: BytesMut::new(),
@@ -281,41 +303,65 @@ impl<R: Role> Connection<R> {
         self.fail(ProtocolError::TextMessage.into());
     }
 
-    /// The peer closed the transport. What arrived before is handled first.
+    /// The peer closed the transport; `None` if it gave no code. What arrived before is handled first.
     pub fn handle_close(&mut self, reason: Option<CloseReason>) {
         let reason = reason.unwrap_or_else(|| CloseReason::new(CloseCode::NO_STATUS, ""));
         let initiator = Initiator::Remote;
         self.end_of_transport(ConnectionError::Closed { initiator, reason });
     }
 
-    /// The transport ended or failed without a close. What arrived before is handled first.
+    /// The transport ended or failed without a close. What arrived before is handled first, so this comes behind all that
+    /// could be read.
     pub fn handle_lost(&mut self, why: impl Into<alloc::borrow::Cow<'static, str>>) {
         self.end_of_transport(ConnectionError::Lost(why.into()));
     }
 
     /// Time has passed. Calling it early or without need does nothing.
+    ///
+    /// Once the connection has ended, the transport has [`Limits::close_timeout`] for what is left to be sent. Then that is
+    /// dropped, [`Transmit::Close`] included.
     pub fn handle_timeout(&mut self, now: Time) {
+        self.link.tell_time(now);
         match self.link.phase {
             Phase::Handshake { deadline } if now >= deadline => {
-                return self.fail(ConnectionError::HandshakeTimeout);
+                self.fail(ConnectionError::HandshakeTimeout);
             }
-            Phase::Draining { deadline } if now >= deadline => return self.finish_closing(),
+            Phase::Draining { deadline } if now >= deadline => self.finish_closing(),
             // Heartbeats begin with the connection.
-            Phase::Handshake { .. } | Phase::Ended => return,
-            Phase::Draining { .. } | Phase::Open => {}
+            Phase::Handshake { .. } | Phase::Ended => {}
+            Phase::Draining { .. } | Phase::Open => self.handle_heartbeat(now),
         }
+        if self.is_ended() {
+            self.link.leave();
+        }
+    }
+
+    fn handle_heartbeat(&mut self, now: Time) {
         match self.link.heartbeat.as_mut().map_or(Beat::Nothing, |heartbeat| heartbeat.tick(now)) {
-            Beat::Ping => {
-                // Quiet as it is, it needs no memory for what may come.
-                self.link.release_memory();
-                if R::SENDS_PINGS {
-                    self.link.outbox.control().ping(self.link.pings);
-                    self.link.pings += 1;
-                }
-            }
             Beat::Nothing => {}
+            Beat::Ping => self.ask_for_life(),
+            Beat::Quiet => {
+                self.release_memory();
+                self.ask_for_life();
+            }
             Beat::GiveUp => self.fail(ConnectionError::HeartbeatTimeout),
         }
+    }
+
+    fn ask_for_life(&mut self) {
+        if R::SENDS_PINGS {
+            self.link.outbox.control().ping(self.link.pings);
+            self.link.pings += 1;
+        }
+    }
+
+    /// Lets go of the memory that is kept so that what is to come needs none: up to 256 KiB. Does no harm at any time.
+    ///
+    /// A connection with heartbeats does so by itself, whenever nothing was said or heard for an interval. Without them
+    /// nobody tells it that it is quiet.
+    pub fn release_memory(&mut self) {
+        self.link.release_memory();
+        self.role.release_memory();
     }
 
     /// What happened next, in order.
@@ -328,13 +374,18 @@ impl<R: Role> Connection<R> {
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), at once if that has passed; `None` if nothing is due.
+    ///
+    /// After the end something is due for as long as there is something to send.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
         let deadline = match self.link.phase {
             Phase::Handshake { deadline } => return Some(deadline),
             Phase::Draining { deadline } => Some(deadline),
             Phase::Open => None,
-            Phase::Ended => return None,
+            Phase::Ended => {
+                let leave_by = self.link.leave_by.unwrap_or(self.link.now);
+                return self.has_transmit().then_some(leave_by);
+            }
         };
         let heartbeat = self.link.heartbeat.as_ref().map(Heartbeat::deadline);
         deadline.into_iter().chain(heartbeat).min()
@@ -370,7 +421,8 @@ impl<R: Role> Connection<R> {
             return;
         }
         self.link.close = Some(reason);
-        let deadline = now + self.link.limits.close_timeout();
+        self.link.tell_time(now);
+        let deadline = self.link.now + self.link.limits.close_timeout();
         self.link.phase = Phase::Draining { deadline };
         self.finish_draining();
     }
@@ -400,7 +452,6 @@ impl<R: Role> Connection<R> {
         }
     }
 
-    #[inline(never)]
     fn close_if_drained(&mut self) {
         if !self.role.has_open_calls() && !self.link.outbox.has_transfers() {
             self.finish_closing();
@@ -512,7 +563,21 @@ impl Link {
     /// Whether a call or an answer with this payload goes out in its shortest form, at once.
     #[inline(always)]
     fn takes_short(&self, payload: &[u8], extensions: &Extensions) -> bool {
-        extensions.is_empty() && !self.deflates && self.outbox.takes_short(payload)
+        let is_plain = !self.deflates || payload.len() < deflate::MIN_BYTES;
+        extensions.is_empty() && is_plain && self.outbox.takes_short(payload)
+    }
+
+    /// A payload that has arrived with a call or an answer, to be given out.
+    #[inline(always)]
+    fn give_out(&mut self, id: CallId, payload: Content) -> Result<Bytes, ConnectionError> {
+        let message_len = self.inbox.message_len();
+        let counts = message_len > MAX_UNCOUNTED_BYTES && matches!(payload, Content::Plain(_));
+        let mut payload = self.expand(payload)?;
+        if counts {
+            let max_bytes = self.limits.max_input_bytes() / 2;
+            self.pinned.count(id, &mut payload, message_len, max_bytes);
+        }
+        Ok(payload)
     }
 
     /// Whether so much waits to be sent that no more is to be begun.
@@ -557,7 +622,6 @@ impl Link {
         }
     }
 
-    #[inline(never)]
     fn check_deflated(&self, length: u64) -> Result<usize, ConnectionError> {
         if !self.deflates {
             return Err(ProtocolError::InvalidCompression.into());
@@ -576,7 +640,6 @@ impl Link {
         }
     }
 
-    #[inline(never)]
     fn inflate(&self, length: u64, stream: &[u8]) -> Result<Bytes, ConnectionError> {
         let length = self.check_deflated(length)?;
         Ok(deflate::inflate(stream, length)?)
@@ -584,10 +647,34 @@ impl Link {
 
     /// Lets go of the memory that is kept for what may come.
     fn release_memory(&mut self) {
+        self.inbox.release_memory();
         self.outbox.release_memory();
+        self.incoming.release_memory();
+        self.pinned = Pinned::default();
         #[cfg(feature = "payload")]
         {
             self.encoded = BytesMut::new();
+        }
+    }
+
+    /// Time does not run backwards.
+    fn tell_time(&mut self, now: Time) {
+        self.now = self.now.max(now);
+    }
+
+    /// The connection has ended, and time has passed since: drops what is left to be sent once that takes too long.
+    fn leave(&mut self) {
+        match self.leave_by {
+            None => {
+                // The transport has its chance, however short.
+                let timeout = self.limits.close_timeout().max(Duration::from_micros(1));
+                self.leave_by = Some(self.now + timeout);
+            }
+            Some(leave_by) if self.now >= leave_by => {
+                self.outbox.shut();
+                self.close = None;
+            }
+            Some(_) => {}
         }
     }
 
@@ -596,6 +683,7 @@ impl Link {
         self.outbox.release();
         self.inbox.clear();
         self.incoming.clear();
+        self.pinned = Pinned::default();
         self.error = Some(error);
     }
 }

@@ -1,5 +1,7 @@
 //! What waits to be sent. Most of it stands in a line; what is long travels in pieces beside the line; a few frames that
 //! wait for nothing go before all others. Behind a slow peer events may be dropped, oldest first; nothing else is.
+//!
+//! Where it says `inline(always)`, `scripts/test instructions` holds what that is for.
 
 use alloc::{
     collections::{BTreeMap, VecDeque},
@@ -9,10 +11,11 @@ use alloc::{
 use bytes::Bytes;
 
 use super::{
-    call_ids::CallIds,
+    call_ids::{CallIds, MAX_CALLS_IN_FLIGHT},
     control::Control,
     packer::Packer,
-    transfer::outgoing::{LongFrame, Outgoing, Withdrawn},
+    transfer::outgoing::{LongFrame, Withdrawn},
+    waiting::{Waiting, release_map},
 };
 use crate::{
     error::{CallError, ProtocolError},
@@ -29,8 +32,8 @@ const PLACE_BYTES: usize = 64;
 /// The longest payload of a frame that is surely no longer than a message, and thus than either side allows.
 const MAX_SHORT_BYTES: usize = MAX_MESSAGE_BYTES - 16;
 
-/// Places that an empty line keeps.
-const MAX_IDLE_PLACES: usize = 1024;
+/// Places that an empty line keeps: as many as there may be answers.
+const MAX_IDLE_PLACES: usize = MAX_CALLS_IN_FLIGHT;
 
 /// Frames are packed while no more than this waits in messages; the rest waits where events can still be dropped.
 const MAX_PACKED_BYTES: usize = 64 * 1024;
@@ -42,13 +45,9 @@ const LINE_TURN_BYTES: usize = 32 * 1024;
 #[derive(Debug)]
 pub(super) struct Outbox {
     packer: Packer,
-    /// Nothing else waits: neither control frames, nor the line, nor pieces, nor what was dropped.
-    is_idle: bool,
-    control: Control,
-    outgoing: Outgoing,
+    waiting: Waiting,
     /// What the line may still send before a piece gets its turn.
     line_turn: usize,
-    line: VecDeque<Item>,
     line_bytes: usize,
     /// Of these, what events take.
     event_bytes: usize,
@@ -80,8 +79,6 @@ pub(super) struct Outbox {
     queued_topics: BTreeMap<u64, Queued>,
     /// The subscription of each topic as far as it was packed.
     packed_topics: BTreeMap<u64, Subscription>,
-    /// What was dropped of each subscription and is not covered by a gap yet.
-    dropped: BTreeMap<u64, Loss>,
     /// What the peer has said: until then only what opens the connection is sent.
     peer: Option<Peer>,
     /// Nothing can be sent any longer.
@@ -117,14 +114,14 @@ struct Subscription {
 
 /// Events of a subscription that were dropped.
 #[derive(Clone, Copy, Debug)]
-struct Loss {
+pub(super) struct Loss {
     topic: u64,
     last: u64,
     reason: GapReason,
 }
 
 #[derive(Debug)]
-enum Item {
+pub(super) enum Item {
     /// Opens the connection: waits for nobody.
     Greeting(Frame),
     Frame(Frame),
@@ -152,11 +149,8 @@ impl Outbox {
     pub(super) fn new(max_event_bytes: usize) -> Self {
         Self {
             packer: Packer::default(),
-            is_idle: true,
-            control: Control::default(),
-            outgoing: Outgoing::default(),
+            waiting: Waiting::new(),
             line_turn: LINE_TURN_BYTES,
-            line: VecDeque::new(),
             line_bytes: 0,
             event_bytes: 0,
             firm_bytes: 0,
@@ -173,7 +167,6 @@ impl Outbox {
             subscriptions: 0,
             queued_topics: BTreeMap::new(),
             packed_topics: BTreeMap::new(),
-            dropped: BTreeMap::new(),
             peer: None,
             shut: false,
         }
@@ -206,7 +199,7 @@ impl Outbox {
         let asked = peer.resume.get(name).copied()?;
         // An announcement that waits will go on from there.
         let announced = |item: &Item| matches!(item, Item::Topic { announcement, .. } if announcement.name == name);
-        (!self.line.iter().any(announced)).then_some(asked)
+        (!self.waiting.line.iter().any(announced)).then_some(asked)
     }
 
     /// Whether the peer asked to go on with topics that were not announced yet; or whether that is not known.
@@ -221,7 +214,7 @@ impl Outbox {
 
     /// Bytes that wait to be sent.
     pub(super) fn queued_bytes(&self) -> usize {
-        self.packer.queued_bytes() + self.line_bytes + self.outgoing.bytes()
+        self.packer.queued_bytes() + self.line_bytes + self.waiting.outgoing.bytes()
     }
 
     /// Of these, what has its place in the line or behind it, events aside that may still be dropped.
@@ -236,17 +229,17 @@ impl Outbox {
 
     /// What of the state is not packed yet, in bytes.
     pub(super) fn state_bytes(&self) -> usize {
-        self.state_bytes + self.outgoing.state_bytes()
+        self.state_bytes + self.waiting.outgoing.state_bytes()
     }
 
     /// Bytes of calls and answers that are sent in pieces.
-    pub(super) const fn transfer_bytes(&self) -> usize {
-        self.outgoing.unordered_bytes()
+    pub(super) fn transfer_bytes(&self) -> usize {
+        self.waiting.outgoing.unordered_bytes()
     }
 
     /// Whether frames are sent, or are to be sent, in pieces.
     pub(super) fn has_transfers(&self) -> bool {
-        !self.outgoing.is_empty() || self.long_items > 0
+        !self.waiting.outgoing.is_empty() || self.long_items > 0
     }
 
     /// Whether the call, or answer, of an id is not sent as a whole: the peer cannot know of it.
@@ -256,49 +249,51 @@ impl Outbox {
 
     /// Whether nothing waits, whether or not it could be sent now.
     pub(super) fn is_empty(&self) -> bool {
-        self.packer.is_empty()
-            && self.control.is_empty()
-            && self.outgoing.is_empty()
-            && self.line.is_empty()
-            && self.dropped.is_empty()
-            && self.unsent.is_empty()
+        self.packer.is_empty() && self.waiting.is_empty() && self.unsent.is_empty()
     }
 
     /// Whether there is a message to send now.
     pub(super) fn is_ready(&self) -> bool {
-        let more = || !self.control.is_empty() || self.outgoing.is_ready() || self.line_is_ready();
-        !self.shut && (!self.packer.is_empty() || !self.is_idle && more())
+        let Self { waiting, .. } = self;
+        let more =
+            || !waiting.control.is_empty() || waiting.outgoing.is_ready() || self.line_is_ready();
+        !self.shut && (!self.packer.is_empty() || !self.waiting.is_nothing() && more())
     }
 
     /// What goes before everything else.
     pub(super) fn control(&mut self) -> &mut Control {
-        self.is_idle = false;
-        &mut self.control
+        &mut self.waiting.control
     }
 
     /// Lets go of the memory that is kept for messages to come.
     pub(super) fn release_memory(&mut self) {
         self.packer.release_memory();
+        self.waiting.release_memory();
+        let Self { latest, queued_topics, packed_topics, .. } = self;
+        release_map(latest);
+        release_map(queued_topics);
+        release_map(packed_topics);
     }
 
     /// Nobody is waited for any longer: what is left goes out as it can, except what needs the peer.
     pub(super) fn release(&mut self) {
-        self.control = Control::default();
-        let keeps_line = self.peer.is_some() && !self.outgoing.blocks_line();
-        self.outgoing.clear();
+        self.waiting.control = Control::default();
+        let keeps_line = self.peer.is_some() && !self.waiting.outgoing.blocks_line();
+        self.waiting.outgoing.clear();
         self.unsent = CallIds::default();
-        let short = self.line.iter().position(Item::is_long).unwrap_or(self.line.len());
+        let short =
+            self.waiting.line.iter().position(Item::is_long).unwrap_or(self.waiting.line.len());
         self.truncate_line(if keeps_line { short } else { 0 });
         if !keeps_line {
             // What was dropped stood behind what was cut off.
-            self.dropped.clear();
+            self.waiting.dropped.clear();
         }
         self.refill();
     }
 
     fn truncate_line(&mut self, len: usize) {
-        while self.line.len() > len
-            && let Some(item) = self.line.pop_back()
+        while self.waiting.line.len() > len
+            && let Some(item) = self.waiting.line.pop_back()
         {
             self.uncount(&item);
         }
@@ -308,11 +303,11 @@ impl Outbox {
     /// Forgets everything that waits.
     pub(super) fn clear(&mut self) {
         self.packer.clear();
-        self.control = Control::default();
-        self.outgoing.clear();
+        self.waiting.control = Control::default();
+        self.waiting.outgoing.clear();
         self.unsent = CallIds::default();
-        self.line.clear();
-        self.dropped.clear();
+        self.waiting.line.clear();
+        self.waiting.dropped.clear();
         self.latest.clear();
         self.line_bytes = 0;
         self.event_bytes = 0;
@@ -339,7 +334,8 @@ impl Outbox {
     /// Whether a call or an answer with this payload is short, and may be sent at once since nothing waits before it.
     #[inline(always)]
     pub(super) fn takes_short(&self, payload: &[u8]) -> bool {
-        let is_clear = self.is_idle && self.has_room() && self.peer.is_some() && !self.shut;
+        let is_clear =
+            self.waiting.is_nothing() && self.has_room() && self.peer.is_some() && !self.shut;
         is_clear && payload.len() <= MAX_SHORT_BYTES
     }
 
@@ -402,8 +398,8 @@ impl Outbox {
             return if overflow == Overflow::Disconnect { Err(Overflowed) } else { Ok(()) };
         }
         self.push_item(item);
-        if overflow == Overflow::Latest && !self.line.is_empty() {
-            self.latest.insert(subscription, self.popped + (self.line.len() - 1) as u64);
+        if overflow == Overflow::Latest && !self.waiting.line.is_empty() {
+            self.latest.insert(subscription, self.popped + (self.waiting.line.len() - 1) as u64);
         }
         while self.event_bytes > self.max_event_bytes && self.drop_oldest_event() {}
         self.refill();
@@ -415,7 +411,7 @@ impl Outbox {
         let Some(place) = self.latest.remove(&subscription) else { return };
         let index = place.checked_sub(self.popped).and_then(|index| usize::try_from(index).ok());
         if let Some(index) = index
-            && matches!(self.line.get(index), Some(Item::Event { subscription: found, .. }) if *found == subscription)
+            && matches!(self.waiting.line.get(index), Some(Item::Event { subscription: found, .. }) if *found == subscription)
         {
             self.drop_event(index, GapReason::Conflated);
         }
@@ -433,7 +429,7 @@ impl Outbox {
 
     /// The peer gives credit for a transfer.
     pub(super) fn credit(&mut self, transfer: u64, bytes: u64) -> Result<(), ProtocolError> {
-        self.outgoing.credit(transfer, bytes)?;
+        self.waiting.outgoing.credit(transfer, bytes)?;
         self.refill();
         Ok(())
     }
@@ -449,7 +445,7 @@ impl Outbox {
     pub(super) fn withdraw(&mut self, id: CallId) -> bool {
         // Looked for only if it is there, so that a flood of cancels costs nothing.
         if self.long_calls.contains(id)
-            && let Some(place) = self.line.iter_mut().find(|item| item.call() == Some(id))
+            && let Some(place) = self.waiting.line.iter_mut().find(|item| item.call() == Some(id))
         {
             let item = core::mem::replace(place, Item::Empty);
             self.uncount(&item);
@@ -457,7 +453,7 @@ impl Outbox {
             self.unsent.remove(id);
             return true;
         }
-        match self.outgoing.withdraw(id) {
+        match self.waiting.outgoing.withdraw(id) {
             Some(Withdrawn::Begun(number)) => self.control().abort(number),
             Some(Withdrawn::Unsent) => {}
             None => return false,
@@ -470,7 +466,7 @@ impl Outbox {
     /// The next message to send.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<Bytes> {
-        if self.is_idle {
+        if self.waiting.is_nothing() {
             return self.packer.pop();
         }
         if self.packer.is_empty() {
@@ -483,25 +479,22 @@ impl Outbox {
 
     /// Packs what there is room for: what waits for nothing first, then the line and the pieces by turns.
     fn refill(&mut self) {
-        if self.shut || self.is_idle {
+        if self.shut || self.waiting.is_nothing() {
             return;
         }
         while self.has_room()
-            && let Some(frame) = self.control.pop()
+            && let Some(frame) = self.waiting.control.pop()
         {
             self.pack_frame(&frame);
         }
         while self.has_room() && self.pack_next() {}
         self.state_losses();
-        self.is_idle = self.line.is_empty()
-            && self.control.is_empty()
-            && self.outgoing.is_empty()
-            && self.dropped.is_empty();
+        self.waiting.look();
     }
 
     /// Packs one frame or piece: whether there was one.
     fn pack_next(&mut self) -> bool {
-        let (line, piece) = (self.line_is_ready(), self.outgoing.is_ready());
+        let (line, piece) = (self.line_is_ready(), self.waiting.outgoing.is_ready());
         if !piece && !line {
             return false;
         }
@@ -509,7 +502,7 @@ impl Outbox {
             self.pack_from_line();
         } else {
             self.line_turn = LINE_TURN_BYTES;
-            if let Some(id) = self.outgoing.pack_piece(&mut self.packer) {
+            if let Some(id) = self.waiting.outgoing.pack_piece(&mut self.packer) {
                 self.unsent.remove(id);
             }
         }
@@ -517,9 +510,9 @@ impl Outbox {
     }
 
     fn pack_from_line(&mut self) {
-        let Some(item) = self.line.pop_front() else { return };
-        if self.line.is_empty() && self.line.capacity() > MAX_IDLE_PLACES {
-            self.line = VecDeque::new();
+        let Some(item) = self.waiting.line.pop_front() else { return };
+        if self.waiting.line.is_empty() && self.waiting.line.capacity() > MAX_IDLE_PLACES {
+            self.waiting.line = VecDeque::new();
         }
         self.first_event = self.first_event.saturating_sub(1);
         self.popped += 1;
@@ -529,12 +522,12 @@ impl Outbox {
     }
 
     fn line_is_ready(&self) -> bool {
-        self.line.front().is_some_and(|item| self.takes(item))
+        self.waiting.line.front().is_some_and(|item| self.takes(item))
     }
 
     fn takes(&self, item: &Item) -> bool {
         let greets = matches!(item, Item::Greeting(_));
-        (greets || self.peer.is_some()) && !self.outgoing.blocks_line()
+        (greets || self.peer.is_some()) && !self.waiting.outgoing.blocks_line()
     }
 
     fn has_room(&self) -> bool {
@@ -549,14 +542,14 @@ impl Outbox {
             return self.pack(item);
         }
         self.count(&item);
-        self.line.push_back(item);
-        self.is_idle = false;
+        self.waiting.line.push_back(item);
         self.refill();
     }
 
     /// Whether an item has to wait in the line.
     fn waits(&self, item: &Item) -> bool {
-        let waits = !self.line.is_empty() || !self.has_room() || self.outgoing.is_ready();
+        let waits =
+            !self.waiting.line.is_empty() || !self.has_room() || self.waiting.outgoing.is_ready();
         waits || !self.takes(item)
     }
 
@@ -573,7 +566,7 @@ impl Outbox {
     }
 
     fn drop_oldest_event(&mut self) -> bool {
-        while let Some(place) = self.line.get(self.first_event) {
+        while let Some(place) = self.waiting.line.get(self.first_event) {
             self.first_event += 1;
             if let Item::Event { yields: true, .. } = place {
                 self.drop_event(self.first_event - 1, GapReason::Lagged);
@@ -585,7 +578,7 @@ impl Outbox {
 
     /// Drops the event at this place of the line.
     fn drop_event(&mut self, index: usize, reason: GapReason) {
-        let item = core::mem::replace(&mut self.line[index], Item::Empty);
+        let item = core::mem::replace(&mut self.waiting.line[index], Item::Empty);
         self.uncount(&item);
         if let Item::Event { subscription, topic, sequence, .. } = item {
             self.note_dropped(subscription, Loss { topic, last: sequence, reason });
@@ -596,8 +589,8 @@ impl Outbox {
     /// Empty places are cleared away once they are the greater part, so that each costs little.
     fn note_empty_place(&mut self) {
         self.empty_places += 1;
-        if self.empty_places > self.line.len() / 2 {
-            self.line.retain(|item| !matches!(item, Item::Empty));
+        if self.empty_places > self.waiting.line.len() / 2 {
+            self.waiting.line.retain(|item| !matches!(item, Item::Empty));
             self.empty_places = 0;
             self.first_event = 0;
             self.find_latest();
@@ -609,7 +602,7 @@ impl Outbox {
         if self.latest.is_empty() {
             return;
         }
-        for (item, place) in self.line.iter().zip(self.popped..) {
+        for (item, place) in self.waiting.line.iter().zip(self.popped..) {
             if let Item::Event { subscription, .. } = item
                 && let Some(latest) = self.latest.get_mut(subscription)
             {
@@ -620,10 +613,10 @@ impl Outbox {
 
     /// Once nothing waits any longer, no later event would state what was lost.
     fn state_losses(&mut self) {
-        while self.line.is_empty()
+        while self.waiting.line.is_empty()
             && self.has_room()
-            && !self.outgoing.blocks_line()
-            && let Some((subscription, loss)) = self.dropped.pop_first()
+            && !self.waiting.outgoing.blocks_line()
+            && let Some((subscription, loss)) = self.waiting.dropped.pop_first()
         {
             self.pack_gap(subscription, loss);
         }
@@ -631,8 +624,7 @@ impl Outbox {
 
     /// A gap of several reasons gives the first of them in order of their codes.
     fn note_dropped(&mut self, subscription: u64, loss: Loss) {
-        self.is_idle = false;
-        let noted = self.dropped.entry(subscription).or_insert(loss);
+        let noted = self.waiting.dropped.entry(subscription).or_insert(loss);
         noted.last = noted.last.max(loss.last);
         noted.reason = noted.reason.min(loss.reason);
     }
@@ -675,8 +667,7 @@ impl Outbox {
     fn pack_frame(&mut self, frame: &Frame) {
         let len = frame.encoded_len();
         if len > MAX_MESSAGE_BYTES {
-            self.is_idle = false;
-            return self.outgoing.push(LongFrame::new(frame));
+            return self.waiting.outgoing.push(LongFrame::new(frame));
         }
         if let Frame::Call { id, .. } | Frame::Answer { id, .. } | Frame::Error { id, .. } = frame {
             self.unsent.remove(*id);
@@ -726,8 +717,7 @@ impl Outbox {
         let yields = overflow.yields();
         let item = Item::Event { subscription, topic, sequence, yields, frame };
         self.count(&item);
-        self.line.push_front(item);
-        self.is_idle = false;
+        self.waiting.line.push_front(item);
         self.first_event = 0;
         self.popped -= 1;
         if overflow == Overflow::Latest {
@@ -739,7 +729,7 @@ impl Outbox {
     fn pack_end(&mut self, topic: u64) {
         let Some(Subscription { number, .. }) = self.packed_topics.get(&topic) else { return };
         let number = *number;
-        if let Some(loss) = self.dropped.remove(&number) {
+        if let Some(loss) = self.waiting.dropped.remove(&number) {
             self.pack_gap(number, loss);
         }
         self.packed_topics.remove(&topic);
@@ -749,9 +739,9 @@ impl Outbox {
     /// is not sent.
     fn pack_event(&mut self, subscription: u64, topic: u64, sequence: u64, frame: Bytes) {
         if let Some(last) = sequence.checked_sub(1) {
-            let noted = self.dropped.get(&subscription).copied();
+            let noted = self.waiting.dropped.get(&subscription).copied();
             if noted.is_some_and(|loss| loss.last <= last) {
-                self.dropped.remove(&subscription);
+                self.waiting.dropped.remove(&subscription);
             }
             let reason = noted.map_or(GapReason::Lagged, |loss| loss.reason);
             self.pack_gap(subscription, Loss { topic, last, reason });
@@ -769,8 +759,7 @@ impl Outbox {
         {
             packed.next = next;
             if frame.len() > MAX_MESSAGE_BYTES {
-                self.is_idle = false;
-                self.outgoing.push(LongFrame::of_event(frame));
+                self.waiting.outgoing.push(LongFrame::of_event(frame));
             } else {
                 self.packer.push_shared(frame);
             }

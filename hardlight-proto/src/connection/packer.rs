@@ -1,4 +1,6 @@
 //! Packing frames into messages: one WebSocket header, one mask and one write for everything that is ready.
+//!
+//! Where it says `inline(always)`, `scripts/test instructions` holds what that is for.
 
 use alloc::collections::VecDeque;
 

@@ -1,4 +1,6 @@
 //! The server's side: answers calls, owns the state.
+//!
+//! Where it says `inline(always)`, `scripts/test instructions` holds what that is for.
 
 use alloc::{collections::VecDeque, vec::Vec};
 
@@ -11,7 +13,7 @@ use super::{
 use crate::{
     close::CloseReason,
     error::{CallError, ConnectionError, ProtocolError},
-    event::Announcement,
+    event::{Announcement, EncodedEvent},
     features::FeatureSet,
     frame::{
         CALL, CallId, Content, Extensions, Frame, GapReason, Hello, HelloEntry, HelloField,
@@ -57,11 +59,12 @@ pub enum ServerEvent {
         method: u32,
         /// What the call says besides.
         extensions: Extensions,
-        /// The archive of the method's input, not checked yet. It may share the memory of the message that it came in: who
+        /// The payload of the method's input, not checked yet. It may share the memory of the message that it came in: who
         /// keeps it for long had better copy it.
         payload: Bytes,
     },
-    /// The client gave this call up. It is still to be answered, best at once with [`CallError::Cancelled`].
+    /// The client gave this call up. It is still to be answered, once, best at once with [`CallError::Cancelled`]; whatever
+    /// runs for it must not answer it as well (see [`Connection::answer`]). It comes also while this side is closing.
     Cancel {
         /// The call.
         id: CallId,
@@ -83,13 +86,13 @@ enum MethodTable {
 
 impl Role for Server {
     type Event = ServerEvent;
-
-    fn next_event(connection: &mut Connection<Self>) -> Option<ServerEvent> {
-        connection.next_event()
-    }
 }
 
 impl sealed::Role for Server {
+    fn next_event(connection: &mut Connection<Self>) -> Option<ServerEvent> {
+        connection.next_event()
+    }
+
     const HANDLES_LATE_INPUT: bool = false;
     const SENDS_PINGS: bool = true;
     const WITHHOLDS_CREDIT: bool = true;
@@ -104,6 +107,11 @@ impl sealed::Role for Server {
         self.inputs = Inputs::default();
     }
 
+    fn release_memory(&mut self) {
+        self.held.shrink_to_fit();
+        self.inputs.release_memory();
+    }
+
     fn is_idle(&self) -> bool {
         !self.has_open_calls()
     }
@@ -114,7 +122,8 @@ impl sealed::Role for Server {
 }
 
 impl Connection<Server> {
-    /// A server's side. Its Hello and `snapshot` (state operations that set every field) go out at once.
+    /// A server's side. Its Hello and `snapshot` (state operations that set every field) go out at once. The snapshot of a
+    /// service without state is empty: `Bytes::new()`.
     pub fn server(config: ServerConfig, snapshot: Bytes, now: Time) -> Self {
         let ServerConfig { schema, limits, compression, epoch, features } = config;
         let role = Server {
@@ -139,7 +148,8 @@ impl Connection<Server> {
         self.role.running.len() + self.role.held.len()
     }
 
-    /// What the inputs of these calls take, in bytes.
+    /// What the inputs of these calls take, in bytes; not counting what they keep of the messages that they came in (see
+    /// [`Limits::with_max_input_bytes`](crate::Limits::with_max_input_bytes)).
     pub const fn input_bytes(&self) -> usize {
         self.role.inputs.total()
     }
@@ -171,7 +181,13 @@ impl Connection<Server> {
         self.link.outbox.resume_hint(name)
     }
 
-    /// Ends a call with the archive of the method's output, or without. Does nothing for a call that is not running.
+    /// Ends a call with the payload of the method's output, or without. Does nothing for an id that no running call has.
+    ///
+    /// With its answer an id becomes free, and the client's next call may have it: a second answer, from a handler that was
+    /// cancelled and runs on, would go to that one. So keep the ids of running calls in a table, by a number of your own for
+    /// each; take one out to answer it, at [`ServerEvent::Cancel`] too, and drop the output of a number that is not in it.
+    ///
+    /// `answer_value` and `answer_result` take the output itself.
     ///
     /// An answer longer than [`MAX_MESSAGE_BYTES`](crate::MAX_MESSAGE_BYTES) travels in pieces; one longer than either
     /// side allows becomes [`CallError::OutputTooLarge`].
@@ -198,17 +214,22 @@ impl Connection<Server> {
         self.finish_draining();
     }
 
+    #[cfg(feature = "payload")]
+    pub(super) fn is_running(&self, id: CallId) -> bool {
+        !self.is_ended() && self.role.running.contains(id)
+    }
+
     /// Whether the call was running; it is not any longer.
     #[inline(always)]
     pub(super) fn end_running(&mut self, id: CallId) -> bool {
         let ended = !self.is_ended() && self.role.running.remove(id);
         if ended {
             self.role.inputs.remove(id);
+            self.link.pinned.forget(id);
         }
         ended
     }
 
-    #[inline(never)]
     fn queue_answer(
         &mut self,
         id: CallId,
@@ -327,7 +348,7 @@ impl Connection<Server> {
         }
     }
 
-    /// Sends an event that [`encode_event`](crate::encode_event) has made, to a client that the topic was announced to.
+    /// Sends an event, if its topic is announced to the client; compressed, if that is agreed on and the event may be.
     ///
     /// Each has the number that follows the one before. Numbers that are left out are told as missing; an event whose
     /// number is not above those that were sent is dropped.
@@ -336,8 +357,10 @@ impl Connection<Server> {
     /// [`Limits::max_queued_event_bytes`](crate::Limits::max_queued_event_bytes) of events wait, some are dropped, which
     /// ones [`Overflow`](crate::Overflow) says, and the client is told how many it missed. So it is if an event is longer
     /// than it accepts.
-    pub fn send_event(&mut self, topic: u64, sequence: u64, event: Bytes) {
-        if !self.is_ended() && self.link.outbox.push_event(topic, sequence, event).is_err() {
+    pub fn send_event(&mut self, event: &EncodedEvent) {
+        let frame = event.frame(self.link.deflates).clone();
+        let (topic, sequence) = (event.topic(), event.sequence());
+        if !self.is_ended() && self.link.outbox.push_event(topic, sequence, frame).is_err() {
             let allowed = self.link.limits.max_queued_event_bytes();
             let limit = "max_queued_event_bytes";
             self.fail(ConnectionError::LimitExceeded { limit, allowed });
@@ -355,6 +378,8 @@ impl Connection<Server> {
     /// Closes once the calls that run have ended and everything is sent; new ones are answered
     /// [`CallError::GoingAway`]. What is not done after
     /// [`Limits::close_timeout`](crate::Limits::close_timeout) is given up.
+    ///
+    /// `now` is the time, from which that is counted. If a later one was told already, it is counted from there.
     pub fn close(&mut self, reason: CloseReason, now: Time) {
         if self.is_ended() {
             return;
@@ -395,7 +420,6 @@ impl Connection<Server> {
         self.poll_any_event()
     }
 
-    #[inline(never)]
     fn poll_any_event(&mut self) -> Option<ServerEvent> {
         for _ in 0..MAX_QUIET_FRAMES {
             if self.is_ended() {
@@ -531,7 +555,7 @@ impl Connection<Server> {
                 return Ok(None);
             }
         };
-        let payload = self.link.expand(payload)?;
+        let payload = self.link.give_out(id, payload)?;
         self.role.inputs.insert(id, bytes);
         // A slice would keep the whole message, or transfer.
         let extensions = extensions.detached();
@@ -543,8 +567,8 @@ impl Connection<Server> {
         Ok(Some(self.start(call)))
     }
 
-    #[inline(never)]
     fn hold(&mut self, call: Call) {
+        self.link.pinned.forget(call.id);
         self.role.held.push_back(call.detached());
     }
 

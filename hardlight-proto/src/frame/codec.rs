@@ -1,4 +1,6 @@
 //! The layout of each kind of frame (SPEC.md, section 5).
+//!
+//! Where it says `inline(always)`, `scripts/test instructions` holds what that is for.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
@@ -57,17 +59,14 @@ impl Frame {
     pub fn decode(mut body: Bytes) -> Result<Option<Self>, ProtocolError> {
         let extensions = Extensions::new();
         // What most frames are, in one look. Others, and those that are cut short, go the long way.
-        match *body {
-            [CALL, id, method @ ..0x80, ..] => {
-                body.advance(3);
-                let (id, method, payload) = (CallId(id), u32::from(method), Content::Plain(body));
-                Ok(Some(Self::Call { id, method, extensions, payload }))
-            }
-            [ANSWER, id, ..] => {
-                body.advance(2);
-                Ok(Some(Self::Answer { id: CallId(id), extensions, payload: Content::Plain(body) }))
-            }
-            _ => decode_any(body),
+        if let Some((id, method)) = short_call(&body) {
+            body.advance(SHORT_CALL_BYTES);
+            Ok(Some(Self::Call { id, method, extensions, payload: Content::Plain(body) }))
+        } else if let Some(id) = short_answer(&body) {
+            body.advance(SHORT_ANSWER_BYTES);
+            Ok(Some(Self::Answer { id, extensions, payload: Content::Plain(body) }))
+        } else {
+            decode_any(body)
         }
     }
 
@@ -110,12 +109,10 @@ impl Frame {
         }
     }
 
-    #[inline(never)]
     fn any_len(&self) -> usize {
         sink::count(|count| self.put_head(count)) + self.payload_bytes().len()
     }
 
-    #[inline(never)]
     fn encode_any(&self, out: &mut BytesMut) {
         self.put_head(out);
         out.extend_from_slice(self.payload_bytes());
@@ -158,12 +155,11 @@ impl Frame {
             Self::Hello(hello) => hello.put(out),
             Self::Methods(methods) => methods.iter().for_each(|method| method.put(out)),
             Self::Call { id, method, extensions, .. } => {
-                out.put(&[id.0]);
-                varint::put(out, u64::from(*method));
+                out.put(ShortHead::call(*id, *method).behind_kind());
                 extensions.put(out);
             }
             Self::Answer { id, extensions, .. } => {
-                out.put(&[id.0]);
+                out.put(ShortHead::answer(*id).behind_kind());
                 extensions.put(out);
             }
             Self::Error { id, error, extensions } => {
@@ -233,6 +229,28 @@ impl Frame {
     }
 }
 
+/// What stands before the payload of a short call, and of a short answer.
+pub(super) const SHORT_CALL_BYTES: usize = 3;
+pub(super) const SHORT_ANSWER_BYTES: usize = 2;
+
+/// The id and the method of a call in its shortest form: without flags, of a method that takes one byte.
+#[inline]
+pub(super) fn short_call(frame: &[u8]) -> Option<(CallId, u32)> {
+    match *frame {
+        [CALL, id, method @ ..0x80, ..] => Some((CallId(id), u32::from(method))),
+        _ => None,
+    }
+}
+
+/// The id of an answer in its shortest form: without flags.
+#[inline]
+pub(super) fn short_answer(frame: &[u8]) -> Option<CallId> {
+    match *frame {
+        [ANSWER, id, ..] => Some(CallId(id)),
+        _ => None,
+    }
+}
+
 /// The beginning of a call or an answer: a kind, an id and a method of up to five bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ShortHead {
@@ -249,7 +267,8 @@ impl ShortHead {
     #[inline]
     pub(crate) fn call(id: CallId, method: u32) -> Self {
         if method < 0x80 {
-            return Self { bytes: [CALL, id.0, method as u8, 0, 0, 0, 0, 0], len: 3 };
+            let bytes = [CALL, id.0, method as u8, 0, 0, 0, 0, 0];
+            return Self { bytes, len: SHORT_CALL_BYTES };
         }
         let mut head = Self { bytes: [CALL, id.0, 0, 0, 0, 0, 0, 0], len: 2 };
         varint::put(&mut head, u64::from(method));
@@ -258,7 +277,12 @@ impl ShortHead {
 
     #[inline]
     pub(crate) const fn answer(id: CallId) -> Self {
-        Self { bytes: [ANSWER, id.0, 0, 0, 0, 0, 0, 0], len: 2 }
+        Self { bytes: [ANSWER, id.0, 0, 0, 0, 0, 0, 0], len: SHORT_ANSWER_BYTES }
+    }
+
+    /// It without the kind, which flags may come to.
+    fn behind_kind(&self) -> &[u8] {
+        &self.bytes[1..self.len]
     }
 
     /// Appends a byte, and it.

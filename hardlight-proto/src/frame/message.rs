@@ -1,9 +1,14 @@
 //! Taking messages apart into frames, one at a time, so that a batch of tiny frames costs no more memory than its bytes
 //! (SPEC.md, section 4.2).
+//!
+//! Where it says `inline(always)`, `scripts/test instructions` holds what that is for.
 
 use bytes::{Buf, Bytes};
 
-use super::{ANSWER, BATCH, CALL, CallId, Frame};
+use super::{
+    BATCH, CallId, Frame,
+    codec::{SHORT_ANSWER_BYTES, SHORT_CALL_BYTES, short_answer, short_call},
+};
 use crate::{error::ProtocolError, varint};
 
 /// The frames of a message, decoded one by one; those that may be ignored are left out. After an error there are no more.
@@ -11,6 +16,7 @@ use crate::{error::ProtocolError, varint};
 pub struct Frames {
     rest: Bytes,
     place: Place,
+    message_len: usize,
 }
 
 /// Where in a message the rest of it begins.
@@ -26,7 +32,14 @@ enum Place {
 impl Frames {
     /// The frames of `message`, which may come from anywhere.
     pub const fn new(message: Bytes) -> Self {
-        Self { rest: message, place: Place::Start }
+        let message_len = message.len();
+        Self { rest: message, place: Place::Start, message_len }
+    }
+
+    /// Of the whole message, in bytes.
+    #[inline]
+    pub(crate) const fn message_len(&self) -> usize {
+        self.message_len
     }
 
     #[inline]
@@ -65,20 +78,14 @@ impl Frames {
 impl Frames {
     #[inline(always)]
     pub(crate) fn next_call(&mut self) -> Option<(CallId, u32, Bytes)> {
-        match *self.peek()? {
-            [CALL, id, method @ ..0x80, ..] => {
-                Some((CallId(id), u32::from(method), self.take_behind(3)))
-            }
-            _ => None,
-        }
+        let (id, method) = short_call(self.peek()?)?;
+        Some((id, method, self.take_behind(SHORT_CALL_BYTES)))
     }
 
     #[inline(always)]
     pub(crate) fn next_answer(&mut self) -> Option<(CallId, Bytes)> {
-        match *self.peek()? {
-            [ANSWER, id, ..] => Some((CallId(id), self.take_behind(2))),
-            _ => None,
-        }
+        let id = short_answer(self.peek()?)?;
+        Some((id, self.take_behind(SHORT_ANSWER_BYTES)))
     }
 
     /// The next frame, unless it takes more than a look to find it.

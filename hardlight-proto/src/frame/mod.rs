@@ -47,7 +47,7 @@ pub enum Frame {
         method: u32,
         /// What the call says besides.
         extensions: Extensions,
-        /// The archive of the method's input.
+        /// The payload of the method's input.
         payload: Content,
     },
     /// The result of a call.
@@ -56,7 +56,7 @@ pub enum Frame {
         id: CallId,
         /// What the answer says besides.
         extensions: Extensions,
-        /// The archive of the method's output.
+        /// The payload of the method's output.
         payload: Content,
     },
     /// A call without a result.
@@ -113,7 +113,7 @@ pub enum Frame {
         event: u32,
         /// What the event says besides.
         extensions: Extensions,
-        /// The archive of the event's fields.
+        /// The payload of the event's fields.
         payload: Content,
     },
     /// Events of a topic that this connection does not get.

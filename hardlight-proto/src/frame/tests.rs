@@ -3,8 +3,9 @@
 use alloc::{boxed::Box, string::ToString, vec, vec::Vec};
 
 use bytes::BytesMut;
+use proptest::prelude::*;
 
-use super::*;
+use super::{codec::ShortHead, *};
 use crate::{
     error::ProtocolError,
     features::{MAX_FEATURE_NAME_BYTES, MAX_FEATURES},
@@ -69,6 +70,34 @@ fn an_answer_is_2_bytes_and_its_payload() {
     assert_layout(Frame::Answer { id, extensions, payload: plain(&[1]) }, &[0x04, 255, 1]);
     let answer = Frame::Answer { id, extensions: says(), payload: plain(&[1]) };
     assert_layout(answer, &[0x44, 255, 3, 64, 1, b'x', 1]);
+}
+
+proptest! {
+    /// The short way knows a call and an answer without a `Frame`.
+    #[test]
+    fn short_heads_are_those_of_their_frames(
+        id in any::<u8>(),
+        method in (any::<u32>(), 0..32).prop_map(|(method, shift)| method >> shift),
+    ) {
+        let (id, extensions, payload) = (CallId(id), Extensions::new(), plain(b""));
+        let call = Frame::Call { id, method, extensions: extensions.clone(), payload: payload.clone() };
+        let answer = Frame::Answer { id, extensions, payload };
+        for (frame, head) in [(call, ShortHead::call(id, method)), (answer, ShortHead::answer(id))] {
+            let (whole, _) = frame.split();
+            let (mut alone, mut behind) = (BytesMut::new(), BytesMut::new());
+            head.put(&mut alone);
+            head.put_behind(7, &mut behind);
+            prop_assert_eq!(&alone, &whole);
+            prop_assert_eq!(head.len(), whole.len());
+            prop_assert_eq!(&behind[..], [&[7], &whole[..]].concat());
+            let read = (codec::short_call(&whole), codec::short_answer(&whole));
+            let expected = match frame {
+                Frame::Call { .. } => ((method < 0x80).then_some((id, method)), None),
+                _ => (None, Some(id)),
+            };
+            prop_assert_eq!(read, expected);
+        }
+    }
 }
 
 #[test]
@@ -156,7 +185,8 @@ fn topics_and_events_are_laid_out_as_documented() {
     let (payload, extensions) = (plain(b"hi"), Extensions::new());
     let event = Frame::Event { topic: 5, sequence: 1, event: 2, extensions, payload };
     assert_layout(event, b"\x0b\x05\x01\x02hi");
-    assert_eq!(crate::encode_event(5, 1, 2, Bytes::from_static(b"hi")), &b"\x0b\x05\x01\x02hi"[..]);
+    let event = crate::EncodedEvent::new(5, 1, 2, Bytes::from_static(b"hi"));
+    assert_eq!(event.frame(false), &b"\x0b\x05\x01\x02hi"[..]);
     let (payload, extensions) = (plain(b"hi"), says());
     let event = Frame::Event { topic: 5, sequence: 1, event: 2, extensions, payload };
     assert_layout(event, b"\x4b\x05\x01\x02\x03\x40\x01xhi");

@@ -63,6 +63,7 @@ use self::{
     encoder::{Lent, Piece},
     lists::ListOf,
 };
+use crate::error::CallError;
 
 // rkyv's format features are chosen once for a whole build, by any crate in it. None is set here, since that would be a
 // choice for everyone; a build in which somebody chose otherwise fails here, rather than at the first message.
@@ -168,6 +169,24 @@ pub fn encode_to_bytes<T: Codable>(value: &T) -> Result<Bytes, EncodeError> {
 /// [`DecodeError::Malformed`] for everything else that the format forbids.
 pub fn decode<T: Codable>(payload: &[u8]) -> Result<T, DecodeError> {
     decode_below(payload, 0)
+}
+
+/// The input of a call, from its payload, which may be anything.
+///
+/// # Errors
+///
+/// [`CallError::InvalidInput`], which is what the call is to be answered.
+pub fn decode_input<T: Codable>(payload: &[u8]) -> Result<T, CallError> {
+    decode(payload).map_err(|_| CallError::InvalidInput)
+}
+
+/// The output of a call, from its payload, which may be anything.
+///
+/// # Errors
+///
+/// [`CallError::InvalidOutput`]: the call has no result.
+pub fn decode_output<T: Codable>(payload: &[u8]) -> Result<T, CallError> {
+    decode(payload).map_err(|_| CallError::InvalidOutput)
 }
 
 /// Reads a value that stands in another one with `above` levels over it, of [`MAX_LEVELS`] in all.

@@ -8,7 +8,8 @@ use crate::{
     payload::EncodeError,
 };
 
-/// A client's copy of the state, for an embedder.
+/// A client's copy of the state, for an embedder. Each connection needs a new one: its first operations are those of the
+/// snapshot, and what they leave out is at its default.
 ///
 /// Memory: as [`Limits::with_max_state_bytes`](crate::Limits::with_max_state_bytes) says.
 pub struct StateCopy<S> {
@@ -65,8 +66,9 @@ impl<S: fmt::Debug> fmt::Debug for StateCopy<S> {
     }
 }
 
-/// Sees to it that a server cannot make a copy of the state grow without end, wherever it is kept:
-/// [`Limits::with_max_state_bytes`](crate::Limits::with_max_state_bytes).
+/// Sees to it that a server cannot make a copy of the state grow without end
+/// ([`Limits::with_max_state_bytes`](crate::Limits::with_max_state_bytes)), for who keeps one otherwise than in a
+/// [`StateCopy`], which does so by itself.
 #[derive(Debug, Default)]
 pub struct StateSize {
     /// The length of a snapshot when it was measured.
@@ -81,9 +83,9 @@ impl StateSize {
         Self { measured: 0, since: 0 }
     }
 
-    /// Whether the state may be as large as it is after this many bytes of operations: `max_bytes` at most. Its snapshot is measured only once
-    /// so much has come that it could be too large, and then not again before a sixteenth of the limit has: so that this
-    /// costs in proportion to what comes.
+    /// Whether the state may be as large as it is after this many bytes of operations: `max_bytes` at most. Its snapshot is
+    /// measured only once so much has come that it could be too large, and then not again before a sixteenth of the limit
+    /// has: so that this costs in proportion to what comes.
     ///
     /// # Errors
     ///

@@ -46,7 +46,7 @@ use crate::{payload::EncodeError, schema::FieldSchema};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not connection state",
     label = "not connection state",
-    note = "write `#[derive(hardlight::ConnectionState)]` on the struct"
+    note = "write `#[derive(ConnectionState)]` on the struct"
 )]
 pub trait ConnectionState: Sized + Send + Sync + 'static {
     /// What is kept of what the client was last sent.

@@ -132,7 +132,7 @@ pub enum StateOperation<'a> {
     Set {
         /// Index of the field in order of declaration.
         field: u32,
-        /// The archive of the value.
+        /// The payload of the value.
         value: &'a [u8],
     },
     /// A part of the field has changed.

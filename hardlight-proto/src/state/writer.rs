@@ -47,7 +47,7 @@ impl<'a> PatchWriter<'a> {
         payload::encode_below(value, self.out, self.above)
     }
 
-    /// Appends the archive of a list of these elements.
+    /// Appends the payload of a list of these elements.
     pub(super) fn list<T: Codable>(&mut self, elements: &[T]) -> Result<(), EncodeError> {
         payload::encode_list_below(elements, self.out, self.above)
     }

@@ -62,7 +62,7 @@ fn filled() -> Recording {
         lists: (0..20).map(|number| vec![number; 20]).collect(),
         map: (0..50).map(|number| (number, vec![number; 20])).collect(),
         numbers: (0..50).map(|number| (format!("number {number}"), number)).collect(),
-        text: "größe, größer, am größten: so ist es".into(),
+        text: "größe, größer, am größten: sizes all".into(),
     }
 }
 

@@ -11,12 +11,22 @@ pub(crate) enum Act {
         method: u32,
         len: usize,
     },
+    /// The same, with a value whose payload says as much.
+    CallValue {
+        method: u32,
+        len: usize,
+    },
     /// The client gives up one of its open calls: the nth, counted round and round.
     Cancel(usize),
     CloseClient,
     AbortClient,
     /// The server answers one of the calls that run, with an output of this length.
     Answer {
+        nth: usize,
+        len: usize,
+    },
+    /// The same, with a value.
+    AnswerValue {
         nth: usize,
         len: usize,
     },

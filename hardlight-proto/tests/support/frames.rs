@@ -6,8 +6,11 @@ use bytes::Bytes;
 use hardlight_proto::*;
 use proptest::prelude::*;
 
+/// Some so long that their length takes two bytes.
 fn bytes() -> impl Strategy<Value = Bytes> {
-    prop::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from)
+    let len = prop_oneof![9 => 0..40_usize, 1 => 100..300_usize];
+    let bytes = len.prop_flat_map(|len| prop::collection::vec(any::<u8>(), len));
+    bytes.prop_map(Bytes::from)
 }
 
 /// Numbers of every length.

@@ -3,6 +3,7 @@
 //! see; scenarios that are cut at every step; and what it takes to be a peer that keeps to no rule.
 
 mod act;
+mod batches;
 mod frames;
 mod ledger;
 mod link;
@@ -17,6 +18,7 @@ mod tap;
 mod words;
 
 pub(crate) use act::Act;
+pub(crate) use batches::*;
 pub(crate) use frames::frame;
 pub(crate) use ledger::Ledger;
 pub(crate) use link::{Link, Pace};

@@ -49,10 +49,12 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     )
 }
 
-/// Lengths of payloads: some travel in pieces, some are longer than the other side accepts.
+/// Lengths of payloads: some around the border of a batch's one-byte lengths; some travel in pieces, some are longer than the
+/// other side accepts.
 fn len() -> impl Strategy<Value = usize> {
     prop_oneof![
         6 => 0..50_usize,
+        2 => 100..300_usize,
         2 => 500..2000_usize,
         1 => MAX_MESSAGE_BYTES - 20..MAX_MESSAGE_BYTES + 20,
         2 => 90_000..300_000_usize,
@@ -71,9 +73,11 @@ fn pace() -> impl Strategy<Value = Pace> {
 pub(crate) fn act() -> impl Strategy<Value = Act> {
     let time = (0..5000_u64).prop_map(Duration::from_millis);
     let applications = prop_oneof![
-        8 => (0..2_u32, len()).prop_map(|(method, len)| Act::Call { method, len }),
+        4 => (0..2_u32, len()).prop_map(|(method, len)| Act::Call { method, len }),
+        4 => (0..2_u32, len()).prop_map(|(method, len)| Act::CallValue { method, len }),
         3 => (0..256_usize).prop_map(Act::Cancel),
-        6 => (0..256_usize, len()).prop_map(|(nth, len)| Act::Answer { nth, len }),
+        3 => (0..256_usize, len()).prop_map(|(nth, len)| Act::Answer { nth, len }),
+        3 => (0..256_usize, len()).prop_map(|(nth, len)| Act::AnswerValue { nth, len }),
         1 => (0..256_usize).prop_map(Act::Fail),
         3 => len().prop_map(Act::State),
         1 => any::<bool>().prop_map(Act::Features),

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
+use hardlight_proto::payload::decode;
 
 /// By turns a KiB that does not shrink when it is compressed, and one that does.
 static FILLING: LazyLock<Vec<u8>> = LazyLock::new(|| {
@@ -24,8 +25,27 @@ pub(crate) fn numbered<const N: usize>(numbers: [u64; N], len: usize) -> Bytes {
     bytes.into()
 }
 
-/// The numbers that a payload begins with. Panics if it is not as it was made.
+/// Marks, in the first number, that the bytes were encoded as a value. They are the first of its payload as well.
+const IS_VALUE: u8 = 0x80;
+
+/// Numbered bytes as a value to encode.
+pub(crate) fn as_value(payload: &[u8]) -> Vec<u8> {
+    let mut value = payload.to_vec();
+    value[7] |= IS_VALUE;
+    value
+}
+
+/// The numbers that a payload, or the value that it is of, begins with. Panics if it is not as it was made.
 pub(crate) fn read_numbered<const N: usize>(payload: &[u8]) -> [u64; N] {
+    if payload[7] & IS_VALUE == 0 {
+        return read_bytes(payload);
+    }
+    let mut value: Vec<u8> = decode(payload).expect("a value of bytes");
+    value[7] &= !IS_VALUE;
+    read_bytes(&value)
+}
+
+fn read_bytes<const N: usize>(payload: &[u8]) -> [u64; N] {
     let (numbers, rest) = payload.split_at(8 * N);
     let mut words = numbers.chunks(8).map(|word| {
         let word = word.try_into().expect("chunks of eight bytes");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hardlight_proto::*;
 
-use super::{ledger::name, payloads::numbered, *};
+use super::{ledger::name, payloads::as_value, *};
 
 const EPOCH: u64 = 0xe90c;
 
@@ -104,7 +104,14 @@ impl Run {
         self.is_settled = false;
         let Self { pair, ledger, .. } = self;
         match *act {
-            Act::Call { method, len } => self.call(method, len),
+            Act::Call { method, len } => {
+                self.call(method, len, |client, input| client.call(method, input));
+            }
+            Act::CallValue { method, len } => {
+                self.call(method, len, |client, input| {
+                    client.call_value(method, &as_value(&input))
+                });
+            }
             Act::Cancel(nth) => {
                 if let Some(id) = ledger.cancel(nth) {
                     pair.client.cancel(id);
@@ -158,6 +165,11 @@ impl Run {
                     server.answer(id, Ok(output));
                 }
             }
+            Act::AnswerValue { nth, len } => {
+                if let Some((id, output)) = ledger.answer(nth, len) {
+                    server.answer_value(id, &as_value(&output));
+                }
+            }
             Act::Fail(nth) => {
                 if let Some((id, _)) = ledger.take_running(nth) {
                     server.answer(id, Err(CallError::HandlerPanicked));
@@ -179,8 +191,7 @@ impl Run {
                 server.leave_topic(topic as u64);
             }
             Act::Event { topic, len } => {
-                let (sequence, event) = ledger.topic(topic).post(topic, len, server.deflates());
-                server.send_event(topic as u64, sequence, event);
+                server.send_event(&ledger.topic(topic).post(topic, len));
             }
             Act::Skip(topic) => {
                 let last = ledger.topic(topic).withhold();
@@ -200,10 +211,15 @@ impl Run {
         }
     }
 
-    fn call(&mut self, method: u32, len: usize) {
+    fn call(
+        &mut self,
+        method: u32,
+        len: usize,
+        make: impl FnOnce(&mut Connection<Client>, Bytes) -> Result<CallId, CallError>,
+    ) {
         let Self { pair: Pair { client, .. }, ledger, .. } = self;
         let full = client.open_calls() == MAX_CALLS_IN_FLIGHT;
-        match client.call(method, ledger.next_input(len)) {
+        match make(client, ledger.next_input(len)) {
             Ok(id) => ledger.call(id, method),
             Err(CallError::TooManyCallsInFlight) => assert!(full),
             Err(CallError::GoingAway) => assert!(self.may_end || self.may_time_out),
@@ -220,7 +236,7 @@ impl Run {
         server.announce_topic(topic as u64, next, name(topic));
         for (sequence, event) in replayed {
             match event {
-                Some(event) => server.send_event(topic as u64, sequence, event),
+                Some(event) => server.send_event(&event),
                 None => server.skip_events(topic as u64, sequence, GapReason::Withheld),
             }
         }

@@ -69,10 +69,10 @@ fn what_is_not_sent_when_the_grace_is_over_is_dropped() {
 fn behind_a_long_frame_that_is_cut_off_nothing_is_sent_that_would_have_waited_for_it() {
     let mut server = server(quiet().with_max_queued_event_bytes(0));
     server.announce_topic(7, 0, CHAT);
-    server.send_event(7, 0, encode_event(7, 0, 0, noise(MIB)));
+    server.send_event(&EncodedEvent::new(7, 0, 0, noise(MIB)));
     sent(&mut server);
     // It is dropped, and that is still to be stated.
-    server.send_event(7, 1, encode_event(7, 1, 0, OUTPUT));
+    server.send_event(&EncodedEvent::new(7, 1, 0, OUTPUT));
     server.send_state(OUTPUT);
     server.close(CloseReason::normal(), Time::ZERO);
     server.handle_timeout(Time::from_micros(10_000_000));

@@ -20,7 +20,7 @@ fn a_frame_of_65_kib_is_sent_whole_and_one_byte_more_in_pieces() {
 fn long_calls_answers_state_and_events_arrive_as_they_were_sent() {
     let mut pair = roomy();
     pair.server.announce_topic(7, 0, CHAT);
-    pair.server.send_event(7, 0, encode_event(7, 0, 0, noise(LONG)));
+    pair.server.send_event(&EncodedEvent::new(7, 0, 0, noise(LONG)));
     pair.server.send_state(noise(LONG + 1));
     let id = pair.call_of(1, noise(LONG + 2));
     assert_eq!(pair.take_server_events(), [started(id, 1, noise(LONG + 2))]);
@@ -53,7 +53,7 @@ fn long_events_keep_the_order_of_their_topic() {
     pair.server.announce_topic(7, 0, CHAT);
     let lens = [9, LONG, 9, LONG, LONG, 9];
     for (sequence, len) in (0..).zip(lens) {
-        pair.server.send_event(7, sequence, encode_event(7, sequence, 0, noise(len)));
+        pair.server.send_event(&EncodedEvent::new(7, sequence, 0, noise(len)));
     }
     pair.server.leave_topic(7);
     pair.drive();
@@ -69,9 +69,9 @@ fn a_long_event_that_waits_may_be_dropped_and_one_that_has_begun_may_not() {
     let mut pair = Pair::with(counter(), counter(), quiet(), limits).opened();
     pair.server.announce_topic(7, 0, CHAT);
     for sequence in 0..3 {
-        pair.server.send_event(7, sequence, encode_event(7, sequence, 0, noise(LONG)));
+        pair.server.send_event(&EncodedEvent::new(7, sequence, 0, noise(LONG)));
     }
-    pair.server.send_event(7, 3, encode_event(7, 3, 0, OUTPUT));
+    pair.server.send_event(&EncodedEvent::new(7, 3, 0, OUTPUT));
     pair.drive();
     let expected = [
         subscribed(CHAT),

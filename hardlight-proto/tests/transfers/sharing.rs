@@ -62,7 +62,7 @@ fn a_stream_of_small_frames_does_not_stop_a_long_one() {
         // More than a message each time.
         for part in 0..70 {
             let sequence = sequence * 70 + part;
-            pair.server.send_event(7, sequence, encode_event(7, sequence, 0, noise(1000)));
+            pair.server.send_event(&EncodedEvent::new(7, sequence, 0, noise(1000)));
         }
         pair.step();
         if pair.client_events.contains(&answered(id, noise(MIB))) {
@@ -81,7 +81,7 @@ fn what_a_call_changed_arrives_before_its_answer_however_long_either_is() {
         let id = pair.call(0);
         pair.server.announce_topic(7, 0, CHAT);
         pair.server.send_state(noise(state));
-        pair.server.send_event(7, 0, encode_event(7, 0, 0, noise(event)));
+        pair.server.send_event(&EncodedEvent::new(7, 0, 0, noise(event)));
         pair.server.answer(id, Ok(noise(answer)));
         pair.drive();
         let expected = [

@@ -14,8 +14,7 @@ const NOT_SHOWN: [(&str, &str); 3] = [
 ];
 
 /// Close codes of which no state machine is the source.
-const NOT_CLOSED: [(&str, &str); 2] =
-    [("1005", "is never sent"), ("4005", "is for transports whose peer does not close")];
+const NOT_CLOSED: [(&str, &str); 2] = [("1005", "is never sent"), ("4005", "is reserved")];
 
 /// How often each section says MUST. Who changes that adds the cases that show it, and counts it here.
 const MUSTS: [(&str, usize); 35] = [

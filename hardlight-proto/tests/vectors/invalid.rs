@@ -40,6 +40,20 @@ fn frames() -> File {
     add("an empty frame in a batch", &["4.2"], &[0, 0, 2, 6, 1], "empty");
     add("an empty frame at the end of a batch", &["4.2"], &[0, 2, 6, 1, 0], "empty");
     add("a batch that is cut off", &["4.2"], &[0, 2, 6, 1, 3, 6, 2], "truncated");
+    add("a batch whose last CALL is cut off", &["4.2"], &[0, 2, 6, 1, 9, 3, 0, 0, 7], "truncated");
+    add("a batch whose last ANSWER is cut off", &["4.2"], &[0, 2, 6, 1, 9, 4, 0, 7], "truncated");
+    add(
+        "a batch with a CALL without a method",
+        &["2.2", "4.2"],
+        &[0, 2, 6, 1, 2, 3, 5],
+        "truncated",
+    );
+    add(
+        "a batch with an ANSWER without an id",
+        &["2.2", "4.2"],
+        &[0, 2, 6, 1, 1, 4, 2, 6, 1],
+        "truncated",
+    );
     add(
         "a batch with a length in a longer form",
         &["2.1", "4.2"],
@@ -313,6 +327,14 @@ fn to_server() -> File {
         "call-id-in-use",
     );
     add("a method outside the table", &["10.1"], open(), &[3, 0, 2], "no-such-method");
+    let sections = &["4.2", "10.1"];
+    let [call, next] = [[4, 3, 0, 0, 7], [4, 3, 1, 0, 7]];
+    let cut = [&[0][..], &call, &next[..4]].concat();
+    add("a batch that ends within its second CALL", sections, open(), &cut, "truncated");
+    let cut = [&[0][..], &call, &next, &[0x84, 0, 3, 2, 0, 7]].concat();
+    add("a third CALL whose length is in a longer form", sections, open(), &cut, "invalid-varint");
+    let twice = [&[0][..], &call, &next, &call].concat();
+    add("a CALL twice in a batch", sections, open(), &twice, "call-id-in-use");
     add(
         "compression that was not agreed on",
         &["8"],
@@ -456,6 +478,19 @@ fn to_client() -> File {
     add("a STATE with revision 2", &["11.1"], open(), &[8, 2], "state-revision");
     add("an ANSWER to no call", &["10.1"], open(), &[4, 0], "no-such-call");
     add("an ERROR for no call", &["10.1"], open(), &[5, 0, 1], "no-such-call");
+    let called = || {
+        let mut session = open();
+        session.call(0, Bytes::new());
+        session.call(0, Bytes::new());
+        session.settle();
+        session
+    };
+    let sections = &["4.2", "10.1"];
+    let [answer, next] = [[3, 4, 0, 7], [3, 4, 1, 7]];
+    let cut = [&[0][..], &answer, &next[..3]].concat();
+    add("a batch that ends within its second ANSWER", sections, called(), &cut, "truncated");
+    let twice = [&[0][..], &answer, &next, &answer].concat();
+    add("an ANSWER twice in a batch", sections, called(), &twice, "no-such-call");
     let mut answered = open();
     let id = answered.call(0, Bytes::new());
     answered.settle();

@@ -5,9 +5,9 @@ use std::{collections::VecDeque, time::Duration};
 use bytes::Bytes;
 use hardlight_proto::{
     CallError, CallId, Client, ClientConfig, ClientEvent, CloseReason, Connection, ConnectionError,
-    EventSchema, Extensions, FeatureSet, FieldSchema, Fingerprint, GapReason, Limits, MethodSchema,
-    Mismatch, Resume, Role, SchemaPart, Server, ServerConfig, ServerEvent, ServiceSchema, Time,
-    Transmit, encode_event, encode_event_deflated,
+    EncodedEvent, EventSchema, Extensions, FeatureSet, FieldSchema, Fingerprint, GapReason, Limits,
+    MethodSchema, Mismatch, Resume, Role, SchemaPart, Server, ServerConfig, ServerEvent,
+    ServiceSchema, Time, Transmit,
 };
 use serde_json::{Map, Value, json};
 
@@ -379,8 +379,7 @@ impl Session {
             "event": event,
             "payload": hex(&payload),
         });
-        let encode = if self.server.deflates() { encode_event_deflated } else { encode_event };
-        self.server.send_event(topic, sequence, encode(topic, sequence, event, payload));
+        self.server.send_event(&EncodedEvent::new(topic, sequence, event, payload));
         self.record(End::Server, with_command("emit", command));
     }
 

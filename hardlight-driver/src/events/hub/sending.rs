@@ -9,7 +9,7 @@ use hardlight_proto::{EncodeError, Events, Topic};
 use super::Hub;
 use crate::{
     events::{
-        encoded::EncodedEvent,
+        EncodedEvent,
         entry::{Entry, EntryState, Member},
     },
     server::mailbox::Reserved,
@@ -138,7 +138,7 @@ impl Hub {
         let event = EncodedEvent::new(entry.number, state.next, event, payload.clone());
         let event = if secret { event.secret() } else { event };
         let reserved = match patience {
-            Patience::Waits if state.patient > 0 => reserve(state, event.len(), wakers)?,
+            Patience::Waits if state.patient > 0 => reserve(state, event.encoded_len(), wakers)?,
             _ => Vec::new(),
         };
         let event = Arc::new(event);

@@ -118,6 +118,11 @@ impl Incoming {
         self.open.clear();
     }
 
+    /// Lets go of memory that nothing arrives in.
+    pub(in crate::connection) fn release_memory(&mut self) {
+        self.open.shrink_to_fit();
+    }
+
     /// Gives credit to those that are taken in: to each its share, in pieces that are worth a frame.
     pub(in crate::connection) fn grant(&mut self, mut give: impl FnMut(u64, u64)) {
         self.admit();

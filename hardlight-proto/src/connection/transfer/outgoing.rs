@@ -220,6 +220,12 @@ impl Outgoing {
         self.unordered_bytes -= frame.len();
     }
 
+    /// Lets go of memory that nothing waits in.
+    pub(in crate::connection) fn release_memory(&mut self) {
+        self.open.shrink_to_fit();
+        self.waiting.shrink_to_fit();
+    }
+
     /// Gives everything up.
     pub(in crate::connection) fn clear(&mut self) {
         self.open.clear();

@@ -17,7 +17,7 @@ pub(crate) struct Topic {
     /// The number of the next event.
     next: u64,
     /// The latest events, by number; those that are withheld are not there.
-    kept: VecDeque<(u64, Option<Bytes>)>,
+    kept: VecDeque<(u64, Option<EncodedEvent>)>,
     /// On the server the client is subscribed, and is to be so again on its next connection.
     pub(crate) is_wanted: bool,
     /// It was announced on this connection.
@@ -53,14 +53,12 @@ impl Topic {
         self.next
     }
 
-    /// An event is posted: its number and its bytes.
-    pub(crate) fn post(&mut self, topic: usize, len: usize, deflates: bool) -> (u64, Bytes) {
-        let sequence = self.next;
-        let payload = numbered([topic as u64, sequence], len);
-        let encode = if deflates { encode_event_deflated } else { encode_event };
-        let event = encode(topic as u64, sequence, 0, payload);
+    /// An event is posted.
+    pub(crate) fn post(&mut self, topic: usize, len: usize) -> EncodedEvent {
+        let payload = numbered([topic as u64, self.next], len);
+        let event = EncodedEvent::new(topic as u64, self.next, 0, payload);
         self.keep(Some(event.clone()));
-        (sequence, event)
+        event
     }
 
     /// A number has no event for this client.
@@ -69,7 +67,7 @@ impl Topic {
         self.next - 1
     }
 
-    fn keep(&mut self, event: Option<Bytes>) {
+    fn keep(&mut self, event: Option<EncodedEvent>) {
         self.kept.push_back((self.next, event));
         if self.kept.len() > KEPT {
             self.kept.pop_front();
@@ -81,7 +79,10 @@ impl Topic {
     }
 
     /// The client is subscribed, and sent what is kept from where it left off: the number of the next event, and those.
-    pub(crate) fn announce(&mut self, hint: Option<u64>) -> (u64, Vec<(u64, Option<Bytes>)>) {
+    pub(crate) fn announce(
+        &mut self,
+        hint: Option<u64>,
+    ) -> (u64, Vec<(u64, Option<EncodedEvent>)>) {
         let oldest = self.kept.front().map_or(self.next, |(sequence, _)| *sequence);
         let next = hint.map_or(self.next, |hint| hint.max(oldest));
         (self.is_announced, self.is_wanted) = (true, true);

@@ -5,14 +5,13 @@
 
 extern crate alloc;
 
-use alloc::{boxed::Box, collections::BTreeMap, string::String, vec};
+use alloc::{boxed::Box, collections::BTreeMap, string::String};
 
 use bytes::Bytes;
-use hardlight_macros::{ConnectionState, codable};
+use hardlight_macros::{ConnectionState, Events, codable};
 use hardlight_proto::{
-    CallError, CallId, Connection, ConnectionState, EncodeError, EventSchema, Limits, MethodSchema,
-    Server, ServerConfig, ServerEvent, ServiceSchema, StateSource, Time, encode_event,
-    payload::{decode, encode_to_bytes},
+    CallError, CallId, Connection, EncodeError, EncodedEvent, Events, Limits, Server, ServerConfig,
+    ServerEvent, ServiceSchema, StateSource, Time, payload::decode_input,
 };
 
 /// What the client sees.
@@ -45,12 +44,14 @@ pub enum Refused {
     },
 }
 
-/// Event 0, of the topic `heater`: it was switched.
-#[codable]
-#[derive(Debug, PartialEq)]
-pub struct Switched {
-    /// Whether it heats.
-    pub on: bool,
+/// The events of the topic `heater`.
+#[derive(Debug, PartialEq, Events)]
+pub enum Heater {
+    /// It was switched.
+    Switched {
+        /// Whether it heats.
+        on: bool,
+    },
 }
 
 const TOPIC: u64 = 1;
@@ -58,10 +59,10 @@ const MOST: i32 = 30;
 
 /// Made once, and kept for ever.
 pub fn schema() -> &'static ServiceSchema {
-    let mut schema = ServiceSchema::new("Thermostat");
-    schema.methods = vec![MethodSchema::new::<SetTarget, Result<i32, Refused>>("set_target")];
-    schema.state = Thermostat::schema();
-    schema.events = vec![EventSchema::new::<Switched>("Switched")];
+    let schema = ServiceSchema::new("Thermostat")
+        .method::<SetTarget, Result<i32, Refused>>("set_target")
+        .state::<Thermostat>()
+        .events::<Heater>();
     Box::leak(Box::new(schema))
 }
 
@@ -125,11 +126,11 @@ impl Device {
             0 => self.set_target(input),
             _ => Err(CallError::UnknownMethod),
         };
-        self.connection.answer(id, result);
+        self.connection.answer_result(id, result);
     }
 
-    fn set_target(&mut self, input: &[u8]) -> Result<Bytes, CallError> {
-        let SetTarget { degrees } = decode(input).map_err(|_| CallError::InvalidInput)?;
+    fn set_target(&mut self, input: &[u8]) -> Result<Result<i32, Refused>, CallError> {
+        let SetTarget { degrees } = decode_input(input)?;
         let before = self.thermostat.target;
         let result = match degrees {
             ..5 => Err(Refused::Freezing),
@@ -140,7 +141,7 @@ impl Device {
             self.thermostat.get_mut().target = degrees;
         }
         self.publish();
-        encode_to_bytes(&result).map_err(|_| CallError::EncodeFailed)
+        Ok(result)
     }
 
     /// Sends what has changed, and switches the heater if need be.
@@ -149,9 +150,8 @@ impl Device {
         let target = self.thermostat.target;
         let on = self.thermostat.sensors.values().any(|degrees| *degrees < target);
         if on != core::mem::replace(&mut self.heats, on) {
-            let switched = encode_to_bytes(&Switched { on }).expect("a bool fits");
-            let event = encode_event(TOPIC, self.next, 0, switched);
-            self.connection.send_event(TOPIC, self.next, event);
+            let (event, payload) = Heater::Switched { on }.encode().expect("a bool fits");
+            self.connection.send_event(&EncodedEvent::new(TOPIC, self.next, event, payload));
             self.next += 1;
         }
     }

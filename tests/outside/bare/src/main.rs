@@ -1,10 +1,10 @@
 //! Runs the device where there is a `std`, with a client beside it.
 #![deny(warnings)]
 
-use bare::{Device, Refused, SetTarget, Switched, Thermostat, schema};
+use bare::{Device, Heater, Refused, SetTarget, Thermostat, schema};
 use hardlight_proto::{
-    CallError, ClientConfig, ClientEvent, CloseReason, Connection, StateCopy, Time, Transmit,
-    payload::{decode, encode_to_bytes},
+    ClientConfig, ClientEvent, CloseReason, Connection, Events, StateCopy, Time, Transmit,
+    payload::decode_output,
 };
 
 type Answer = Result<i32, Refused>;
@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut client = Connection::client(ClientConfig::new(schema), Time::ZERO);
     let mut copy = StateCopy::<Thermostat>::new();
     for degrees in [20, 4, 31] {
-        client.call(0, encode_to_bytes(&SetTarget { degrees })?)?;
+        client.call_value(0, &SetTarget { degrees })?;
     }
 
     let (mut answers, mut switched) = (Vec::new(), Vec::new());
@@ -27,15 +27,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 ClientEvent::Open { snapshot: operations } | ClientEvent::State { operations } => {
                     assert!(copy.apply(&operations, &mut client));
                 }
-                ClientEvent::Event { payload, .. } => {
-                    switched.push(decode::<Switched>(&payload)?);
+                ClientEvent::Event { event, payload, .. } => {
+                    switched.push(Heater::decode(event, &payload)?);
                     // Before the answer to the call that did it; what follows from this comes later.
                     device.measure("hall", 21);
                 }
                 ClientEvent::Answer { result, .. } => {
-                    let answer =
-                        decode::<Answer>(&result?).map_err(|_| CallError::InvalidOutput)?;
-                    answers.push(answer);
+                    answers.push(decode_output::<Answer>(&result?)?);
                 }
                 _ => {}
             }
@@ -48,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let expected = [Ok(5), Err(Refused::Freezing), Err(Refused::TooHot { most: 30 })];
     assert_eq!(answers, expected);
-    assert_eq!(switched, [Switched { on: true }, Switched { on: false }]);
+    assert_eq!(switched, [true, false].map(|on| Heater::Switched { on }));
     assert_eq!((copy.target, copy.sensors["hall"]), (20, 21));
     println!("bare: all is well");
     Ok(())
