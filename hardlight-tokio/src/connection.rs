@@ -7,8 +7,8 @@ use hardlight_driver::{
     proto::{CloseCode, CloseReason, ConnectionError},
 };
 use hardlight_ws::{
-    AcceptError, Closers, Handshake, Refusal, Registered, Request, ServerOptions, Upgrade, WebSocketTransport,
-    websocket_config,
+    AcceptError, Closers, Handshake, Refusal, Registered, Request, ServerOptions, Upgrade,
+    WebSocketTransport, websocket_config,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy, sink},

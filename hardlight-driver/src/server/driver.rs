@@ -17,7 +17,9 @@ use hardlight_proto::{
 use super::{
     End,
     handlers::Handlers,
-    mailbox::{Announce, Answer, Close, Command, Commands, Loss, Losses, MAX_STATE_BYTES, ServerMailbox},
+    mailbox::{
+        Announce, Answer, Close, Command, Commands, Loss, Losses, MAX_STATE_BYTES, ServerMailbox,
+    },
     state::Shared,
 };
 use crate::{inside::Inside, timer::Timer, transport::Transport, wire::Wire};

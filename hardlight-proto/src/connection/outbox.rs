@@ -3,10 +3,12 @@
 //!
 //! Where it says `inline(always)`, `scripts/test instructions` holds what that is for.
 
-use alloc::{
-    collections::{BTreeMap, VecDeque},
-    vec::Vec,
-};
+mod events;
+mod item;
+mod line;
+mod losses;
+
+use alloc::collections::BTreeMap;
 
 use bytes::Bytes;
 
@@ -14,20 +16,17 @@ use super::{
     call_ids::{CallIds, MAX_CALLS_IN_FLIGHT},
     control::Control,
     packer::Packer,
-    transfer::outgoing::{LongFrame, Withdrawn},
+    transfer::outgoing::Withdrawn,
     waiting::{Waiting, release_map},
 };
 use crate::{
     error::{CallError, ProtocolError},
-    event::{Announcement, Overflow},
-    frame::{
-        COMPRESSED, CallId, Content, Extensions, Frame, GapReason, Resume, ShortHead, TopicStart,
-    },
+    event::Overflow,
+    frame::{CallId, Extensions, Frame, Resume, ShortHead},
     limits::MAX_MESSAGE_BYTES,
 };
-
-/// What a place in the line counts for, besides its frame.
-const PLACE_BYTES: usize = 64;
+pub(super) use item::Item;
+pub(super) use losses::Loss;
 
 /// The longest payload of a frame that is surely no longer than a message, and thus than either side allows.
 const MAX_SHORT_BYTES: usize = MAX_MESSAGE_BYTES - 16;
@@ -110,39 +109,6 @@ struct Subscription {
     number: u64,
     /// The sequence number that the peer expects next.
     next: u64,
-}
-
-/// Events of a subscription that were dropped.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Loss {
-    topic: u64,
-    last: u64,
-    reason: GapReason,
-}
-
-#[derive(Debug)]
-pub(super) enum Item {
-    /// Opens the connection: waits for nobody.
-    Greeting(Frame),
-    Frame(Frame),
-    /// The announcement of a topic.
-    Topic {
-        subscription: u64,
-        announcement: Announcement,
-        /// What the events that are kept count for.
-        kept_bytes: usize,
-    },
-    /// An event, encoded, in memory that all subscribers share.
-    Event {
-        subscription: u64,
-        topic: u64,
-        sequence: u64,
-        /// It may be dropped to make room for others.
-        yields: bool,
-        frame: Bytes,
-    },
-    /// An event that was dropped.
-    Empty,
 }
 
 impl Outbox {
@@ -291,15 +257,6 @@ impl Outbox {
         self.refill();
     }
 
-    fn truncate_line(&mut self, len: usize) {
-        while self.waiting.line.len() > len
-            && let Some(item) = self.waiting.line.pop_back()
-        {
-            self.uncount(&item);
-        }
-        self.first_event = self.first_event.min(len);
-    }
-
     /// Forgets everything that waits.
     pub(super) fn clear(&mut self) {
         self.packer.clear();
@@ -354,79 +311,6 @@ impl Outbox {
         self.push_item(Item::Frame(frame));
     }
 
-    /// Announces a topic.
-    pub(super) fn push_topic(&mut self, mut announcement: Announcement) {
-        self.subscriptions += 1;
-        let (subscription, overflow) = (self.subscriptions, announcement.overflow);
-        self.queued_topics.insert(announcement.topic, Queued { subscription, overflow });
-        let room = self.max_event_bytes.saturating_sub(self.event_bytes);
-        let kept_bytes = trim(&mut announcement.kept, room);
-        self.push_item(Item::Topic { subscription, announcement, kept_bytes });
-        self.refill();
-    }
-
-    /// Whether a topic is announced, or waits to be.
-    pub(super) fn has_topic(&self, topic: u64) -> bool {
-        self.queued_topics.contains_key(&topic)
-    }
-
-    /// Ends the subscription to a topic.
-    pub(super) fn push_leave(&mut self, topic: u64) {
-        if let Some(queued) = self.queued_topics.remove(&topic) {
-            self.latest.remove(&queued.subscription);
-            self.push_item(Item::Frame(Frame::Leave { topic }));
-        }
-    }
-
-    /// Queues an event that is encoded already. If too many wait, some are dropped.
-    pub(super) fn push_event(
-        &mut self,
-        topic: u64,
-        sequence: u64,
-        frame: Bytes,
-    ) -> Result<(), Overflowed> {
-        let Some(&Queued { subscription, overflow }) = self.queued_topics.get(&topic) else {
-            return Ok(());
-        };
-        let yields = overflow.yields();
-        let item = Item::Event { subscription, topic, sequence, yields, frame };
-        if overflow == Overflow::Latest {
-            self.drop_earlier(subscription);
-        }
-        if !yields && self.waits(&item) && self.firm_bytes + item.len() > self.max_event_bytes {
-            self.skip_events(topic, sequence, GapReason::Lagged);
-            return if overflow == Overflow::Disconnect { Err(Overflowed) } else { Ok(()) };
-        }
-        self.push_item(item);
-        if overflow == Overflow::Latest && !self.waiting.line.is_empty() {
-            self.latest.insert(subscription, self.popped + (self.waiting.line.len() - 1) as u64);
-        }
-        while self.event_bytes > self.max_event_bytes && self.drop_oldest_event() {}
-        self.refill();
-        Ok(())
-    }
-
-    /// A later event of a subscription takes the place of the one that waits, if any does.
-    fn drop_earlier(&mut self, subscription: u64) {
-        let Some(place) = self.latest.remove(&subscription) else { return };
-        let index = place.checked_sub(self.popped).and_then(|index| usize::try_from(index).ok());
-        if let Some(index) = index
-            && matches!(self.waiting.line.get(index), Some(Item::Event { subscription: found, .. }) if *found == subscription)
-        {
-            self.drop_event(index, GapReason::Conflated);
-        }
-    }
-
-    /// The events of a topic up to this one are dropped, as far as they were not sent.
-    pub(super) fn skip_events(&mut self, topic: u64, last: u64, reason: GapReason) {
-        if let Some(queued) = self.queued_topics.get(&topic)
-            && !self.shut
-        {
-            self.note_dropped(queued.subscription, Loss { topic, last, reason });
-            self.state_losses();
-        }
-    }
-
     /// The peer gives credit for a transfer.
     pub(super) fn credit(&mut self, transfer: u64, bytes: u64) -> Result<(), ProtocolError> {
         self.waiting.outgoing.credit(transfer, bytes)?;
@@ -475,389 +359,5 @@ impl Outbox {
         let message = self.packer.pop();
         self.refill();
         message
-    }
-
-    /// Packs what there is room for: what waits for nothing first, then the line and the pieces by turns.
-    fn refill(&mut self) {
-        if self.shut || self.waiting.is_nothing() {
-            return;
-        }
-        while self.has_room()
-            && let Some(frame) = self.waiting.control.pop()
-        {
-            self.pack_frame(&frame);
-        }
-        while self.has_room() && self.pack_next() {}
-        self.state_losses();
-        self.waiting.look();
-    }
-
-    /// Packs one frame or piece: whether there was one.
-    fn pack_next(&mut self) -> bool {
-        let (line, piece) = (self.line_is_ready(), self.waiting.outgoing.is_ready());
-        if !piece && !line {
-            return false;
-        }
-        if line && (self.line_turn > 0 || !piece) {
-            self.pack_from_line();
-        } else {
-            self.line_turn = LINE_TURN_BYTES;
-            if let Some(id) = self.waiting.outgoing.pack_piece(&mut self.packer) {
-                self.unsent.remove(id);
-            }
-        }
-        true
-    }
-
-    fn pack_from_line(&mut self) {
-        let Some(item) = self.waiting.line.pop_front() else { return };
-        if self.waiting.line.is_empty() && self.waiting.line.capacity() > MAX_IDLE_PLACES {
-            self.waiting.line = VecDeque::new();
-        }
-        self.first_event = self.first_event.saturating_sub(1);
-        self.popped += 1;
-        self.line_turn = self.line_turn.saturating_sub(item.len());
-        self.uncount(&item);
-        self.pack(item);
-    }
-
-    fn line_is_ready(&self) -> bool {
-        self.waiting.line.front().is_some_and(|item| self.takes(item))
-    }
-
-    fn takes(&self, item: &Item) -> bool {
-        let greets = matches!(item, Item::Greeting(_));
-        (greets || self.peer.is_some()) && !self.waiting.outgoing.blocks_line()
-    }
-
-    fn has_room(&self) -> bool {
-        self.packer.queued_bytes() < MAX_PACKED_BYTES
-    }
-
-    fn push_item(&mut self, item: Item) {
-        if self.shut {
-            return;
-        }
-        if !self.waits(&item) {
-            return self.pack(item);
-        }
-        self.count(&item);
-        self.waiting.line.push_back(item);
-        self.refill();
-    }
-
-    /// Whether an item has to wait in the line.
-    fn waits(&self, item: &Item) -> bool {
-        let waits =
-            !self.waiting.line.is_empty() || !self.has_room() || self.waiting.outgoing.is_ready();
-        waits || !self.takes(item)
-    }
-
-    fn count(&mut self, item: &Item) {
-        self.line_bytes += item.len();
-        self.event_bytes += item.event_len();
-        self.firm_bytes += item.firm_len();
-        self.change_bytes += item.change_len();
-        self.state_bytes += item.state_len();
-        if item.is_long() {
-            self.long_items += 1;
-            item.call().map(|id| self.long_calls.insert(id));
-        }
-    }
-
-    fn drop_oldest_event(&mut self) -> bool {
-        while let Some(place) = self.waiting.line.get(self.first_event) {
-            self.first_event += 1;
-            if let Item::Event { yields: true, .. } = place {
-                self.drop_event(self.first_event - 1, GapReason::Lagged);
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Drops the event at this place of the line.
-    fn drop_event(&mut self, index: usize, reason: GapReason) {
-        let item = core::mem::replace(&mut self.waiting.line[index], Item::Empty);
-        self.uncount(&item);
-        if let Item::Event { subscription, topic, sequence, .. } = item {
-            self.note_dropped(subscription, Loss { topic, last: sequence, reason });
-        }
-        self.note_empty_place();
-    }
-
-    /// Empty places are cleared away once they are the greater part, so that each costs little.
-    fn note_empty_place(&mut self) {
-        self.empty_places += 1;
-        if self.empty_places > self.waiting.line.len() / 2 {
-            self.waiting.line.retain(|item| !matches!(item, Item::Empty));
-            self.empty_places = 0;
-            self.first_event = 0;
-            self.find_latest();
-        }
-    }
-
-    /// Finds the places of the latest events again.
-    fn find_latest(&mut self) {
-        if self.latest.is_empty() {
-            return;
-        }
-        for (item, place) in self.waiting.line.iter().zip(self.popped..) {
-            if let Item::Event { subscription, .. } = item
-                && let Some(latest) = self.latest.get_mut(subscription)
-            {
-                *latest = place;
-            }
-        }
-    }
-
-    /// Once nothing waits any longer, no later event would state what was lost.
-    fn state_losses(&mut self) {
-        while self.waiting.line.is_empty()
-            && self.has_room()
-            && !self.waiting.outgoing.blocks_line()
-            && let Some((subscription, loss)) = self.waiting.dropped.pop_first()
-        {
-            self.pack_gap(subscription, loss);
-        }
-    }
-
-    /// A gap of several reasons gives the first of them in order of their codes.
-    fn note_dropped(&mut self, subscription: u64, loss: Loss) {
-        let noted = self.waiting.dropped.entry(subscription).or_insert(loss);
-        noted.last = noted.last.max(loss.last);
-        noted.reason = noted.reason.min(loss.reason);
-    }
-
-    fn uncount(&mut self, item: &Item) {
-        self.line_bytes -= item.len();
-        self.event_bytes -= item.event_len();
-        self.firm_bytes -= item.firm_len();
-        self.change_bytes -= item.change_len();
-        self.state_bytes -= item.state_len();
-        if item.is_long() {
-            self.long_items -= 1;
-            item.call().map(|id| self.long_calls.remove(id));
-        }
-        if matches!(item, Item::Empty) {
-            self.empty_places -= 1;
-        }
-    }
-
-    fn pack(&mut self, item: Item) {
-        match item {
-            Item::Greeting(frame) => self.pack_frame(&frame),
-            Item::Frame(frame) => {
-                if let Frame::Leave { topic } = &frame {
-                    self.pack_end(*topic);
-                }
-                self.pack_frame(&frame);
-            }
-            Item::Topic { subscription, announcement, .. } => {
-                self.pack_topic(subscription, announcement);
-            }
-            Item::Event { subscription, topic, sequence, frame, .. } => {
-                self.pack_event(subscription, topic, sequence, frame);
-            }
-            Item::Empty => {}
-        }
-    }
-
-    /// Packs a frame, or begins to send it in pieces.
-    fn pack_frame(&mut self, frame: &Frame) {
-        let len = frame.encoded_len();
-        if len > MAX_MESSAGE_BYTES {
-            return self.waiting.outgoing.push(LongFrame::new(frame));
-        }
-        if let Frame::Call { id, .. } | Frame::Answer { id, .. } | Frame::Error { id, .. } = frame {
-            self.unsent.remove(*id);
-        }
-        self.packer.push(len, |out| frame.encode(out));
-    }
-
-    /// Announces a topic: from where the peer left off, if it asked for that. What is kept of the events from there on is
-    /// next in the line.
-    fn pack_topic(&mut self, number: u64, announcement: Announcement) {
-        let Announcement { topic, next, name, overflow, mut kept, history } = announcement;
-        let asked = self.peer.as_mut().and_then(|peer| {
-            let asked = peer.resume.remove(&name)?;
-            Some(asked).filter(|&asked| peer.same_epoch && asked <= next).ok_or(()).into()
-        });
-        let oldest = next.saturating_sub(kept.len() as u64);
-        let recent = next.saturating_sub(history as u64).max(oldest);
-        let (start, first) = match asked {
-            None => (TopicStart::Fresh, recent),
-            Some(Ok(asked)) => (TopicStart::Resumed, asked),
-            Some(Err(())) => (TopicStart::Restarted, recent),
-        };
-        self.packed_topics.insert(topic, Subscription { number, next: first });
-        self.pack_frame(&Frame::Topic { topic, next: first, start, name });
-        let (mut begin, mut reason) = (first.max(oldest), GapReason::Expired);
-        if overflow == Overflow::Latest && begin < next {
-            (begin, reason) = (next - 1, GapReason::Conflated);
-        }
-        if let Some(last) = begin.checked_sub(1) {
-            self.pack_gap(number, Loss { topic, last, reason });
-        }
-        let replayed = kept.split_off((begin - oldest) as usize);
-        for (sequence, frame) in (begin..next).rev().zip(replayed.into_iter().rev()) {
-            self.replay(number, topic, sequence, overflow, frame);
-        }
-    }
-
-    /// Puts an event that is kept at the front of the line.
-    fn replay(
-        &mut self,
-        subscription: u64,
-        topic: u64,
-        sequence: u64,
-        overflow: Overflow,
-        frame: Bytes,
-    ) {
-        let yields = overflow.yields();
-        let item = Item::Event { subscription, topic, sequence, yields, frame };
-        self.count(&item);
-        self.waiting.line.push_front(item);
-        self.first_event = 0;
-        self.popped -= 1;
-        if overflow == Overflow::Latest {
-            self.latest.insert(subscription, self.popped);
-        }
-    }
-
-    /// A subscription ends: what was dropped of it is stated before.
-    fn pack_end(&mut self, topic: u64) {
-        let Some(Subscription { number, .. }) = self.packed_topics.get(&topic) else { return };
-        let number = *number;
-        if let Some(loss) = self.waiting.dropped.remove(&number) {
-            self.pack_gap(number, loss);
-        }
-        self.packed_topics.remove(&topic);
-    }
-
-    /// Packs an event, behind a statement of those before it that were dropped. One that is longer than the peer accepts
-    /// is not sent.
-    fn pack_event(&mut self, subscription: u64, topic: u64, sequence: u64, frame: Bytes) {
-        if let Some(last) = sequence.checked_sub(1) {
-            let noted = self.waiting.dropped.get(&subscription).copied();
-            if noted.is_some_and(|loss| loss.last <= last) {
-                self.waiting.dropped.remove(&subscription);
-            }
-            let reason = noted.map_or(GapReason::Lagged, |loss| loss.reason);
-            self.pack_gap(subscription, Loss { topic, last, reason });
-        }
-        if len_at_peer(&frame) > self.max_frame_bytes() {
-            let reason = GapReason::TooLong;
-            return self.pack_gap(subscription, Loss { topic, last: sequence, reason });
-        }
-        let expected = self
-            .packed_topics
-            .get_mut(&topic)
-            .filter(|packed| packed.number == subscription && packed.next == sequence);
-        if let Some(packed) = expected
-            && let Some(next) = sequence.checked_add(1)
-        {
-            packed.next = next;
-            if frame.len() > MAX_MESSAGE_BYTES {
-                self.waiting.outgoing.push(LongFrame::of_event(frame));
-            } else {
-                self.packer.push_shared(frame);
-            }
-        }
-    }
-
-    /// States that the events of a subscription up to one are missing, as far as that was not stated and they were not
-    /// sent.
-    fn pack_gap(&mut self, subscription: u64, loss: Loss) {
-        let Loss { topic, last, reason } = loss;
-        let packed = self.packed_topics.get_mut(&topic);
-        let Some(packed) = packed.filter(|packed| packed.number == subscription) else { return };
-        let first = packed.next;
-        if let Some(next) = last.checked_add(1).filter(|_| first <= last) {
-            packed.next = next;
-            self.pack_frame(&Frame::Gap { topic, first, last, reason });
-        }
-    }
-}
-
-/// What the peer holds against its limit of an event that is encoded: its length, and its payload's once it is inflated.
-fn len_at_peer(frame: &Bytes) -> usize {
-    let is_compressed = frame.first().is_some_and(|header| header & COMPRESSED != 0);
-    match is_compressed.then(|| Frame::decode(frame.clone())) {
-        Some(Ok(Some(Frame::Event { payload: Content::Deflated { length, .. }, .. }))) => {
-            frame.len().max(usize::try_from(length).unwrap_or(usize::MAX))
-        }
-        _ => frame.len(),
-    }
-}
-
-/// Leaves out the oldest of the events that are kept, as far as they take more than `room`: what the others count for.
-fn trim(kept: &mut Vec<Bytes>, room: usize) -> usize {
-    let mut bytes = 0;
-    let newest = kept.iter().rev().take_while(|frame| {
-        let len = PLACE_BYTES + frame.len();
-        let fits = bytes + len <= room;
-        if fits {
-            bytes += len;
-        }
-        fits
-    });
-    let newest = newest.count();
-    drop(kept.drain(..kept.len() - newest));
-    bytes
-}
-
-impl Item {
-    /// What it counts for: its bytes, and its place.
-    fn len(&self) -> usize {
-        match self {
-            Self::Greeting(frame) | Self::Frame(frame) => PLACE_BYTES + frame.encoded_len(),
-            Self::Topic { kept_bytes, .. } => self.change_len() + kept_bytes,
-            Self::Event { frame, .. } => PLACE_BYTES + frame.len(),
-            Self::Empty => 0,
-        }
-    }
-
-    fn event_len(&self) -> usize {
-        match self {
-            Self::Event { .. } => self.len(),
-            Self::Topic { kept_bytes, .. } => *kept_bytes,
-            _ => 0,
-        }
-    }
-
-    /// What it takes and does not make room for others with.
-    fn firm_len(&self) -> usize {
-        match self {
-            Self::Event { yields: true, .. } => 0,
-            _ => self.event_len(),
-        }
-    }
-
-    fn change_len(&self) -> usize {
-        match self {
-            Self::Topic { announcement, .. } => PLACE_BYTES + announcement.name.len(),
-            Self::Frame(Frame::Leave { .. } | Frame::Features(_)) => self.len(),
-            _ => 0,
-        }
-    }
-
-    fn state_len(&self) -> usize {
-        match self {
-            Self::Greeting(frame) | Self::Frame(frame) if frame.is_state() => self.len(),
-            _ => 0,
-        }
-    }
-
-    /// Whether it is sent in pieces.
-    fn is_long(&self) -> bool {
-        !matches!(self, Self::Topic { .. }) && self.len() > MAX_MESSAGE_BYTES + PLACE_BYTES
-    }
-
-    const fn call(&self) -> Option<CallId> {
-        match self {
-            Self::Frame(Frame::Call { id, .. } | Frame::Answer { id, .. }) => Some(*id),
-            _ => None,
-        }
     }
 }

@@ -1,0 +1,213 @@
+//! Topics and their events. Of those that wait some make room for others, or for a later one of their subscription.
+
+use bytes::Bytes;
+
+use super::{
+    Outbox, Overflowed, Queued, Subscription,
+    item::{Item, trim},
+    losses::Loss,
+};
+use crate::{
+    connection::transfer::outgoing::LongFrame,
+    event::{Announcement, Overflow},
+    frame::{COMPRESSED, Content, Frame, GapReason, TopicStart},
+    limits::MAX_MESSAGE_BYTES,
+};
+
+impl Outbox {
+    /// Announces a topic.
+    pub(in crate::connection) fn push_topic(&mut self, mut announcement: Announcement) {
+        self.subscriptions += 1;
+        let (subscription, overflow) = (self.subscriptions, announcement.overflow);
+        self.queued_topics.insert(announcement.topic, Queued { subscription, overflow });
+        let room = self.max_event_bytes.saturating_sub(self.event_bytes);
+        let kept_bytes = trim(&mut announcement.kept, room);
+        self.push_item(Item::Topic { subscription, announcement, kept_bytes });
+        self.refill();
+    }
+
+    /// Whether a topic is announced, or waits to be.
+    pub(in crate::connection) fn has_topic(&self, topic: u64) -> bool {
+        self.queued_topics.contains_key(&topic)
+    }
+
+    /// Ends the subscription to a topic.
+    pub(in crate::connection) fn push_leave(&mut self, topic: u64) {
+        if let Some(queued) = self.queued_topics.remove(&topic) {
+            self.latest.remove(&queued.subscription);
+            self.push_item(Item::Frame(Frame::Leave { topic }));
+        }
+    }
+
+    /// Queues an event that is encoded already. If too many wait, some are dropped.
+    pub(in crate::connection) fn push_event(
+        &mut self,
+        topic: u64,
+        sequence: u64,
+        frame: Bytes,
+    ) -> Result<(), Overflowed> {
+        let Some(&Queued { subscription, overflow }) = self.queued_topics.get(&topic) else {
+            return Ok(());
+        };
+        let yields = overflow.yields();
+        let item = Item::Event { subscription, topic, sequence, yields, frame };
+        if overflow == Overflow::Latest {
+            self.drop_earlier(subscription);
+        }
+        if !yields && self.waits(&item) && self.firm_bytes + item.len() > self.max_event_bytes {
+            self.skip_events(topic, sequence, GapReason::Lagged);
+            return if overflow == Overflow::Disconnect { Err(Overflowed) } else { Ok(()) };
+        }
+        self.push_item(item);
+        if overflow == Overflow::Latest && !self.waiting.line.is_empty() {
+            self.latest.insert(subscription, self.popped + (self.waiting.line.len() - 1) as u64);
+        }
+        while self.event_bytes > self.max_event_bytes && self.drop_oldest_event() {}
+        self.refill();
+        Ok(())
+    }
+
+    /// A later event of a subscription takes the place of the one that waits, if any does.
+    fn drop_earlier(&mut self, subscription: u64) {
+        let Some(place) = self.latest.remove(&subscription) else { return };
+        let index = place.checked_sub(self.popped).and_then(|index| usize::try_from(index).ok());
+        if let Some(index) = index
+            && matches!(self.waiting.line.get(index), Some(Item::Event { subscription: found, .. }) if *found == subscription)
+        {
+            self.drop_event(index, GapReason::Conflated);
+        }
+    }
+
+    fn drop_oldest_event(&mut self) -> bool {
+        while let Some(place) = self.waiting.line.get(self.first_event) {
+            self.first_event += 1;
+            if let Item::Event { yields: true, .. } = place {
+                self.drop_event(self.first_event - 1, GapReason::Lagged);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Drops the event at this place of the line.
+    fn drop_event(&mut self, index: usize, reason: GapReason) {
+        let item = core::mem::replace(&mut self.waiting.line[index], Item::Empty);
+        self.uncount(&item);
+        if let Item::Event { subscription, topic, sequence, .. } = item {
+            self.note_dropped(subscription, Loss { topic, last: sequence, reason });
+        }
+        self.note_empty_place();
+    }
+
+    /// Finds the places of the latest events again.
+    pub(super) fn find_latest(&mut self) {
+        if self.latest.is_empty() {
+            return;
+        }
+        for (item, place) in self.waiting.line.iter().zip(self.popped..) {
+            if let Item::Event { subscription, .. } = item
+                && let Some(latest) = self.latest.get_mut(subscription)
+            {
+                *latest = place;
+            }
+        }
+    }
+
+    /// Announces a topic: from where the peer left off, if it asked for that. What is kept of the events from there on is
+    /// next in the line.
+    pub(super) fn pack_topic(&mut self, number: u64, announcement: Announcement) {
+        let Announcement { topic, next, name, overflow, mut kept, history } = announcement;
+        let asked = self.peer.as_mut().and_then(|peer| {
+            let asked = peer.resume.remove(&name)?;
+            Some(asked).filter(|&asked| peer.same_epoch && asked <= next).ok_or(()).into()
+        });
+        let oldest = next.saturating_sub(kept.len() as u64);
+        let recent = next.saturating_sub(history as u64).max(oldest);
+        let (start, first) = match asked {
+            None => (TopicStart::Fresh, recent),
+            Some(Ok(asked)) => (TopicStart::Resumed, asked),
+            Some(Err(())) => (TopicStart::Restarted, recent),
+        };
+        self.packed_topics.insert(topic, Subscription { number, next: first });
+        self.pack_frame(&Frame::Topic { topic, next: first, start, name });
+        let (mut begin, mut reason) = (first.max(oldest), GapReason::Expired);
+        if overflow == Overflow::Latest && begin < next {
+            (begin, reason) = (next - 1, GapReason::Conflated);
+        }
+        if let Some(last) = begin.checked_sub(1) {
+            self.pack_gap(number, Loss { topic, last, reason });
+        }
+        let replayed = kept.split_off((begin - oldest) as usize);
+        for (sequence, frame) in (begin..next).rev().zip(replayed.into_iter().rev()) {
+            self.replay(number, topic, sequence, overflow, frame);
+        }
+    }
+
+    /// Puts an event that is kept at the front of the line.
+    fn replay(
+        &mut self,
+        subscription: u64,
+        topic: u64,
+        sequence: u64,
+        overflow: Overflow,
+        frame: Bytes,
+    ) {
+        let yields = overflow.yields();
+        let item = Item::Event { subscription, topic, sequence, yields, frame };
+        self.count(&item);
+        self.waiting.line.push_front(item);
+        self.first_event = 0;
+        self.popped -= 1;
+        if overflow == Overflow::Latest {
+            self.latest.insert(subscription, self.popped);
+        }
+    }
+
+    /// Packs an event, behind a statement of those before it that were dropped. One that is longer than the peer accepts
+    /// is not sent.
+    pub(super) fn pack_event(
+        &mut self,
+        subscription: u64,
+        topic: u64,
+        sequence: u64,
+        frame: Bytes,
+    ) {
+        if let Some(last) = sequence.checked_sub(1) {
+            let noted = self.waiting.dropped.get(&subscription).copied();
+            if noted.is_some_and(|loss| loss.last <= last) {
+                self.waiting.dropped.remove(&subscription);
+            }
+            let reason = noted.map_or(GapReason::Lagged, |loss| loss.reason);
+            self.pack_gap(subscription, Loss { topic, last, reason });
+        }
+        if len_at_peer(&frame) > self.max_frame_bytes() {
+            let reason = GapReason::TooLong;
+            return self.pack_gap(subscription, Loss { topic, last: sequence, reason });
+        }
+        let expected = self
+            .packed_topics
+            .get_mut(&topic)
+            .filter(|packed| packed.number == subscription && packed.next == sequence);
+        if let Some(packed) = expected
+            && let Some(next) = sequence.checked_add(1)
+        {
+            packed.next = next;
+            if frame.len() > MAX_MESSAGE_BYTES {
+                self.waiting.outgoing.push(LongFrame::of_event(frame));
+            } else {
+                self.packer.push_shared(frame);
+            }
+        }
+    }
+}
+
+/// What the peer holds against its limit of an event that is encoded: its length, and its payload's once it is inflated.
+fn len_at_peer(frame: &Bytes) -> usize {
+    let is_compressed = frame.first().is_some_and(|header| header & COMPRESSED != 0);
+    match is_compressed.then(|| Frame::decode(frame.clone())) {
+        Some(Ok(Some(Frame::Event { payload: Content::Deflated { length, .. }, .. }))) => {
+            frame.len().max(usize::try_from(length).unwrap_or(usize::MAX))
+        }
+        _ => frame.len(),
+    }
+}
