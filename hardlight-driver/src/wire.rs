@@ -93,7 +93,7 @@ enum Stage {
 
 impl<T: Transport, M: Timer> Wire<T, M> {
     pub(crate) fn new(transport: T, timer: M) -> Self {
-        let (incoming, alarm) = (AtomicBool::new(true), AtomicBool::new(true));
+        let (incoming, alarm) = (AtomicBool::new(true), AtomicBool::new(false));
         let signals = Arc::new(Signals { incoming, alarm, driver: AtomicWaker::new() });
         Self {
             transport,
@@ -274,6 +274,8 @@ impl<T: Transport, M: Timer> Wire<T, M> {
         if self.alarm != Some(deadline) {
             self.timer.reset(deadline);
             self.alarm = Some(deadline);
+            // What the old deadline left.
+            Signals::take(&self.signals.alarm);
         } else if !Signals::take(&self.signals.alarm) {
             return false;
         }
