@@ -4,7 +4,7 @@ use std::{cell::RefCell, sync::Arc, task::Waker};
 
 use bytes::Bytes;
 use event_listener::EventListener;
-use hardlight_proto::{EncodeError, Events, Topic};
+use hardlight_proto::{EncodeError, Events, MAX_TOPIC_NAME_BYTES, Topic};
 
 use super::Hub;
 use crate::{
@@ -61,6 +61,9 @@ thread_local! {
 impl Hub {
     /// Sends an event to everybody who is subscribed to the topic: to how many. It is encoded if there is anybody.
     pub(crate) fn emit<E: Events>(&self, topic: &Topic, event: E) -> Result<usize, EncodeError> {
+        if is_too_long(topic) {
+            return Ok(0);
+        }
         let found = self.find_to_emit(topic);
         if found.is_none() && !self.exports.is_active() {
             return Ok(0);
@@ -72,6 +75,9 @@ impl Hub {
     }
 
     pub(crate) fn send(&self, emission: &Emission<'_>, patience: Patience) -> Result<usize, Full> {
+        if is_too_long(emission.topic) {
+            return Ok(0);
+        }
         self.send_to(None, emission, patience)
     }
 
@@ -164,6 +170,16 @@ impl Hub {
             self.exports.push(self.epoch, emission.topic, emission.event, emission.payload);
         }
     }
+}
+
+/// Whether nobody can be subscribed to a topic, nor may it be kept, since its name is too long.
+fn is_too_long(topic: &Topic) -> bool {
+    let bytes = topic.as_bytes().len();
+    let is_too_long = bytes > MAX_TOPIC_NAME_BYTES;
+    if is_too_long {
+        tracing::error!(bytes, "an event was emitted on a topic whose name is too long");
+    }
+    is_too_long
 }
 
 /// Reserves room for an event with all members for which emitters wait: their places, in order. If there is none
