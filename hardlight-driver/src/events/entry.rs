@@ -77,6 +77,12 @@ impl EntryState {
         self.members.is_empty()
     }
 
+    /// Whether nobody is subscribed to it, and nothing is kept.
+    pub(super) fn is_done(&self) -> bool {
+        let kept = self.extra.as_ref().and_then(|extra| extra.kept.as_ref());
+        self.is_idle() && kept.is_none_or(Kept::is_empty)
+    }
+
     pub(super) fn options(&self) -> TopicOptions {
         self.extra.as_ref().map_or_else(TopicOptions::new, |extra| extra.options)
     }

@@ -115,7 +115,7 @@ impl Hub {
             }
             let joined = self.join_followers(&entry, &mut state, wakers);
             let sent = self.send_to_members(&entry, &mut state, emission, patience, wakers);
-            let (done, keeps) = (state.is_idle() && !state.keeps(), state.keeps());
+            let (done, keeps) = (state.is_done(), state.keeps());
             drop(state);
             if done {
                 self.remove_if_idle(&entry);
