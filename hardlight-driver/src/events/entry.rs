@@ -50,7 +50,7 @@ pub(super) struct Extra {
     pub(super) kept: Option<Kept>,
     /// Names it among the topics that nobody is subscribed to and that keep events.
     pub(super) idle: Option<u64>,
-    /// Of each other hub that sent events here: the number of the last.
+    /// Of each other hub that sent events here: the number of the last. Those that have been silent for longest come first.
     pub(super) origins: Vec<(u64, u64)>,
 }
 

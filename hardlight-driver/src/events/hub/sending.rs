@@ -137,7 +137,7 @@ impl Hub {
         patience: Patience,
         wakers: &mut Vec<Waker>,
     ) -> Result<usize, Full> {
-        if emission.origin.is_some_and(|origin| !is_new(state, origin)) {
+        if emission.origin.is_some_and(|origin| !is_new(&mut state.extra().origins, origin)) {
             return Ok(0);
         }
         let Emission { event, payload, secret, .. } = *emission;
@@ -211,16 +211,32 @@ fn reserve(state: &EntryState, len: usize, wakers: &mut Vec<Waker>) -> Result<Ve
 }
 
 /// Whether an event of another hub did not come yet.
-fn is_new(state: &mut EntryState, (origin, number): (u64, u64)) -> bool {
-    let origins = &mut state.extra().origins;
-    if let Some((_, last)) = origins.iter_mut().find(|(known, _)| *known == origin) {
-        let is_new = number > *last;
-        *last = number.max(*last);
-        return is_new;
-    }
+fn is_new(origins: &mut Vec<(u64, u64)>, (origin, number): (u64, u64)) -> bool {
+    // Whoever sent last is looked for first.
+    let found = origins.iter().rposition(|(known, _)| *known == origin);
+    let last = found.map(|place| origins.remove(place).1);
     if origins.len() == MAX_ORIGINS {
         origins.remove(0);
     }
-    origins.push((origin, number));
-    true
+    origins.push((origin, last.map_or(number, |last| last.max(number))));
+    last.is_none_or(|last| last < number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hub_that_was_silent_for_longest_is_forgotten_first() {
+        let mut origins = Vec::new();
+        let most = MAX_ORIGINS as u64;
+        assert!((0..most).all(|origin| is_new(&mut origins, (origin, 5))));
+        // The first one speaks again, and so does one that comes late.
+        assert!(is_new(&mut origins, (0, 6)));
+        assert!(!is_new(&mut origins, (0, 4)));
+        assert!(is_new(&mut origins, (most, 5)));
+        assert_eq!(origins.len(), MAX_ORIGINS);
+        assert!(!is_new(&mut origins, (0, 6)) && !is_new(&mut origins, (most, 5)));
+        assert!(is_new(&mut origins, (1, 5)));
+    }
 }
