@@ -183,31 +183,37 @@ fn is_too_long(topic: &Topic) -> bool {
 }
 
 /// Reserves room for an event with all members for which emitters wait: their places, in order. If there is none
-/// somewhere, nothing is reserved.
+/// somewhere, nothing is reserved. All are asked then too, so that they are waited for at the same time.
 fn reserve(state: &EntryState, len: usize, wakers: &mut Vec<Waker>) -> Result<Vec<usize>, Full> {
-    let mut places = Vec::new();
+    let (mut places, mut full) = (Vec::new(), None);
     for (place, member) in state.members.iter().filter(|(_, member)| member.patience > 0) {
-        let Member { subscriber, patience, .. } = member;
-        // Before it is looked, so that nothing happens unnoticed between.
-        let room = subscriber.room.listen();
-        let mut reserved = Reserved::GivenUp;
-        wakers.extend(subscriber.mailbox.post_if(|commands| {
-            reserved = commands.reserve(len, *patience);
-            reserved == Reserved::Full
-        }));
-        match reserved {
-            Reserved::Room => places.push(place),
-            Reserved::GivenUp => {}
-            Reserved::Full => {
-                for place in places {
-                    let mailbox = &state.members[place].subscriber.mailbox;
-                    mailbox.with(|commands| commands.unreserve(len));
-                }
-                return Err(Full { room, patience: *patience });
+        let mut reserved = reserve_with(member, len, wakers);
+        if reserved == Reserved::Full && full.is_none() {
+            let room = member.subscriber.room.listen();
+            // Looked again, so that nothing happens unnoticed between.
+            reserved = reserve_with(member, len, wakers);
+            if reserved == Reserved::Full {
+                full = Some(Full { room, patience: member.patience });
             }
         }
+        if reserved == Reserved::Room {
+            places.push(place);
+        }
     }
-    Ok(places)
+    let Some(full) = full else { return Ok(places) };
+    for place in places {
+        state.members[place].subscriber.mailbox.with(|commands| commands.unreserve(len));
+    }
+    Err(full)
+}
+
+fn reserve_with(member: &Member, len: usize, wakers: &mut Vec<Waker>) -> Reserved {
+    let mut reserved = Reserved::GivenUp;
+    wakers.extend(member.subscriber.mailbox.post_if(|commands| {
+        reserved = commands.reserve(len, member.patience);
+        reserved == Reserved::Full
+    }));
+    reserved
 }
 
 /// Whether an event of another hub did not come yet.
