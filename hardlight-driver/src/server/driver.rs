@@ -150,10 +150,15 @@ where
             commands.set_unsent_state(unsent);
             commands.lets_driver_sleep(self.answer)
         });
+        self.note_room(roomy);
+        sleeps
+    }
+
+    /// Emitters that wait for the client go on, if there is room again.
+    fn note_room(&mut self, roomy: bool) {
         if roomy && self.patience.take().is_some() {
             self.end.subscriptions.subscriber().room.notify(usize::MAX);
         }
-        sleeps
     }
 
     /// Emitters have waited for the client for long enough.
@@ -268,9 +273,15 @@ where
             self.cancel(id);
         }
         let takes_all = self.answer == Answer::None;
-        let unsent = self.connection.state_bytes();
+        let (unsent, backlog) = (self.connection.state_bytes(), self.connection.firm_event_bytes());
         let commands = takes_all.then_some(&mut self.commands);
-        let taken = self.shared.mailbox.with(|mailbox| mailbox.take(commands, unsent));
+        let mut roomy = false;
+        let taken = self.shared.mailbox.with(|mailbox| {
+            // A driver that is always busy says what was sent as well as one that sleeps.
+            roomy = takes_all && mailbox.set_backlog(backlog);
+            mailbox.take(commands, unsent)
+        });
+        self.note_room(roomy);
         if let Some(command) = taken.only {
             self.send(command);
         }
@@ -305,12 +316,16 @@ where
 
     /// Takes over what handles have put into the mailbox.
     fn collect(&mut self) {
-        let unsent = self.connection.state_bytes();
+        let (unsent, backlog) = (self.connection.state_bytes(), self.connection.firm_event_bytes());
+        let mut roomy = false;
         let dropped = self.shared.mailbox.with(|commands| {
             commands.set_unsent_state(unsent);
+            // Nothing that was taken is still in hand: it is with the connection.
+            roomy = commands.set_backlog(backlog);
             commands.take_queue(&mut self.commands);
             commands.take_dropped()
         });
+        self.note_room(roomy);
         self.queue.extend(self.commands.drain(..).map(Next::Posted));
         // Behind what was queued, which may announce the topic.
         let skip = |(topic, loss)| Next::Skip(topic, loss);
