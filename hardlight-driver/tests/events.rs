@@ -2,7 +2,13 @@
 
 mod support;
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use hardlight_driver::{
     Acceptor, Received, SubscribeError, Topic,
@@ -44,6 +50,24 @@ fn what_is_emitted_once_a_subscription_was_answered_is_never_missed() {
     assert_eq!(emitter.emit("blue", ChatEvent::Cleared), 1);
     house.pool.run_until_stalled();
     assert_eq!(waiting(&mut events), [on("blue", ChatEvent::Cleared)]);
+}
+
+#[test]
+fn a_driver_that_sends_an_event_does_not_look_at_its_timer_and_one_whose_time_has_come_does() {
+    let mut house = House::new();
+    let guest = house.guest_with(|connection| connection.subscriptions.add("blue").unwrap());
+    guest.timer.advance(Duration::from_secs(1));
+    house.pool.run_until_stalled();
+    let looked = Arc::new(AtomicBool::new(false));
+    let note = Arc::clone(&looked);
+    guest.timer.on_poll(move || note.store(true, Ordering::Relaxed));
+    house.emitter().emit("blue", ChatEvent::Cleared);
+    house.pool.run_until_stalled();
+    assert_eq!(waiting(&mut guest.client.events()), [on("blue", ChatEvent::Cleared)]);
+    assert!(!looked.load(Ordering::Relaxed));
+    guest.timer.advance(house.limits.heartbeat_interval().unwrap());
+    house.pool.run_until_stalled();
+    assert!(looked.load(Ordering::Relaxed));
 }
 
 #[test]

@@ -7,8 +7,8 @@ use hardlight_driver::{
     proto::{CloseCode, CloseReason, ConnectionError},
 };
 use hardlight_ws::{
-    AcceptError, Closers, Handshake, Refusal, Request, ServerOptions, Upgrade, WebSocketTransport,
-    websocket_config,
+    AcceptError, Closers, Handshake, Refusal, Registered, Request, ServerOptions, Upgrade,
+    WebSocketTransport, websocket_config,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy, sink},
@@ -34,10 +34,16 @@ pub(crate) struct Shared {
     pub(crate) hub: EventHub,
 }
 
-/// Serves a request. The types of the service and of its handlers end here.
-pub(crate) type Serve = dyn Fn(Stream, Upgrade, Arc<Shared>) -> Serving + Send + Sync;
+/// Answers a request. The types of the service and of its handlers end here.
+pub(crate) type Serve = dyn Fn(Stream, Upgrade, Arc<Shared>) -> Answering + Send + Sync;
 
-type Serving = Pin<Box<dyn Future<Output = Result<ConnectionError, AcceptError>> + Send>>;
+type Answering = Pin<Box<dyn Future<Output = Result<Serving, AcceptError>> + Send>>;
+
+/// A connection that is open. It is no part of the future that opened it, whose memory is thus given back.
+pub(crate) struct Serving {
+    driver: Pin<Box<dyn Future<Output = ConnectionError> + Send>>,
+    _registered: Registered,
+}
 
 pub(crate) type Stream = Either<TcpStream, TlsStream<TcpStream>>;
 
@@ -46,7 +52,11 @@ pub(crate) async fn run(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>
     let ended = match handshake_in_time(stream, peer, &shared).await {
         Ok((stream, upgrade)) => {
             let serve = Arc::clone(&shared.serve);
-            serve(stream, upgrade, shared).await
+            let serving = serve(stream, upgrade, shared).await;
+            match serving {
+                Ok(serving) => Ok(serving.driver.await),
+                Err(error) => Err(error),
+            }
         }
         Err(error) => Err(error),
     };
@@ -113,7 +123,7 @@ async fn serve<S, H, F, Fut>(
     mut stream: Stream,
     upgrade: Upgrade,
     shared: Arc<Shared>,
-) -> Result<ConnectionError, AcceptError>
+) -> Result<Serving, AcceptError>
 where
     S: Service + Dispatch<H>,
     H: Send + Sync + 'static,
@@ -140,10 +150,11 @@ where
     let socket =
         WebSocketStream::from_partially_read(stream, accept.rest, Role::Server, Some(config)).await;
     let connection = acceptor.handle().clone();
-    let _registered = shared.closers.register(move || {
+    let registered = shared.closers.register(move || {
         connection.close(CloseReason::new(CloseCode::GOING_AWAY, "the server is stopping"));
     });
-    Ok(acceptor.serve(handler, WebSocketTransport::new(socket), TokioTimer::new()).await)
+    let driver = acceptor.serve(handler, WebSocketTransport::new(socket), TokioTimer::new());
+    Ok(Serving { driver: Box::pin(driver), _registered: registered })
 }
 
 /// Answers with a refusal, as well as can be.

@@ -22,7 +22,9 @@ const STALLED_BUFFER_BYTES: u32 = 4096;
 /// The process of the clients. It writes a line once all are there, and one for each event that all of them have. With the
 /// argument `times` it writes what each delivery took instead, at the end; with `stalled`, one client does not read.
 pub fn run(kind: &str, address: SocketAddr, connections: usize, rest: &[&str]) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let local = LocalSet::new();
     local.block_on(&runtime.expect("a runtime"), async {
         let stalls = rest.contains(&"stalled");
@@ -30,7 +32,11 @@ pub fn run(kind: &str, address: SocketAddr, connections: usize, rest: &[&str]) {
         for _ in 0..connections {
             clients.push(Client::connect(kind, address, false).await);
         }
-        let stalled = if stalls { Some(Client::connect(kind, address, true).await) } else { None };
+        let stalled = if stalls {
+            Some(Client::connect(kind, address, true).await)
+        } else {
+            None
+        };
         let mut out = tokio::io::stdout();
         tell(&mut out, "ready").await;
         match rest {
@@ -126,18 +132,31 @@ impl Client {
     async fn connect(kind: &str, address: SocketAddr, stalls: bool) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         if stalls {
-            socket.set_recv_buffer_size(STALLED_BUFFER_BYTES).expect("a socket");
+            socket
+                .set_recv_buffer_size(STALLED_BUFFER_BYTES)
+                .expect("a socket");
         }
         let mut stream = socket.connect(address).await.expect("a connection");
         stream.set_nodelay(true).expect("a socket");
         let is_hardlight = kind == "hardlight";
-        let protocol = if is_hardlight { "Sec-WebSocket-Protocol: hl.1\r\n" } else { "" };
+        let protocol = if is_hardlight {
+            "Sec-WebSocket-Protocol: hl.1\r\n"
+        } else {
+            ""
+        };
         let request = format!(
             "GET / HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{protocol}\r\n"
         );
-        stream.write_all(request.as_bytes()).await.expect("a connection");
-        let mut client = Self { stream, input: BytesMut::new(), is_hardlight };
+        stream
+            .write_all(request.as_bytes())
+            .await
+            .expect("a connection");
+        let mut client = Self {
+            stream,
+            input: BytesMut::new(),
+            is_hardlight,
+        };
         client.skip_head().await;
         match kind {
             "hardlight" => client.open().await,
@@ -162,7 +181,10 @@ impl Client {
 
     /// Says Hello, and waits for the server's, the snapshot, and then the announcement of the topic.
     async fn open(&mut self) {
-        let hello = Hello { max_frame_bytes: MAX_MESSAGE_BYTES, ..Hello::new() };
+        let hello = Hello {
+            max_frame_bytes: MAX_MESSAGE_BYTES,
+            ..Hello::new()
+        };
         self.write_frame(&Frame::Hello(hello.into())).await;
         loop {
             let message = self.message().await;
@@ -174,7 +196,11 @@ impl Client {
     }
 
     async fn read(&mut self) {
-        let read = self.stream.read_buf(&mut self.input).await.expect("a connection");
+        let read = self
+            .stream
+            .read_buf(&mut self.input)
+            .await
+            .expect("a connection");
         if read == 0 {
             // The server has gone, and with it all that there is to do.
             std::process::exit(0);
@@ -203,7 +229,7 @@ impl Client {
             let (header, length) = match &*self.input {
                 [_, length @ ..=125, ..] => (2, usize::from(*length)),
                 [_, 126, high, low, ..] => (4, usize::from(u16::from_be_bytes([*high, *low]))),
-                                _ => (2, usize::MAX / 2),
+                _ => (2, usize::MAX / 2),
             };
             if self.input.len() >= header + length {
                 self.input.advance(header);
@@ -222,7 +248,10 @@ impl Client {
         let mut ping = None;
         for frame in Frames::new(message) {
             match frame.expect("a frame") {
-                Frame::Event { payload: Content::Plain(payload), .. } => take(&payload),
+                Frame::Event {
+                    payload: Content::Plain(payload),
+                    ..
+                } => take(&payload),
                 Frame::Ping { token } => ping = Some(token),
                 _ => {}
             }
@@ -245,7 +274,8 @@ impl Client {
     /// Notes how long each event took, which says when it was sent.
     async fn time(mut self, times: Rc<RefCell<Times>>) {
         loop {
-            self.events(|mut payload| times.borrow_mut().add(payload.get_u64_le())).await;
+            self.events(|mut payload| times.borrow_mut().add(payload.get_u64_le()))
+                .await;
         }
     }
 }

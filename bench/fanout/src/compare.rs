@@ -33,9 +33,14 @@ impl Round {
 }
 
 pub fn run(connections: usize, rounds: usize, kinds: &[&str]) {
-    let mut servers: Vec<_> = kinds.iter().map(|kind| Server::start(kind, connections)).collect();
+    let mut servers: Vec<_> = kinds
+        .iter()
+        .map(|kind| Server::start(kind, connections))
+        .collect();
     let events = (DELIVERIES / connections).max(MIN_EVENTS);
-    servers.iter_mut().for_each(|server| drop(server.round(events)));
+    servers
+        .iter_mut()
+        .for_each(|server| drop(server.round(events)));
     for round in 0..rounds {
         // Not always in the same order.
         for place in 0..servers.len() {
@@ -61,26 +66,47 @@ impl<'a> Server<'a> {
     fn start(kind: &'a str, connections: usize) -> Self {
         let mut process = Process::start(&["serve", kind, &connections.to_string()]);
         assert_eq!(process.hear(), "ready");
-        Self { kind, process, rounds: Vec::new() }
+        Self {
+            kind,
+            process,
+            rounds: Vec::new(),
+        }
     }
 
     fn round(&mut self, events: usize) -> Round {
         self.process.tell(&events.to_string());
         let line = self.process.hear();
         let mut numbers = line.split(' ');
-        let cpu = numbers.next().and_then(|cpu| cpu.parse().ok()).expect("seconds");
+        let cpu = numbers
+            .next()
+            .and_then(|cpu| cpu.parse().ok())
+            .expect("seconds");
         let times = numbers.map(|time| Duration::from_nanos(time.parse().expect("nanoseconds")));
-        Round { times: times.collect(), cpu }
+        Round {
+            times: times.collect(),
+            cpu,
+        }
     }
 
     fn print(&self, deliveries: usize, base: Option<&Self>) {
-        let throughput = self.rounds.iter().map(|round| deliveries as f64 / round.seconds());
-        let cpu = self.rounds.iter().map(|round| round.cpu / deliveries as f64 * 1e6);
+        let throughput = self
+            .rounds
+            .iter()
+            .map(|round| deliveries as f64 / round.seconds());
+        let cpu = self
+            .rounds
+            .iter()
+            .map(|round| round.cpu / deliveries as f64 * 1e6);
         let mut times: Vec<_> = self.rounds.iter().flat_map(|round| &round.times).collect();
         times.sort_unstable();
         let beside = |ratio: fn(&Round, &Round) -> f64| {
             base.map_or_else(String::new, |base| {
-                spread(self.rounds.iter().zip(&base.rounds).map(|(our, base)| ratio(our, base)))
+                spread(
+                    self.rounds
+                        .iter()
+                        .zip(&base.rounds)
+                        .map(|(our, base)| ratio(our, base)),
+                )
             })
         };
         println!(

@@ -24,19 +24,25 @@ fn main() {
             compare::run(10_000, 9, servers::KINDS);
             stalled::run(1_000, 1_000, 60);
         }
-        ["serve", kind, connections, ref rest @ ..] => servers::run(kind, number(connections), rest),
+        ["serve", kind, connections, ref rest @ ..] => {
+            servers::run(kind, number(connections), rest)
+        }
         ["clients", kind, address, connections, ref rest @ ..] => {
             let address = address.parse().expect("an address");
             clients::run(kind, address, number(connections), rest);
         }
         ["compare", ref rest @ ..] => {
-            let connections = rest.first().map_or(1_000, |connections| number(connections));
+            let connections = rest
+                .first()
+                .map_or(1_000, |connections| number(connections));
             let rounds = rest.get(1).map_or(9, |rounds| number(rounds));
             let kinds = rest.get(2..).filter(|kinds| !kinds.is_empty());
             compare::run(connections, rounds, kinds.unwrap_or(servers::KINDS));
         }
         ["stalled", ref rest @ ..] => {
-            let connections = rest.first().map_or(1_000, |connections| number(connections));
+            let connections = rest
+                .first()
+                .map_or(1_000, |connections| number(connections));
             let rate = rest.get(1).map_or(1_000, |rate| number(rate));
             let seconds = rest.get(2).map_or(60, |seconds| number(seconds));
             stalled::run(connections, rate, seconds);

@@ -23,7 +23,11 @@ impl Process {
             .expect("a process");
         let input = child.stdin.take().expect("it is piped");
         let output = BufReader::new(child.stdout.take().expect("it is piped"));
-        Self { child, input, output }
+        Self {
+            child,
+            input,
+            output,
+        }
     }
 
     pub fn tell(&mut self, line: &str) {

@@ -43,7 +43,9 @@ const TICK: [u8; 64] = [7; 64];
 
 /// The process of one server.
 pub fn run(kind: &str, connections: usize, rest: &[&str]) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     let runtime = runtime.expect("a runtime");
     match (kind, rest) {
         ("hardlight", []) => runtime.block_on(serve_hardlight(connections)),
@@ -61,7 +63,9 @@ pub async fn hardlight() -> Server {
         connection.subscriptions.add("all").expect("a short name");
         Ok(ticks::Handler::new(connection))
     };
-    Server::bind_plain("127.0.0.1:0", factory).await.expect("a port")
+    Server::bind_plain("127.0.0.1:0", factory)
+        .await
+        .expect("a port")
 }
 
 async fn serve_hardlight(connections: usize) {
@@ -116,7 +120,9 @@ async fn serve_jsonrpsee(connections: usize) {
     use tokio::sync::broadcast;
 
     let (events, _) = broadcast::channel::<String>(16);
-    let config = ServerConfig::builder().max_connections(connections as u32 + 10).build();
+    let config = ServerConfig::builder()
+        .max_connections(connections as u32 + 10)
+        .build();
     let server = jsonrpsee::server::Server::builder().set_config(config);
     let server = server.build("127.0.0.1:0").await.expect("a port");
     let address = server.local_addr().expect("bound");
@@ -136,7 +142,9 @@ async fn serve_jsonrpsee(connections: usize) {
             }
         }
     };
-    module.register_subscription("subscribe", "tick", "unsubscribe", subscribe).expect("new");
+    module
+        .register_subscription("subscribe", "tick", "unsubscribe", subscribe)
+        .expect("new");
     let _handle = server.start(module);
     let clients = start_clients("jsonrpsee", address, connections);
     let event = "7".repeat(64);
@@ -146,7 +154,12 @@ async fn serve_jsonrpsee(connections: usize) {
 }
 
 fn start_clients(kind: &str, address: SocketAddr, connections: usize) -> Process {
-    Process::start(&["clients", kind, &address.to_string(), &connections.to_string()])
+    Process::start(&[
+        "clients",
+        kind,
+        &address.to_string(),
+        &connections.to_string(),
+    ])
 }
 
 /// Emits as many events as each line of the input says, each once all clients have the one before. The answer is what that

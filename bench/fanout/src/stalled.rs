@@ -38,7 +38,9 @@ pub fn run(connections: usize, rate: usize, seconds: usize) {
 
 /// The process of the server.
 pub async fn serve(connections: usize, rest: &[&str]) {
-    let [stalls, rate, seconds] = *rest else { panic!("how fast, and for how long?") };
+    let [stalls, rate, seconds] = *rest else {
+        panic!("how fast, and for how long?")
+    };
     let server = servers::hardlight().await;
     // One that stalls would be given up for not answering.
     let limits = Limits::new()
@@ -47,11 +49,23 @@ pub async fn serve(connections: usize, rest: &[&str]) {
     let server = server.options(ServerOptions::new().limits(limits));
     let (address, emitter) = (server.local_addr().to_string(), server.emitter::<Tick>());
     tokio::spawn(server.run());
-    let reading = if stalls == "stalled" { connections } else { connections + 1 };
-    let arguments = ["clients", "hardlight", &address, &reading.to_string(), stalls, seconds];
+    let reading = if stalls == "stalled" {
+        connections
+    } else {
+        connections + 1
+    };
+    let arguments = [
+        "clients",
+        "hardlight",
+        &address,
+        &reading.to_string(),
+        stalls,
+        seconds,
+    ];
     let mut clients = Process::start(&arguments);
     tokio::task::block_in_place(|| assert_eq!(clients.hear(), "ready"));
-    let interval = Duration::from_secs(1) / u32::try_from(crate::number(rate)).expect("not so fast");
+    let interval =
+        Duration::from_secs(1) / u32::try_from(crate::number(rate)).expect("not so fast");
     let mut ticks = tokio::time::interval(interval);
     let (before, used) = (resident(), cpu_time());
     let measured = tokio::task::spawn_blocking(move || clients.hear());
@@ -65,8 +79,13 @@ pub async fn serve(connections: usize, rest: &[&str]) {
     }
     let (took, used, after) = (start.elapsed().as_secs_f64(), cpu_time() - used, resident());
     let line = measured.await.expect("the clients run");
-    let numbers: Vec<_> = line.split(' ').map(|number| crate::number(number) as f64).collect();
-    let [deliveries, median, slowest] = *numbers else { panic!("three numbers") };
+    let numbers: Vec<_> = line
+        .split(' ')
+        .map(|number| crate::number(number) as f64)
+        .collect();
+    let [deliveries, median, slowest] = *numbers else {
+        panic!("three numbers")
+    };
     println!(
         "| {stalls} | {:.0} | {:.0} | {:.2} ms | {:.2} ms | {:.2} s/s | {:.1} MiB | {:.1} MiB |",
         f64::from(emitted) / took,

@@ -17,7 +17,9 @@ use hardlight_proto::{
 use super::{
     End,
     handlers::Handlers,
-    mailbox::{Announce, Answer, Close, Command, Commands, Loss, Losses, MAX_STATE_BYTES},
+    mailbox::{
+        Announce, Answer, Close, Command, Commands, Loss, Losses, MAX_STATE_BYTES, ServerMailbox,
+    },
     state::Shared,
 };
 use crate::{inside::Inside, timer::Timer, transport::Transport, wire::Wire};
@@ -31,6 +33,8 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
     connection: Connection<Server>,
     wire: Wire<T, M>,
     shared: Arc<Shared<S>>,
+    /// The one in `shared`, which need not be touched for it.
+    mailbox: Arc<ServerMailbox>,
     handlers: Handlers<F>,
     /// Makes the future of a call, from the index of its method and its input.
     dispatch: D,
@@ -87,6 +91,7 @@ where
         Self {
             connection,
             wire,
+            mailbox: Arc::clone(&shared.mailbox),
             shared,
             handlers: Handlers::new(),
             dispatch,
@@ -144,7 +149,7 @@ where
         }
         let backlog = self.connection.firm_event_bytes();
         let mut roomy = false;
-        let sleeps = self.shared.mailbox.fall_asleep(|commands| {
+        let sleeps = self.mailbox.fall_asleep(|commands| {
             commands.congested = congested;
             roomy = commands.set_backlog(backlog);
             commands.set_unsent_state(unsent);
@@ -165,7 +170,7 @@ where
     fn end_patience(&mut self) {
         if self.patience.is_some_and(|until| until <= self.wire.now()) {
             self.patience = None;
-            self.shared.mailbox.with(Commands::give_up);
+            self.mailbox.with(Commands::give_up);
             self.end.subscriptions.subscriber().room.notify(usize::MAX);
         }
     }
@@ -194,7 +199,7 @@ where
 
     fn poll_handler(&mut self, id: CallId) {
         if self.answer != Answer::None {
-            return self.shared.mailbox.with(|commands| commands.wake_call(id));
+            return self.mailbox.with(|commands| commands.wake_call(id));
         }
         if let Poll::Ready(result) = self.handlers.poll(id) {
             self.answer(id, result);
@@ -276,7 +281,7 @@ where
         let (unsent, backlog) = (self.connection.state_bytes(), self.connection.firm_event_bytes());
         let commands = takes_all.then_some(&mut self.commands);
         let mut roomy = false;
-        let taken = self.shared.mailbox.with(|mailbox| {
+        let taken = self.mailbox.with(|mailbox| {
             // A driver that is always busy says what was sent as well as one that sleeps.
             roomy = takes_all && mailbox.set_backlog(backlog);
             mailbox.take(commands, unsent)
@@ -318,7 +323,7 @@ where
     fn collect(&mut self) {
         let (unsent, backlog) = (self.connection.state_bytes(), self.connection.firm_event_bytes());
         let mut roomy = false;
-        let dropped = self.shared.mailbox.with(|commands| {
+        let dropped = self.mailbox.with(|commands| {
             commands.set_unsent_state(unsent);
             // Nothing that was taken is still in hand: it is with the connection.
             roomy = commands.set_backlog(backlog);
@@ -360,7 +365,7 @@ where
 
     /// Whether an answer has to wait until changes of the state are sent before it.
     fn send_changes_before_answer(&mut self) -> Answer {
-        if !self.shared.mailbox.with(|commands| commands.dirty) {
+        if !self.mailbox.with(|commands| commands.dirty) {
             Answer::None
         } else if self.holds_state_back() {
             Answer::AwaitsClient
@@ -437,7 +442,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let _inside = Inside::enter();
-        this.shared.mailbox.wake_up(cx);
+        this.mailbox.wake_up(cx);
         this.wire.wake_up(cx);
         if !this.connection.is_ended() && this.run(cx) {
             cx.waker().wake_by_ref();

@@ -583,8 +583,10 @@ impl Link {
     /// Whether so much waits to be sent that no more is to be begun.
     #[inline(always)]
     fn is_congested(&self) -> bool {
-        self.outbox.line_bytes() > self.limits.max_buffered_bytes()
-            || self.outbox.transfer_bytes() > self.limits.max_frame_bytes().saturating_mul(2)
+        let (line, transfers) = (self.outbox.line_bytes(), self.outbox.transfer_bytes());
+        // Most of the time there is nothing, and the limits need not be looked at.
+        line > 0 && line > self.limits.max_buffered_bytes()
+            || transfers > 0 && transfers > self.limits.max_frame_bytes().saturating_mul(2)
     }
 
     /// Lets the peer send more of what arrives in pieces.

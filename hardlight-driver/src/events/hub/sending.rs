@@ -230,6 +230,8 @@ fn is_new(origins: &mut Vec<(u64, u64)>, (origin, number): (u64, u64)) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use hardlight_proto::{DecodeError, EventSchema};
+
     use super::*;
 
     #[test]
@@ -244,5 +246,32 @@ mod tests {
         assert_eq!(origins.len(), MAX_ORIGINS);
         assert!(!is_new(&mut origins, (0, 6)) && !is_new(&mut origins, (most, 5)));
         assert!(is_new(&mut origins, (1, 5)));
+    }
+
+    struct Mail;
+
+    impl Events for Mail {
+        fn schema() -> Vec<EventSchema> {
+            Vec::new()
+        }
+
+        fn encode(self) -> Result<(u32, Bytes), EncodeError> {
+            Ok((1, Bytes::new()))
+        }
+
+        fn is_secret(event: u32) -> bool {
+            event == 1
+        }
+
+        fn decode(_: u32, _: &[u8]) -> Result<Self, DecodeError> {
+            Ok(Self)
+        }
+    }
+
+    #[test]
+    fn an_emission_is_as_secret_as_its_type() {
+        let (topic, payload) = (Topic::from("mail"), Bytes::new());
+        let is_secret = |event| Emission::new::<Mail>(&topic, event, &payload).secret;
+        assert_eq!([0, 1, 2].map(is_secret), [false, true, false]);
     }
 }
