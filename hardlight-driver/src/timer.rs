@@ -12,6 +12,7 @@ pub trait Timer: Unpin {
     /// Sets the alarm; the earlier one is forgotten. A deadline in the past rings at once.
     fn reset(&mut self, deadline: Time);
 
-    /// Ready once the alarm's deadline has passed; pending if none was ever set.
+    /// Ready once the alarm's deadline has passed; pending if none was ever set. If it is pending, it is not called again
+    /// before the waker was woken or the alarm was set anew: the waker is one for this alone.
     fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }

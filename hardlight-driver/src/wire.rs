@@ -29,27 +29,55 @@ pub(crate) struct Wire<T, M> {
     /// Why nothing can be written any longer. What the peer sent before that is still read.
     write_failure: Option<String>,
     stage: Stage,
-    incoming: Arc<IncomingWaker>,
-    /// Made of it once.
+    signals: Arc<Signals>,
+    /// Made once.
     incoming_waker: Waker,
+    alarm_waker: Waker,
 }
 
-/// Woken if there may be something to receive. A driver is woken for many other reasons, and to look costs a transport
-/// more than this: a WebSocket clears its buffer of 8 KiB before each read.
-struct IncomingWaker {
-    /// There may be something.
-    woken: AtomicBool,
+/// What the driver was woken for. It is woken for many other reasons, and to look costs more than this: a WebSocket clears
+/// its buffer of 8 KiB before each read, and a timer has a lock.
+struct Signals {
+    /// There may be something to receive.
+    incoming: AtomicBool,
+    /// The alarm may ring.
+    alarm: AtomicBool,
     driver: AtomicWaker,
 }
 
-impl Wake for IncomingWaker {
+struct IncomingSignal(Arc<Signals>);
+
+struct AlarmSignal(Arc<Signals>);
+
+impl Signals {
+    fn give(&self, signal: &AtomicBool) {
+        signal.store(true, Ordering::Release);
+        self.driver.wake();
+    }
+
+    /// Whether the signal was given since this was asked last.
+    fn take(signal: &AtomicBool) -> bool {
+        signal.load(Ordering::Relaxed) && signal.swap(false, Ordering::AcqRel)
+    }
+}
+
+impl Wake for IncomingSignal {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.woken.store(true, Ordering::Release);
-        self.driver.wake();
+        self.0.give(&self.0.incoming);
+    }
+}
+
+impl Wake for AlarmSignal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.give(&self.0.alarm);
     }
 }
 
@@ -65,13 +93,14 @@ enum Stage {
 
 impl<T: Transport, M: Timer> Wire<T, M> {
     pub(crate) fn new(transport: T, timer: M) -> Self {
-        let (woken, driver) = (AtomicBool::new(true), AtomicWaker::new());
-        let incoming = Arc::new(IncomingWaker { woken, driver });
+        let (incoming, alarm) = (AtomicBool::new(true), AtomicBool::new(true));
+        let signals = Arc::new(Signals { incoming, alarm, driver: AtomicWaker::new() });
         Self {
             transport,
             timer,
-            incoming_waker: Waker::from(Arc::clone(&incoming)),
-            incoming,
+            incoming_waker: Waker::from(Arc::new(IncomingSignal(Arc::clone(&signals)))),
+            alarm_waker: Waker::from(Arc::new(AlarmSignal(Arc::clone(&signals)))),
+            signals,
             alarm: None,
             unflushed: false,
             peer_closed: false,
@@ -84,17 +113,18 @@ impl<T: Transport, M: Timer> Wire<T, M> {
         self.timer.now()
     }
 
+    /// The driver begins to run: whatever is signalled from here on wakes it again.
+    pub(crate) fn wake_up(&self, cx: &Context<'_>) {
+        self.signals.driver.register(cx.waker());
+    }
+
     /// Reads one message, if one is there: whether it did, or found the end.
-    pub(crate) fn read<R: Role>(
-        &mut self,
-        cx: &mut Context<'_>,
-        connection: &mut Connection<R>,
-    ) -> bool {
+    pub(crate) fn read<R: Role>(&mut self, connection: &mut Connection<R>) -> bool {
         if matches!(self.stage, Stage::Ended) {
             return false;
         }
         let received =
-            if connection.wants_message() { self.poll_incoming(cx) } else { Poll::Pending };
+            if connection.wants_message() { self.poll_incoming() } else { Poll::Pending };
         match (received, self.write_failure.take()) {
             (Poll::Pending, None) => return false,
             // The peer said nothing more before it went.
@@ -113,16 +143,14 @@ impl<T: Transport, M: Timer> Wire<T, M> {
     }
 
     /// What has arrived, if the transport has said since it was asked last that there may be something.
-    fn poll_incoming(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Incoming, T::Error>>> {
-        // Before the flag is looked at, so that whoever sets it behind that wakes the driver.
-        self.incoming.driver.register(cx.waker());
-        if !self.incoming.woken.swap(false, Ordering::AcqRel) {
+    fn poll_incoming(&mut self) -> Poll<Option<Result<Incoming, T::Error>>> {
+        if !Signals::take(&self.signals.incoming) {
             return Poll::Pending;
         }
         let received = self.transport.poll_receive(&mut Context::from_waker(&self.incoming_waker));
         if received.is_ready() {
             // There may be more.
-            self.incoming.woken.store(true, Ordering::Release);
+            self.signals.incoming.store(true, Ordering::Release);
         }
         received
     }
@@ -176,12 +204,11 @@ impl<T: Transport, M: Timer> Wire<T, M> {
     /// Passes time on to the connection: whether a timeout was handled, that or another one that the driver has.
     pub(crate) fn run_timer<R: Role>(
         &mut self,
-        cx: &mut Context<'_>,
         connection: &mut Connection<R>,
         other: Option<Time>,
     ) -> bool {
         let deadline = connection.poll_timeout().into_iter().chain(other).min();
-        if !self.poll_alarm(cx, deadline) {
+        if !self.poll_alarm(deadline) {
             return false;
         }
         connection.handle_timeout(self.timer.now());
@@ -205,7 +232,7 @@ impl<T: Transport, M: Timer> Wire<T, M> {
             self.stage = Stage::Ended;
         }
         let Stage::Closing { deadline } = self.stage else { return Poll::Ready(()) };
-        if self.poll_alarm(cx, Some(deadline)) {
+        if self.poll_alarm(Some(deadline)) {
             self.stage = Stage::Ended;
             return Poll::Ready(());
         }
@@ -238,16 +265,20 @@ impl<T: Transport, M: Timer> Wire<T, M> {
         Poll::Pending
     }
 
-    /// Whether `deadline` has passed. Touches the timer only if the deadline changed.
-    fn poll_alarm(&mut self, cx: &mut Context<'_>, deadline: Option<Time>) -> bool {
+    /// Whether `deadline` has passed. Touches the timer only if the deadline changed, or the timer has said since it was
+    /// asked last that it may have.
+    fn poll_alarm(&mut self, deadline: Option<Time>) -> bool {
         let Some(deadline) = deadline else {
             return false;
         };
         if self.alarm != Some(deadline) {
             self.timer.reset(deadline);
             self.alarm = Some(deadline);
+        } else if !Signals::take(&self.signals.alarm) {
+            return false;
         }
-        let expired = self.timer.poll_expired(cx).is_ready();
+        let expired =
+            self.timer.poll_expired(&mut Context::from_waker(&self.alarm_waker)).is_ready();
         if expired {
             self.alarm = None;
         }

@@ -50,6 +50,8 @@ struct Event<'a> {
     variant: &'a Variant,
     /// `on_changed`
     method: Ident,
+    /// It is never compressed.
+    secret: bool,
 }
 
 impl Events<'_> {

@@ -65,9 +65,11 @@ use proc_macro::TokenStream;
 ///   waiting while too many calls are in flight, unless the trait itself has a method of that name. `Client`
 ///   dereferences to `ClientConnection`, which has the state and the events and closes the connection.
 /// - `Handler` is what the trait is implemented on, in the trait's own crate: `impl Counter for counter::Handler`. It has
-///   the state as `self.state`, application data as `self.app()`, sends events by `self.events` and subscribes its client
-///   to them by `self.subscriptions`.
-/// - `Connection` is for a handler of your own, as another crate needs: keep one, and find `state`, `events` and
+///   the state as `self.state`, values by name as `self.values()`, sends events by `self.events` and subscribes its client
+///   to them by `self.subscriptions`; `self.connection()` is the handle of the connection. `Handler::accept` is the simplest
+///   factory of a server, `Handler::new(connection)` makes one in yours, and `Handler::with_app(connection, data)` one whose
+///   `self.app::<Data>()` is that data; it panics if it is asked for as another type.
+/// - `Connection` is for a handler of your own, as another crate needs: keep one, and find `state`, `values()`, `events` and
 ///   `subscriptions` in it.
 /// - `Dispatch` is a trait, of every handler, that runs calls given as bytes: `handle_rpc_call`.
 /// - `Method` is an enum of the methods: `Method::Increment`, with names and indexes.
@@ -214,6 +216,9 @@ pub fn connection_state(item: TokenStream) -> TokenStream {
 ///
 /// `#[events(crate = path)]` on the enum says where `hardlight`, or the adapter in its place, is found, if not under the
 /// name in the manifest.
+///
+/// `#[events(secret)]` on a variant says that it is never compressed (SPEC.md, section 22): it is for an event that holds
+/// what is secret together with what a third party may choose.
 #[proc_macro_derive(Events, attributes(events))]
 pub fn events(item: TokenStream) -> TokenStream {
     events::expand(item.into()).into()

@@ -35,6 +35,11 @@ pub trait Events: Sized + Send + 'static {
     /// If a value cannot be encoded.
     fn encode(self) -> Result<(u32, Bytes), EncodeError>;
 
+    /// Whether events of the type with this index are never compressed (SPEC.md, section 22). Default: none is secret.
+    fn is_secret(_event: u32) -> bool {
+        false
+    }
+
     /// The event of the type with this index, from the payload of its fields.
     ///
     /// # Errors

@@ -166,6 +166,31 @@ fn events_have_a_name_and_an_index() {
 }
 
 #[test]
+fn variants_that_are_marked_are_secret_and_no_others() {
+    #[derive(Events)]
+    enum Mail {
+        Arrived {
+            from: String,
+        },
+        #[events(secret)]
+        Invited {
+            from: String,
+            token: String,
+        },
+        #[events(secret)]
+        Key([u8; 32]),
+    }
+
+    drop([
+        Mail::Arrived { from: String::new() },
+        Mail::Invited { from: String::new(), token: String::new() },
+        Mail::Key([0; 32]),
+    ]);
+    assert_eq!([0, 1, 2, 3].map(Mail::is_secret), [false, true, true, false]);
+    assert!(!ChatEvent::is_secret(0));
+}
+
+#[test]
 fn events_are_what_they_were_once_they_have_travelled() {
     let said = ChatEvent::Said { who: "me".to_owned(), text: "hi".to_owned() };
     for (index, event) in (0..).zip([said, ChatEvent::Refused(Muted), ChatEvent::Closed]) {

@@ -80,11 +80,11 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
     fn run(&mut self, cx: &mut Context<'_>) -> bool {
         for _ in 0..MAX_ROUNDS {
             self.send_calls();
-            let read = self.wire.read(cx, &mut self.connection);
+            let read = self.wire.read(&mut self.connection);
             let more = self.handle_events();
             self.run_attached();
             // Behind all that may set a deadline.
-            let timed_out = self.wire.run_timer(cx, &mut self.connection, None);
+            let timed_out = self.wire.run_timer(&mut self.connection, None);
             if self.connection.is_ended() {
                 while self.handle_events() {}
                 return false;
@@ -281,6 +281,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> Future for ClientDri
         let this = self.get_mut();
         let _inside = Inside::enter();
         this.shared.mailbox.wake_up(cx);
+        this.wire.wake_up(cx);
         if !this.connection.is_ended() && this.run(cx) {
             cx.waker().wake_by_ref();
         }

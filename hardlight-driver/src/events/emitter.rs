@@ -45,7 +45,7 @@ impl<E: Events> EventEmitter<E> {
     /// An event that cannot be encoded (beyond 1 GiB, or nested too deep) is logged as an error and goes to nobody.
     pub fn emit(&self, topic: impl Into<Topic>, event: E) -> usize {
         let topic = topic.into();
-        self.hub.emit(&topic, || event.encode()).unwrap_or_else(|error| {
+        self.hub.emit(&topic, event).unwrap_or_else(|error| {
             log_failure(&topic, &error);
             0
         })
@@ -62,7 +62,7 @@ impl<E: Events> EventEmitter<E> {
     pub async fn emit_wait(&self, topic: impl Into<Topic>, event: E) -> usize {
         let topic = topic.into();
         let Some((event, payload)) = encode(&topic, event) else { return 0 };
-        let emission = Emission { topic: &topic, event, payload: &payload, origin: None };
+        let emission = Emission::new::<E>(&topic, event, &payload);
         loop {
             match self.hub.send(&emission, Patience::Waits) {
                 Ok(reached) => return reached,
@@ -86,7 +86,7 @@ impl<E: Events> EventEmitter<E> {
         );
         let topic = topic.into();
         let Some((event, payload)) = encode(&topic, event) else { return 0 };
-        let emission = Emission { topic: &topic, event, payload: &payload, origin: None };
+        let emission = Emission::new::<E>(&topic, event, &payload);
         let mut patience = Patience::Waits;
         loop {
             match self.hub.send(&emission, patience) {

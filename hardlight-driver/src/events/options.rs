@@ -7,7 +7,8 @@ use hardlight_proto as proto;
 /// What becomes of events that a client does not read in time: once more of them wait for it than
 /// [`Limits::max_queued_event_bytes`](proto::Limits::with_max_queued_event_bytes) allows.
 ///
-/// Whatever does not reach a client is counted, and the client is told where it is missing and why.
+/// Whatever does not reach a client is counted, and the client is told where it is missing and why. This is about a client
+/// whose connection does not take what is sent; one whose application is slow loses the oldest events in its own queues.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Overflow {

@@ -18,7 +18,10 @@ use hardlight_proto::{EventSchema, Events, Fingerprint, Topic};
 use parking_lot::Mutex;
 use thiserror::Error;
 
-use super::{TopicNotices, hub::Hub};
+use super::{
+    TopicNotices,
+    hub::{Emission, Hub, Patience},
+};
 
 /// What a place in the queue counts for, besides its event.
 const PLACE_BYTES: usize = 64;
@@ -284,7 +287,10 @@ impl<E: Events> Relay<E> {
             |our: &EventSchema| our.name_hash == *name_hash && our.fingerprint == *fingerprint;
         let unknown = RelayError::UnknownEvent { fingerprint: *fingerprint };
         let index = self.schema.iter().position(known).ok_or(unknown)?;
-        Ok(self.hub.import(topic, (*origin, *number), index as u32, payload))
+        let emission = Emission::new::<E>(topic, index as u32, payload);
+        let emission = Emission { origin: Some((*origin, *number)), ..emission };
+        // Without patience there is nothing to wait for.
+        Ok(self.hub.send(&emission, Patience::None).unwrap_or(0))
     }
 
     /// Whether somebody is subscribed here to what covers the topic.

@@ -11,14 +11,13 @@ use std::{
 use bytes::Bytes;
 use hardlight_proto::{
     Announcement, CallError, CallId, CloseCode, CloseReason, Connection, ConnectionError,
-    ConnectionState, EncodeError, GapReason, Limits, Server, ServerConfig, ServerEvent,
-    ServiceSchema, Time,
+    ConnectionState, EncodeError, Limits, Server, ServerConfig, ServerEvent, ServiceSchema, Time,
 };
 
 use super::{
     End,
     handlers::Handlers,
-    mailbox::{Announce, Answer, Close, Command, Commands, MAX_STATE_BYTES},
+    mailbox::{Announce, Answer, Close, Command, Commands, Loss, Losses, MAX_STATE_BYTES},
     state::Shared,
 };
 use crate::{inside::Inside, timer::Timer, transport::Transport, wire::Wire};
@@ -54,7 +53,7 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
 enum Next {
     Posted(Command),
     /// Events that were dropped in the mailbox.
-    Skip(u64, u64, GapReason),
+    Skip(u64, Loss),
     Answer(CallId, Result<Bytes, CallError>),
 }
 
@@ -106,13 +105,16 @@ where
     fn run(&mut self, cx: &mut Context<'_>) -> bool {
         for _ in 0..MAX_ROUNDS {
             let looked = self.connection.wants_message();
-            self.drain_mailbox();
-            self.poll_woken();
-            let read = self.wire.read(cx, &mut self.connection);
-            let more = self.handle_events();
-            self.drain_mailbox();
+            let polled = self.drain_mailbox();
+            let read = self.wire.read(&mut self.connection);
+            let handled = self.handle_events();
+            let more = handled == MAX_EVENTS_PER_ROUND;
+            if polled || handled > 0 {
+                // What handlers and their wakers have put there.
+                self.drain_mailbox();
+            }
             // Behind all that may set a deadline.
-            let timed_out = self.wire.run_timer(cx, &mut self.connection, self.patience);
+            let timed_out = self.wire.run_timer(&mut self.connection, self.patience);
             self.end_patience();
             if self.connection.is_ended() {
                 self.handle_events();
@@ -173,12 +175,8 @@ where
         self.connection.state_bytes() > MAX_STATE_BYTES
     }
 
-    /// Polls the handlers that were woken.
-    fn poll_woken(&mut self) {
-        if self.answer != Answer::None {
-            return;
-        }
-        let woken = self.shared.mailbox.with(|commands| std::mem::take(&mut commands.woken));
+    /// Polls the handlers that were woken, a bit each: whether there was any.
+    fn poll_woken(&mut self, woken: [u64; 4]) -> bool {
         for (word, mut bits) in woken.into_iter().enumerate() {
             while bits != 0 {
                 let id = CallId((word * 64) as u8 + bits.trailing_zeros() as u8);
@@ -186,6 +184,7 @@ where
                 self.poll_handler(id);
             }
         }
+        woken != [0; 4]
     }
 
     fn poll_handler(&mut self, id: CallId) {
@@ -197,11 +196,11 @@ where
         }
     }
 
-    /// Whether there may be more events than were handled now.
-    fn handle_events(&mut self) -> bool {
-        for _ in 0..MAX_EVENTS_PER_ROUND {
+    /// Handles as many events as there are, up to a limit: how many.
+    fn handle_events(&mut self) -> usize {
+        for handled in 0..MAX_EVENTS_PER_ROUND {
             match self.connection.poll_event() {
-                None => return false,
+                None => return handled,
                 Some(ServerEvent::Call { id, method, payload, .. }) => {
                     self.start(id, method, payload);
                 }
@@ -223,7 +222,7 @@ where
                 Some(_) => {}
             }
         }
-        true
+        MAX_EVENTS_PER_ROUND
     }
 
     fn start(&mut self, id: CallId, method: u32, input: Bytes) {
@@ -260,32 +259,47 @@ where
         }
     }
 
-    /// Hands on what handles have put into the mailbox, as far as no answer waits for the state. While one does, no other
-    /// is made and nothing is taken: what goes with it could not be kept in order.
-    fn drain_mailbox(&mut self) {
+    /// Hands on what handles have put into the mailbox, as far as no answer waits for the state, and polls the handlers that
+    /// were woken: whether there was any. While an answer waits, no other is made and nothing is taken: what goes with it
+    /// could not be kept in order.
+    fn drain_mailbox(&mut self) -> bool {
         self.flush_queue();
         for id in std::mem::take(&mut self.cancelled) {
             self.cancel(id);
         }
-        if self.answer == Answer::None {
-            self.collect();
-            self.flush_queue();
+        let takes_all = self.answer == Answer::None;
+        let unsent = self.connection.state_bytes();
+        let commands = takes_all.then_some(&mut self.commands);
+        let taken = self.shared.mailbox.with(|mailbox| mailbox.take(commands, unsent));
+        if let Some(command) = taken.only {
+            self.send(command);
         }
-        let (close, dirty, waited) = self
-            .shared
-            .mailbox
-            .with(|commands| (commands.close.take(), commands.dirty, commands.take_waited()));
-        if let (Some(milliseconds), None) = (waited, self.patience) {
+        self.hand_on(taken.dropped);
+        if let (Some(milliseconds), None) = (taken.waited, self.patience) {
             self.patience = Some(self.wire.now() + Duration::from_millis(milliseconds.into()));
         }
-        match close {
+        match taken.close {
             Some(Close::Drain(reason)) => self.connection.close(reason, self.wire.now()),
             Some(Close::Abort(reason)) => self.connection.abort(reason),
             None => {}
         }
-        if self.answer == Answer::None && dirty && !self.is_congested() && self.send_changes() {
+        if takes_all && taken.dirty && !self.is_congested() && self.send_changes() {
             // Nothing in it is an answer.
             self.flush_queue();
+        }
+        self.poll_woken(taken.woken)
+    }
+
+    /// Sends what was taken from the mailbox. No answer waits.
+    fn hand_on(&mut self, dropped: Losses) {
+        if !self.commands.is_empty() {
+            let mut commands = std::mem::take(&mut self.commands);
+            commands.drain(..).for_each(|command| self.send(command));
+            self.commands = commands;
+        }
+        // Behind what was queued, which may announce the topic.
+        for (topic, Loss { last, reason }) in dropped {
+            self.connection.skip_events(topic, last, reason);
         }
     }
 
@@ -299,8 +313,8 @@ where
         });
         self.queue.extend(self.commands.drain(..).map(Next::Posted));
         // Behind what was queued, which may announce the topic.
-        let skip = |(topic, last, reason)| Next::Skip(topic, last, reason);
-        self.queue.extend(dropped.map(skip));
+        let skip = |(topic, loss)| Next::Skip(topic, loss);
+        self.queue.extend(dropped.into_iter().map(skip));
     }
 
     /// Hands on what is next, up to an answer that has to wait.
@@ -309,7 +323,7 @@ where
         while let Some(next) = self.queue.pop_front() {
             match next {
                 Next::Posted(command) => self.send(command),
-                Next::Skip(topic, last, reason) => {
+                Next::Skip(topic, Loss { last, reason }) => {
                     self.connection.skip_events(topic, last, reason);
                 }
                 Next::Answer(id, result) => {
@@ -409,6 +423,7 @@ where
         let this = self.get_mut();
         let _inside = Inside::enter();
         this.shared.mailbox.wake_up(cx);
+        this.wire.wake_up(cx);
         if !this.connection.is_ended() && this.run(cx) {
             cx.waker().wake_by_ref();
         }

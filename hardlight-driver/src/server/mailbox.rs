@@ -42,7 +42,7 @@ pub(crate) struct Commands {
     empty_places: usize,
     max_event_bytes: usize,
     /// What was dropped of a topic, and no event in the queue says so.
-    dropped: BTreeMap<u64, Dropped>,
+    dropped: Losses,
     /// An emitter waits for room, and is to wait so many milliseconds at most.
     waited: Option<u32>,
     /// Emitters wait no longer, until there is room again.
@@ -65,7 +65,7 @@ pub(crate) struct Commands {
     pub(crate) awaits_state: bool,
     pub(crate) close: Option<Close>,
     /// Calls whose future was woken, a bit each.
-    pub(crate) woken: [u64; 4],
+    woken: [u64; 4],
 }
 
 pub(crate) enum Command {
@@ -103,9 +103,25 @@ pub(crate) struct Announce {
 
 /// Events of a topic that were dropped: up to which, and why.
 #[derive(Clone, Copy)]
-struct Dropped {
-    last: u64,
-    reason: GapReason,
+pub(crate) struct Loss {
+    pub(crate) last: u64,
+    pub(crate) reason: GapReason,
+}
+
+/// By topic.
+pub(crate) type Losses = BTreeMap<u64, Loss>;
+
+/// What the driver takes at the beginning of a round, besides the queue.
+pub(crate) struct Taken {
+    /// The only command in the queue: exchanging queues would cost more than it.
+    pub(crate) only: Option<Command>,
+    pub(crate) dropped: Losses,
+    pub(crate) close: Option<Close>,
+    pub(crate) dirty: bool,
+    /// For how many milliseconds emitters wait, if some began to.
+    pub(crate) waited: Option<u32>,
+    /// Calls whose future was woken, a bit each.
+    pub(crate) woken: [u64; 4],
 }
 
 /// Whether an emitter that waits may send.
@@ -298,11 +314,6 @@ impl Commands {
         self.reserved -= PLACE_BYTES + len;
     }
 
-    /// For how many milliseconds emitters wait, if some began to.
-    pub(crate) const fn take_waited(&mut self) -> Option<u32> {
-        self.waited.take()
-    }
-
     /// Emitters wait no longer for this client.
     pub(crate) const fn give_up(&mut self) {
         self.given_up = true;
@@ -343,7 +354,7 @@ impl Commands {
 
     /// A gap of several reasons gives the first of them in order of their codes.
     fn note_dropped(&mut self, topic: u64, last: u64, reason: GapReason) {
-        let dropped = self.dropped.entry(topic).or_insert(Dropped { last, reason });
+        let dropped = self.dropped.entry(topic).or_insert(Loss { last, reason });
         dropped.last = dropped.last.max(last);
         dropped.reason = dropped.reason.min(reason);
     }
@@ -375,7 +386,9 @@ impl Commands {
 
     /// Takes all that is queued, in exchange for an empty queue.
     pub(crate) fn take_queue(&mut self, empty: &mut VecDeque<Command>) {
-        std::mem::swap(&mut self.queue, empty);
+        if !self.queue.is_empty() {
+            std::mem::swap(&mut self.queue, empty);
+        }
         self.backlog += self.firm_bytes;
         self.firm_bytes = 0;
         self.latest.clear();
@@ -386,10 +399,28 @@ impl Commands {
         self.topic_changes = 0;
     }
 
-    /// Takes what was dropped and no event in the queue says so: the topic, up to which event, and why.
-    pub(crate) fn take_dropped(&mut self) -> impl Iterator<Item = (u64, u64, GapReason)> + use<> {
-        let dropped = std::mem::take(&mut self.dropped);
-        dropped.into_iter().map(|(topic, Dropped { last, reason })| (topic, last, reason))
+    /// Takes what was dropped of each topic and no event in the queue says so.
+    pub(crate) fn take_dropped(&mut self) -> Losses {
+        std::mem::take(&mut self.dropped)
+    }
+
+    /// Takes all that there is for the driver to do, in exchange for an empty queue; without one it leaves what has to keep
+    /// its order with answers. The connection has `unsent` bytes of the state to send.
+    pub(crate) fn take(&mut self, empty: Option<&mut VecDeque<Command>>, unsent: usize) -> Taken {
+        let (mut only, mut dropped, mut woken) = (None, Losses::new(), [0; 4]);
+        if let Some(empty) = empty {
+            self.set_unsent_state(unsent);
+            if self.queue.len() == 1 {
+                only = self.queue.pop_front();
+                // The next one comes to the same place.
+                self.queue.clear();
+            }
+            self.take_queue(empty);
+            dropped = self.take_dropped();
+            woken = std::mem::take(&mut self.woken);
+        }
+        let (close, waited) = (self.close.take(), self.waited.take());
+        Taken { only, dropped, close, dirty: self.dirty, waited, woken }
     }
 
     /// The connection has ended.
@@ -467,7 +498,7 @@ mod tests {
         while commands.reserve(bytes, 5) == Reserved::Room {
             reserved += 1;
         }
-        assert_eq!(commands.take_waited(), Some(5));
+        assert_eq!(commands.take(None, 0).waited, Some(5));
         assert_eq!(reserved, ROOM / (PLACE_BYTES + bytes));
         // Others find none.
         commands.push_event(&event(1, 0), Overflow::DropNewest, false);

@@ -40,7 +40,11 @@ impl<S> StateTopics<S> {
             }
             match self.subscriptions.add(interest.clone()) {
                 Ok(()) => drop(chosen.insert(interest)),
-                Err(error) => tracing::warn!(%interest, %error, "the state asks for a topic"),
+                Err(error) => {
+                    let what =
+                        "the connection is not subscribed to a topic that its state asks for";
+                    tracing::warn!(?interest, %error, "{what}");
+                }
             }
         }
     }

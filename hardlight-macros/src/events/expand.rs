@@ -85,6 +85,15 @@ fn events_impl(events: &Events<'_>) -> TokenStream {
         let (payload, name) = (event.payload(), event.ident.unraw().to_string());
         quote!(#private::EventSchema::new::<#payload>(#name))
     });
+    let mut secrets = events.variants.iter().filter(|event| event.secret).peekable();
+    let is_secret = secrets.peek().is_some().then(|| {
+        let indices = secrets.map(|event| event.index);
+        quote! {
+            fn is_secret(event: u32) -> bool {
+                ::core::matches!(event, #(#indices)|*)
+            }
+        }
+    });
     let encode = events.variants.iter().map(|event| {
         let Event { index, ident: variant, .. } = event;
         let value = event.pattern(&quote!(Self::#variant));
@@ -120,6 +129,8 @@ fn events_impl(events: &Events<'_>) -> TokenStream {
                 ) -> ::core::result::Result<(u32, #private::Bytes), #private::EncodeError> {
                     ::core::result::Result::Ok(match self { #(#encode,)* })
                 }
+
+                #is_secret
 
                 fn decode(
                     event: u32,

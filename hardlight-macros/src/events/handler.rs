@@ -103,8 +103,8 @@ pub(super) fn server(events: &Events<'_>, private: &TokenStream) -> TokenStream 
             ::core::marker::Send + ::core::marker::Sync + 'static
         {
             /// What the connection is subscribed to while its state is this. It is asked when the trait is attached and
-            /// whenever the state was written to, under the state's lock: what is new is subscribed to, what is no longer
-            /// there is left, and what handlers subscribe the connection to stays.
+            /// whenever the state was written to, under the state's lock: what is new is subscribed to, what is no longer in
+            /// it is unsubscribed, and what handlers have subscribed the connection to by themselves stays.
             fn topics(&self, state: &__State) -> #private::Vec<#private::Interest>;
 
             /// Whether the connection may be subscribed to this. It is asked before each subscription, whoever makes it: one

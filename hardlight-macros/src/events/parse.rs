@@ -105,6 +105,7 @@ fn event<'a>(
     errors: &mut Errors,
 ) -> Option<Event<'a>> {
     let Variant { ident, fields, .. } = variant;
+    let secret = secret(variant, errors);
     check(variant, errors);
     let name = ident.unraw().to_string().to_snake_case();
     let method = format_ident!("on_{name}", span = generated(ident.span()));
@@ -124,16 +125,37 @@ fn event<'a>(
         SpellOutSelf(own).visit_type_mut(&mut ty);
         ty
     });
-    Some(Event { index, ident, fields, types: types.collect(), variant, method })
+    Some(Event { index, ident, fields, types: types.collect(), variant, method, secret })
+}
+
+/// Whether the variant says that it is secret.
+fn secret(variant: &Variant, errors: &mut Errors) -> bool {
+    let mut secret = false;
+    for attribute in own(&variant.attrs) {
+        let parsed = attribute.parse_nested_meta(|meta| {
+            if !meta.path.is_ident("secret") {
+                return Err(
+                    meta.error("unknown key in #[events(...)] on a variant: there is `secret`")
+                );
+            }
+            if std::mem::replace(&mut secret, true) {
+                return Err(meta.error("`secret` is given twice"));
+            }
+            Ok(())
+        });
+        if let Err(error) = parsed {
+            errors.add(error);
+        }
+    }
+    secret
 }
 
 fn check(variant: &Variant, errors: &mut Errors) {
     for error in check_variant(variant) {
         errors.add(error);
     }
-    let fields = variant.fields.iter().flat_map(|field| own(&field.attrs));
-    for attribute in own(&variant.attrs).chain(fields) {
-        errors.push(attribute, "#[events(...)] stands on the enum, not inside of it");
+    for attribute in variant.fields.iter().flat_map(|field| own(&field.attrs)) {
+        errors.push(attribute, "#[events(...)] stands on the enum or on a variant, not on a field");
     }
     if let Some(field) = variant.fields.iter().nth(MAX_FIELDS) {
         let what =

@@ -761,7 +761,7 @@ impl Outbox {
             if frame.len() > MAX_MESSAGE_BYTES {
                 self.waiting.outgoing.push(LongFrame::of_event(frame));
             } else {
-                self.packer.push(frame.len(), |out| out.extend_from_slice(&frame));
+                self.packer.push_shared(frame);
             }
         }
     }

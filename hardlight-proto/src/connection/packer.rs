@@ -24,6 +24,9 @@ pub(super) struct Packer {
     /// The batch being packed: the batch header, then frames, each behind its length.
     open: Buffer,
     open_frames: usize,
+    /// The first frame of the batch being packed, in memory that others share, as long as it is the only one: it is copied
+    /// once a second one comes.
+    lone: Option<Bytes>,
     /// Where the first frame in `open` begins, behind the batch header and its length.
     first_frame: usize,
 }
@@ -32,7 +35,16 @@ impl Packer {
     /// Bytes that wait to be sent.
     #[inline]
     pub(super) fn queued_bytes(&self) -> usize {
-        self.sealed_bytes + self.open.len()
+        self.sealed_bytes + self.open_len()
+    }
+
+    /// What the batch being packed takes.
+    #[inline]
+    fn open_len(&self) -> usize {
+        match &self.lone {
+            Some(lone) => 1 + varint::len(lone.len() as u64) + lone.len(),
+            None => self.open.len(),
+        }
     }
 
     #[inline]
@@ -56,8 +68,8 @@ impl Packer {
     #[inline]
     pub(super) fn push(&mut self, len: usize, write: impl FnOnce(&mut BytesMut)) {
         let entry = varint::len(len as u64) + len;
-        if self.open_frames > 0 && !self.fits(entry) {
-            self.seal();
+        if self.open_frames > 0 {
+            self.make_way(entry);
         }
         let open = self.open.with_room(1 + entry);
         if self.open_frames == 0 {
@@ -67,6 +79,15 @@ impl Packer {
         varint::put(open, len as u64);
         write(open);
         self.open_frames += 1;
+    }
+
+    /// Packs a frame that is encoded. If it stays alone in its message, it is not copied.
+    pub(super) fn push_shared(&mut self, frame: Bytes) {
+        if self.open_frames > 0 {
+            return self.push(frame.len(), |out| out.extend_from_slice(&frame));
+        }
+        self.lone = Some(frame);
+        self.open_frames = 1;
     }
 
     /// Packs a frame of two parts.
@@ -80,8 +101,8 @@ impl Packer {
             });
         }
         // Short: the length takes one byte, and goes out with the head.
-        if self.open_frames > 0 && !self.fits(1 + len) {
-            self.seal();
+        if self.open_frames > 0 {
+            self.make_way(1 + len);
         }
         let open = self.open.with_room(2 + 8 + len);
         if self.open_frames == 0 {
@@ -93,10 +114,15 @@ impl Packer {
         self.open_frames += 1;
     }
 
-    /// Whether a further frame, with its length before it, goes into the batch being packed.
+    /// Before a further frame is packed: seals the batch being packed, if the frame does not go into it.
     #[inline]
-    fn fits(&self, entry: usize) -> bool {
-        self.open_frames < MAX_BATCH_FRAMES && self.open.len() + entry <= MAX_BATCH_BYTES
+    fn make_way(&mut self, entry: usize) {
+        if self.open_frames == MAX_BATCH_FRAMES || self.open_len() + entry > MAX_BATCH_BYTES {
+            self.seal();
+        } else if let Some(lone) = self.lone.take() {
+            self.open_frames = 0;
+            self.push(lone.len(), |out| out.extend_from_slice(&lone));
+        }
     }
 
     /// The next message to send.
@@ -118,11 +144,62 @@ impl Packer {
     /// The batch being packed, or the frame, if it is the only one.
     #[inline]
     fn take_open(&mut self) -> Bytes {
+        if let Some(lone) = self.lone.take() {
+            self.open_frames = 0;
+            return lone;
+        }
         let mut message = self.open.take();
         if self.open_frames == 1 {
             message.advance(self.first_frame);
         }
         self.open_frames = 0;
         message
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{vec, vec::Vec};
+
+    fn messages(packer: &mut Packer) -> Vec<Bytes> {
+        core::iter::from_fn(|| packer.pop()).collect()
+    }
+
+    fn push(packer: &mut Packer, frame: &Bytes, is_shared: bool) {
+        if is_shared {
+            packer.push_shared(frame.clone());
+        } else {
+            packer.push(frame.len(), |out| out.extend_from_slice(frame));
+        }
+    }
+
+    #[test]
+    fn a_shared_frame_that_stays_alone_is_not_copied() {
+        let (mut packer, frame) = (Packer::default(), Bytes::from(vec![7; 5_000]));
+        for _ in 0..3 {
+            packer.push_shared(frame.clone());
+            assert!(!packer.is_empty());
+            let message = packer.pop().unwrap();
+            assert_eq!((message.as_ptr(), message.len()), (frame.as_ptr(), frame.len()));
+            assert!(packer.is_empty() && packer.queued_bytes() == 0 && packer.pop().is_none());
+        }
+    }
+
+    #[test]
+    fn messages_are_the_same_whether_frames_are_shared_or_not() {
+        for len in [1, 0x7f, 0x80, 5_000, MAX_BATCH_BYTES / 2, MAX_BATCH_BYTES - 4, MAX_BATCH_BYTES]
+        {
+            let frame = Bytes::from(vec![7; len]);
+            for shared in 0..8_u32 {
+                let (mut plain, mut mixed) = (Packer::default(), Packer::default());
+                for place in 0..3 {
+                    push(&mut plain, &frame, false);
+                    push(&mut mixed, &frame, shared >> place & 1 == 1);
+                    assert_eq!(plain.queued_bytes(), mixed.queued_bytes(), "{len} {shared}");
+                }
+                assert_eq!(messages(&mut plain), messages(&mut mixed), "{len} {shared}");
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::{cell::RefCell, sync::Arc, task::Waker};
 
 use bytes::Bytes;
 use event_listener::EventListener;
-use hardlight_proto::Topic;
+use hardlight_proto::{EncodeError, Events, Topic};
 
 use super::Hub;
 use crate::{
@@ -23,8 +23,17 @@ pub(crate) struct Emission<'a> {
     pub(crate) topic: &'a Topic,
     pub(crate) event: u32,
     pub(crate) payload: &'a Bytes,
+    /// It is never compressed.
+    pub(crate) secret: bool,
     /// The other hub that it was emitted on, and its number there.
     pub(crate) origin: Option<(u64, u64)>,
+}
+
+impl<'a> Emission<'a> {
+    /// An event of type `E` that is emitted here.
+    pub(crate) fn new<E: Events>(topic: &'a Topic, event: u32, payload: &'a Bytes) -> Self {
+        Self { topic, event, payload, secret: E::is_secret(event), origin: None }
+    }
 }
 
 /// How long an emitter waits for those whose subscription says so.
@@ -51,30 +60,15 @@ thread_local! {
 
 impl Hub {
     /// Sends an event to everybody who is subscribed to the topic: to how many. It is encoded if there is anybody.
-    pub(crate) fn emit<Error>(
-        &self,
-        topic: &Topic,
-        encode: impl FnOnce() -> Result<(u32, Bytes), Error>,
-    ) -> Result<usize, Error> {
+    pub(crate) fn emit<E: Events>(&self, topic: &Topic, event: E) -> Result<usize, EncodeError> {
         let found = self.find_to_emit(topic);
         if found.is_none() && !self.exports.is_active() {
             return Ok(0);
         }
-        let (event, payload) = encode()?;
-        let emission = Emission { topic, event, payload: &payload, origin: None };
+        let (event, payload) = event.encode()?;
+        let emission = Emission::new::<E>(topic, event, &payload);
         // Without patience there is nothing to wait for.
         Ok(self.send_to(found, &emission, Patience::None).unwrap_or(0))
-    }
-
-    pub(crate) fn import(
-        &self,
-        topic: &Topic,
-        origin: (u64, u64),
-        event: u32,
-        payload: &Bytes,
-    ) -> usize {
-        let emission = Emission { topic, event, payload, origin: Some(origin) };
-        self.send(&emission, Patience::None).unwrap_or(0)
     }
 
     pub(crate) fn send(&self, emission: &Emission<'_>, patience: Patience) -> Result<usize, Full> {
@@ -140,8 +134,9 @@ impl Hub {
         if emission.origin.is_some_and(|origin| !is_new(state, origin)) {
             return Ok(0);
         }
-        let Emission { event, payload, .. } = *emission;
+        let Emission { event, payload, secret, .. } = *emission;
         let event = EncodedEvent::new(entry.number, state.next, event, payload.clone());
+        let event = if secret { event.secret() } else { event };
         let reserved = match patience {
             Patience::Waits if state.patient > 0 => reserve(state, event.encoded_len(), wakers)?,
             _ => Vec::new(),

@@ -19,12 +19,22 @@ pub enum Twice {
 }
 
 #[derive(Events)]
+#[events(secret)]
+pub enum AllSecret {
+    One,
+}
+
+#[derive(Events)]
 pub enum Inside {
     #[events(name = "one")]
     One {
-        #[events(skip)]
+        #[events(secret)]
         field: u32,
     },
+    #[events(secret, secret)]
+    Two,
+    #[events(secret = true)]
+    Three,
 }
 
 fn main() {}

@@ -32,6 +32,7 @@ pub enum AllEvents {
     /// A tuple.
     Tuple(u32, Vec, Option),
     /// A struct.
+    #[events(secret)]
     Struct {
         /// A field with a raw name.
         r#type: String,

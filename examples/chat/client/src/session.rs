@@ -1,0 +1,276 @@
+//! The connection, and what is done so that the user need not notice when it is lost.
+
+mod calls;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::PathBuf,
+    pin::Pin,
+    time::Duration,
+};
+
+use chat_shared::{ChatEvent, Message, chat, messages_of, thread_of};
+use hardlight::{
+    ClientOptions, Error, EventStream, GapReason, Received, Resume, Topic, Trust, connect_with,
+};
+use tokio::{
+    select,
+    sync::mpsc::{Receiver, Sender},
+    time::sleep,
+};
+
+use crate::update::{Action, Gap, Status, Update};
+
+/// How long to wait before the second attempt to connect; then twice as long each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long to wait at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Where to connect to, and as whom.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) url: String,
+    /// The file with the certificate that is trusted. It is read for each connection: the server's next start makes a new
+    /// one.
+    pub(crate) certificate: PathBuf,
+    pub(crate) user: String,
+}
+
+/// What outlives a connection.
+pub(crate) struct Session {
+    target: Target,
+    updates: Sender<Update>,
+    /// The threads to be in.
+    threads: BTreeSet<String>,
+    /// The last message that is known of each thread.
+    newest: HashMap<String, i64>,
+    /// How far the last connection came.
+    resume: Option<Resume>,
+}
+
+/// Why a connection is not used any longer.
+enum End {
+    /// It was lost: why.
+    Lost(String),
+    /// The user wants nothing more.
+    Finished,
+    /// To connect again would change nothing: why.
+    Hopeless(String),
+}
+
+/// A call that runs.
+type Calling = Pin<Box<dyn Future<Output = Update> + Send>>;
+
+impl Session {
+    pub(crate) fn new(target: Target, threads: BTreeSet<String>, updates: Sender<Update>) -> Self {
+        Self { target, updates, threads, newest: HashMap::new(), resume: None }
+    }
+
+    /// Does what the actions say and tells what happens, until there are no more actions. A connection that is lost is made
+    /// again, and goes on where it was.
+    ///
+    /// # Errors
+    ///
+    /// If there can be no connection: the first attempt failed, or the server does not accept the user.
+    pub(crate) async fn run(mut self, mut actions: Receiver<Action>) -> Result<(), String> {
+        let mut pause = FIRST_PAUSE;
+        let mut was_online = false;
+        loop {
+            self.tell(Update::Status(Status::Connecting)).await;
+            let why = match self.connect().await {
+                Ok(client) => match self.use_connection(&client, &mut actions).await {
+                    End::Finished => return Ok(()),
+                    End::Hopeless(why) => return Err(why),
+                    End::Lost(why) => {
+                        (was_online, pause) = (true, FIRST_PAUSE);
+                        // Also once the connection has ended. Without a topic there is nothing to go on with: the threads
+                        // were not entered again yet, and what was known before still holds.
+                        self.resume = client.resume_point().await.or(self.resume);
+                        why
+                    }
+                },
+                Err(why) if !was_online => return Err(why),
+                Err(why) => why,
+            };
+            if actions.is_closed() {
+                return Err(why);
+            }
+            self.tell(Update::Status(Status::Offline { why })).await;
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn connect(&self) -> Result<chat::Client, String> {
+        let trust = Trust::pem_file(&self.target.certificate).map_err(|error| error.to_string())?;
+        let options = ClientOptions::new().trust(trust).resume(self.resume.clone());
+        connect_with(&self.target.url, options).await.map_err(|error| error.to_string())
+    }
+
+    async fn use_connection(
+        &mut self,
+        client: &chat::Client,
+        actions: &mut Receiver<Action>,
+    ) -> End {
+        let mut events = client.events();
+        let entered = match self.enter(client).await {
+            Ok(()) => self.follow(client, &mut events, actions).await,
+            Err(end) => Err(end),
+        };
+        let Err(end) = entered;
+        if matches!(end, End::Finished) {
+            client.close().await;
+        }
+        end
+    }
+
+    /// Logs in, and enters the threads again.
+    async fn enter(&mut self, client: &chat::Client) -> Result<(), End> {
+        match client.login(self.target.user.clone()).await {
+            Ok(()) => {}
+            Err(Error::Application(error)) => return Err(End::Hopeless(error.to_string())),
+            Err(error) => return Err(End::Lost(error.to_string())),
+        }
+        for thread in self.threads.clone() {
+            match client.join(thread.clone()).await {
+                Ok(()) => {}
+                Err(Error::Application(error)) => {
+                    self.tell(Update::Refused(error.to_string())).await;
+                    self.threads.remove(&thread);
+                }
+                Err(error) => return Err(End::Lost(error.to_string())),
+            }
+        }
+        self.tell(Update::Threads(self.threads.clone())).await;
+        self.tell(Update::Status(Status::Online)).await;
+        for thread in self.threads.clone() {
+            if !self.newest.contains_key(&thread) {
+                let update = calls::last_page(client, thread).await;
+                self.note(update).await;
+            } else if !self.resumes(&thread) {
+                self.fill(client, thread, Gap::Restarted).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the server was told how far this client came in a thread, so that it sends what is missing or says that
+    /// it cannot.
+    fn resumes(&self, thread: &str) -> bool {
+        let topic = messages_of(thread);
+        let mut topics = self.resume.iter().flat_map(|resume| &resume.topics);
+        topics.any(|resumed| resumed.name == topic.as_bytes())
+    }
+
+    /// Tells what happens, and does one thing after the other, until the end.
+    async fn follow(
+        &mut self,
+        client: &chat::Client,
+        events: &mut EventStream<ChatEvent>,
+        actions: &mut Receiver<Action>,
+    ) -> Result<std::convert::Infallible, End> {
+        let mut state = client.watch();
+        let mut calling: Option<Calling> = None;
+        loop {
+            select! {
+                // In this order: what a call has changed, and the events before its answer, are told before its result.
+                biased;
+                Ok(state) = state.changed() => {
+                    self.threads.clone_from(&state.threads);
+                    self.tell(Update::Threads(self.threads.clone())).await;
+                }
+                received = events.next() => match received {
+                    Some(received) => self.receive(client, received).await?,
+                    None => break,
+                },
+                update = async { calling.as_mut().expect("it runs").await }, if calling.is_some() => {
+                    calling = None;
+                    self.note(update).await;
+                }
+                action = actions.recv(), if calling.is_none() => match action {
+                    Some(action) => calling = Some(Box::pin(calls::run(client.clone(), action))),
+                    None => return Err(End::Finished),
+                },
+            }
+        }
+        // The connection has ended; the call learns of it as well.
+        if let Some(calling) = calling {
+            let update = calling.await;
+            self.note(update).await;
+        }
+        Err(End::Lost(client.closed().await.to_string()))
+    }
+
+    async fn receive(
+        &mut self,
+        client: &chat::Client,
+        received: Received<ChatEvent>,
+    ) -> Result<(), End> {
+        match received {
+            Received::Event { topic, event } => {
+                let Some(thread) = thread_of(&topic).map(str::to_owned) else { return Ok(()) };
+                let update = match event {
+                    ChatEvent::Said(message) => Update::Said { thread, message },
+                    ChatEvent::Present { users } => Update::Present { thread, users },
+                };
+                self.note(update).await;
+                Ok(())
+            }
+            Received::Lagged { topic, reason: GapReason::Expired, .. } => {
+                self.miss(client, &topic, Gap::Expired).await
+            }
+            Received::Lagged { topic, .. } => self.miss(client, &topic, Gap::TooSlow).await,
+            Received::Restarted { topic } => self.miss(client, &topic, Gap::Restarted).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Events of a topic are missing. What was said is in the store; who is there is told anew with each change.
+    async fn miss(&mut self, client: &chat::Client, topic: &Topic, why: Gap) -> Result<(), End> {
+        match thread_of(topic) {
+            Some(thread) if *topic == messages_of(thread) => {
+                let thread = thread.to_owned();
+                self.fill(client, thread, why).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Fetches what came since the last message that is known. Events wait meanwhile, so it comes before them.
+    async fn fill(&mut self, client: &chat::Client, thread: String, why: Gap) -> Result<(), End> {
+        let after = self.newest.get(&thread).copied().unwrap_or(0);
+        match calls::since(client, &thread, after).await {
+            Ok((messages, is_all)) => {
+                self.note(Update::Filled { thread, why, messages, is_all }).await;
+                Ok(())
+            }
+            Err(Error::Connection(error)) => Err(End::Lost(error.to_string())),
+            // Such as a thread that was left meanwhile.
+            Err(error) => {
+                self.tell(Update::Refused(error.to_string())).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes what is known now, and tells it.
+    async fn note(&mut self, update: Update) {
+        let (thread, messages): (_, &[Message]) = match &update {
+            Update::Said { thread, message } => (thread, std::slice::from_ref(message)),
+            Update::Older { thread, messages } | Update::Filled { thread, messages, .. } => {
+                (thread, messages)
+            }
+            _ => return self.tell(update).await,
+        };
+        let last = messages.iter().map(|message| message.id).max().unwrap_or(0);
+        let newest = self.newest.entry(thread.clone()).or_insert(0);
+        *newest = last.max(*newest);
+        self.tell(update).await;
+    }
+
+    async fn tell(&self, update: Update) {
+        // A front end that is gone needs no telling; it has ended the actions as well.
+        let _ = self.updates.send(update).await;
+    }
+}

@@ -1,0 +1,65 @@
+//! What the front ends and the session tell each other.
+
+use std::{collections::BTreeSet, fmt};
+
+use chat_shared::Message;
+
+/// What the user wants done on the server. In this order, also while there is no connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Join(String),
+    Leave(String),
+    Send { thread: String, text: String },
+    /// The messages before that one.
+    Older { thread: String, before: i64 },
+}
+
+/// What has happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Update {
+    Status(Status),
+    /// The threads that this connection is in, as its state says.
+    Threads(BTreeSet<String>),
+    /// Somebody said something.
+    Said { thread: String, message: Message },
+    /// A page of what was said before.
+    Older { thread: String, messages: Vec<Message> },
+    /// Events were missing. These are all messages that came since, from the store; or the last ones, if `is_all` is not
+    /// set, and there are more between them and what was known.
+    Filled { thread: String, why: Gap, messages: Vec<Message>, is_all: bool },
+    /// Who is in a thread.
+    Present { thread: String, users: Vec<String> },
+    /// What the user wanted was done, and there is nothing to tell of it: the state and the events have.
+    Done,
+    /// Something was not done: why.
+    Refused(String),
+}
+
+/// The connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Connecting,
+    Online,
+    Offline { why: String },
+}
+
+/// Why events of a thread are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gap {
+    /// The server was started anew, and does not know what this client has.
+    Restarted,
+    /// The server does not keep that many.
+    Expired,
+    /// This client did not read them in time.
+    TooSlow,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Restarted => "the server was started anew",
+            Self::Expired => "away for too long",
+            Self::TooSlow => "too slow",
+        })
+    }
+}
