@@ -168,6 +168,26 @@ fn a_guard_dropped_just_before_the_driver_falls_asleep_wakes_it() {
 }
 
 #[test]
+fn what_is_posted_while_somebody_holds_the_state_does_not_wait_for_it() {
+    let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(100));
+    joined.hold_back_a_change();
+    // It stays until it is woken, also while the connection drains.
+    let _waiting = joined.start(async |client| client.hang().await);
+    let holder = Holder::lock(&joined.connection);
+    joined.to_client.resume();
+    joined.settle();
+    let sent = joined.to_client.sent().len();
+    // Posted when the driver has looked for the last time before it falls asleep; it is awake, so nothing wakes it.
+    let subscriptions = joined.connection.subscriptions.clone();
+    joined.server_timer.on_poll(move || subscriptions.add("room").unwrap());
+    joined.connection.close(CloseReason::normal());
+    joined.settle();
+    let announced = |message: &Bytes| message.windows(4).any(|bytes| bytes == b"room");
+    assert!(joined.to_client.sent()[sent..].iter().any(announced));
+    holder.unlock();
+}
+
+#[test]
 fn while_an_answer_waits_for_the_state_nothing_piles_up_behind_it() {
     let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(100));
     joined.hold_back_a_change();

@@ -436,17 +436,16 @@ impl Commands {
 
     /// Whether the driver has nothing to do. While an answer waits for the state, all else does so with it.
     pub(crate) fn lets_driver_sleep(&self, answer: Answer) -> bool {
-        if self.close.is_some() {
+        if self.close.is_some() || self.waited.is_some() {
             return false;
         }
         match answer {
             Answer::AwaitsClient => true,
             Answer::AwaitsState => self.awaits_state,
-            Answer::None if self.dirty && !self.congested => self.awaits_state,
             Answer::None => {
-                let waited = self.waited.is_some();
+                let state_waits = !self.dirty || self.congested || self.awaits_state;
                 let is_empty = self.queue.is_empty() && self.dropped.is_empty();
-                is_empty && self.woken == [0; 4] && !waited
+                state_waits && is_empty && self.woken == [0; 4]
             }
         }
     }

@@ -9,9 +9,15 @@ use chat_shared::Message;
 pub(crate) enum Action {
     Join(String),
     Leave(String),
-    Send { thread: String, text: String },
+    Send {
+        thread: String,
+        text: String,
+    },
     /// The messages before that one.
-    Older { thread: String, before: i64 },
+    Older {
+        thread: String,
+        before: i64,
+    },
 }
 
 /// What has happened.
@@ -21,14 +27,28 @@ pub(crate) enum Update {
     /// The threads that this connection is in, as its state says.
     Threads(BTreeSet<String>),
     /// Somebody said something.
-    Said { thread: String, message: Message },
+    Said {
+        thread: String,
+        message: Message,
+    },
     /// A page of what was said before.
-    Older { thread: String, messages: Vec<Message> },
+    Older {
+        thread: String,
+        messages: Vec<Message>,
+    },
     /// Events were missing. These are all messages that came since, from the store; or the last ones, if `is_all` is not
     /// set, and there are more between them and what was known.
-    Filled { thread: String, why: Gap, messages: Vec<Message>, is_all: bool },
+    Filled {
+        thread: String,
+        why: Gap,
+        messages: Vec<Message>,
+        is_all: bool,
+    },
     /// Who is in a thread.
-    Present { thread: String, users: Vec<String> },
+    Present {
+        thread: String,
+        users: Vec<String>,
+    },
     /// What the user wanted was done, and there is nothing to tell of it: the state and the events have.
     Done,
     /// Something was not done: why.

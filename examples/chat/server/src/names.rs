@@ -18,7 +18,10 @@ pub(crate) fn check_thread(user: &str, thread: &str) -> Result<(), ChatError> {
     let members: Vec<_> = members.split(',').collect();
     // In order and each once, so that a group has one thread.
     let sorted = members.is_sorted_by(|one, next| one < next);
-    if !sorted || thread.chars().count() > MAX_NAME_CHARS || !members.iter().all(|name| is_name(name)) {
+    if !sorted
+        || thread.chars().count() > MAX_NAME_CHARS
+        || !members.iter().all(|name| is_name(name))
+    {
         return Err(ChatError::BadThread);
     }
     if !members.contains(&user) {

@@ -87,7 +87,9 @@ pub enum ChatError {
     #[error("a name is 1 to {MAX_NAME_CHARS} letters, digits, - and _")]
     BadName,
     /// This is no name of a thread.
-    #[error("a thread is called by 1 to {MAX_NAME_CHARS} letters, digits, - and _, or @ann,bob for some only")]
+    #[error(
+        "a thread is called by 1 to {MAX_NAME_CHARS} letters, digits, - and _, or @ann,bob for some only"
+    )]
     BadThread,
     /// The thread is for others.
     #[error("{thread} is for those it names")]

@@ -145,7 +145,9 @@ fn messages_outlive_the_server_and_clients_come_back_by_themselves() {
     ann.expect("lobby: ann: bob does not see this");
     to_ann.hold();
     server.stop();
-    ann.expect("offline: the connection was closed by the peer: 1001 (going away): the server is stopping");
+    ann.expect(
+        "offline: the connection was closed by the peer: 1001 (going away): the server is stopping",
+    );
 
     let server = Server::start(dir.path());
     to_bob.lead_to(server.port());

@@ -34,8 +34,7 @@ impl Screen {
         ];
         let [title, body, input, foot] = Layout::vertical(rows).areas(frame.area());
         let here = if body.width >= WIDE { SIDE } else { 0 };
-        let columns =
-            [Constraint::Length(SIDE), Constraint::Min(10), Constraint::Length(here)];
+        let columns = [Constraint::Length(SIDE), Constraint::Min(10), Constraint::Length(here)];
         let [threads, messages, present] = Layout::horizontal(columns).areas(body);
         self.draw_title(frame, title);
         self.draw_threads(frame, threads);
@@ -168,15 +167,10 @@ fn time_of(sent_ms: i64) -> String {
 
 /// Each author has a colour, the same everywhere.
 fn color_of(user: &str) -> Color {
-    const COLORS: [Color; 6] = [
-        Color::Cyan,
-        Color::Green,
-        Color::Magenta,
-        Color::Blue,
-        Color::Yellow,
-        Color::LightRed,
-    ];
-    let sum = user.bytes().fold(0, |sum: usize, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    const COLORS: [Color; 6] =
+        [Color::Cyan, Color::Green, Color::Magenta, Color::Blue, Color::Yellow, Color::LightRed];
+    let sum =
+        user.bytes().fold(0, |sum: usize, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     COLORS[sum % COLORS.len()]
 }
 
