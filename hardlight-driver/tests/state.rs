@@ -344,6 +344,30 @@ fn a_call_is_cancelled_while_an_answer_waits_for_a_client_that_does_not_read() {
 }
 
 #[test]
+fn a_call_that_is_cancelled_over_and_over_while_an_answer_waits_takes_no_memory() {
+    let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(100));
+    let hangs = joined.start(async |client| client.hang().await);
+    joined.settle();
+    joined.hold_back_a_change();
+    let waits = joined.start(async |client| client.large(3).await.map(|bytes| bytes.len()));
+    let holder = Holder::lock(&joined.connection);
+    joined.to_client.resume();
+    joined.settle();
+    // A batch of CANCELs of the call that hangs, each behind its length.
+    let cancels = std::iter::repeat_n([2, 6, 0], 20_000).flatten();
+    let batch = Bytes::from_iter(std::iter::once(0).chain(cancels));
+    (0..10).for_each(|_| joined.to_server.inject(Incoming::Message(batch.clone())));
+    let held = allocation_counter::measure(|| joined.settle());
+    assert_eq!(*joined.server_end.borrow(), None);
+    assert_eq!(*waits.borrow(), None);
+    assert!(held.bytes_max < 20_000, "{held:?}");
+    holder.unlock();
+    joined.settle();
+    assert_eq!(*waits.borrow(), Some(Ok(3)));
+    assert_eq!(*hangs.borrow(), Some(Err(Error::Call(CallError::Cancelled))));
+}
+
+#[test]
 fn a_client_cannot_send_state() {
     // SNAPSHOT and STATE, with operations or without.
     for frame in [&[7, 0][..], &[7, 0, 0, 4, 1, 0, 0, 0], &[8, 1], &[8, 1, 0, 4, 1, 0, 0, 0]] {
