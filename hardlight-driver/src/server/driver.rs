@@ -16,6 +16,7 @@ use hardlight_proto::{
 
 use super::{
     End,
+    call_set::CallSet,
     handlers::Handlers,
     mailbox::{
         Announce, Answer, Close, Command, Commands, Loss, Losses, MAX_STATE_BYTES, ServerMailbox,
@@ -43,7 +44,7 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
     /// Whether an answer waits for the state.
     answer: Answer,
     /// Calls that were cancelled meanwhile.
-    cancelled: Vec<CallId>,
+    cancelled: CallSet,
     /// Taken from the mailbox; kept for its memory.
     commands: VecDeque<Command>,
     schema: &'static ServiceSchema,
@@ -97,7 +98,7 @@ where
             dispatch,
             queue: VecDeque::new(),
             answer: Answer::None,
-            cancelled: Vec::new(),
+            cancelled: CallSet::new(),
             commands: VecDeque::new(),
             end,
             schema,
@@ -185,16 +186,13 @@ where
         self.connection.state_bytes() > MAX_STATE_BYTES
     }
 
-    /// Polls the handlers that were woken, a bit each: whether there was any.
-    fn poll_woken(&mut self, woken: [u64; 4]) -> bool {
-        for (word, mut bits) in woken.into_iter().enumerate() {
-            while bits != 0 {
-                let id = CallId((word * 64) as u8 + bits.trailing_zeros() as u8);
-                bits &= bits - 1;
-                self.poll_handler(id);
-            }
+    /// Polls the handlers that were woken: whether there was any.
+    fn poll_woken(&mut self, mut woken: CallSet) -> bool {
+        let any = !woken.is_empty();
+        while let Some(id) = woken.pop() {
+            self.poll_handler(id);
         }
-        woken != [0; 4]
+        any
     }
 
     fn poll_handler(&mut self, id: CallId) {
@@ -265,7 +263,7 @@ where
         if self.answer == Answer::None {
             self.answer(id, Err(CallError::Cancelled));
         } else {
-            self.cancelled.push(id);
+            self.cancelled.insert(id);
         }
     }
 
@@ -274,7 +272,8 @@ where
     /// could not be kept in order.
     fn drain_mailbox(&mut self) -> bool {
         self.flush_queue();
-        for id in std::mem::take(&mut self.cancelled) {
+        let mut cancelled = std::mem::take(&mut self.cancelled);
+        while let Some(id) = cancelled.pop() {
             self.cancel(id);
         }
         let takes_all = self.answer == Answer::None;
