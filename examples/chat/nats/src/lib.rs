@@ -7,7 +7,7 @@
 //! server publishes an event until NATS has stored it, in order; it reads what it wants from as far back as the stream
 //! goes, whenever it begins or has a new connection, and the hub drops what it had already. So each event arrives once.
 
-use std::{collections::HashMap, error::Error, time::Duration};
+use std::{collections::HashMap, error::Error, pin::pin, time::Duration};
 
 use async_nats::{
     ConnectOptions, Event,
@@ -169,20 +169,33 @@ impl<E: Events> Bridge<E> {
         Self { relay, nats, topics, emitted, notices }
     }
 
-    /// Carries events until the server is gone.
-    pub async fn run(self) {
+    /// Carries events until `stopped`, and then gives NATS what was emitted before, however long that takes.
+    pub async fn run(self, stopped: impl Future<Output = ()>) {
         let Self { relay, nats, topics, emitted, notices } = self;
         select! {
-            () = publish(&nats, &topics, emitted) => {}
+            () = publish(&nats, &topics, emitted, stopped) => {}
+            // It does not end while the relay is here.
             () = follow(&relay, &nats, &topics, notices) => {}
         }
     }
 }
 
 /// Gives NATS what is emitted here.
-async fn publish(nats: &Nats, topics: &Pattern, mut emitted: Emitted) {
-    let mut lost = 0;
-    while let Some(event) = emitted.next().await {
+async fn publish(
+    nats: &Nats,
+    topics: &Pattern,
+    mut emitted: Emitted,
+    stopped: impl Future<Output = ()>,
+) {
+    let (mut stopped, mut lost) = (pin!(stopped), 0);
+    loop {
+        let event = select! {
+            // In this order: what is there still goes.
+            biased;
+            event = emitted.next() => event,
+            () = &mut stopped => None,
+        };
+        let Some(event) = event else { return };
         if topics.matches(event.topic()) {
             nats.publish(&event).await;
         }

@@ -127,3 +127,26 @@ async fn who_comes_first_to_a_server_misses_nothing_that_is_said_from_then_on() 
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_before_a_server_ends_still_arrives() {
+    let dir = tempdir().unwrap();
+    let nats = NatsServer::start(dir.path());
+    let link = Link::to(nats.port);
+    in_time(async {
+        let (one, other) = (
+            ChatServer::start(dir.path(), link.port()).await,
+            ChatServer::start(dir.path(), nats.port).await,
+        );
+        let (ann, mut bob) = (one.user("ann").await, other.user("bob").await);
+        link.cut();
+        for number in 0..5 {
+            ann.say(number).await;
+        }
+        tokio::join!(one.part(), async { link.lead_to(nats.port) });
+        for number in 0..5 {
+            bob.expect(number).await;
+        }
+    })
+    .await;
+}

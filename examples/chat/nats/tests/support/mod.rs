@@ -14,6 +14,7 @@ use chat_shared::{ChatEvent, Message, chat};
 use hardlight::{
     Certificate, ClientOptions, EventStream, Identity, Pattern, Received, connect_with,
 };
+use tokio::{sync::oneshot, task::JoinHandle};
 
 /// Debian's, which is not everybody's to find.
 const ELSEWHERE: &str = "/usr/sbin/nats-server";
@@ -63,6 +64,8 @@ impl Drop for NatsServer {
 pub(crate) struct ChatServer {
     url: String,
     certificate: Certificate,
+    stop: oneshot::Sender<()>,
+    bridge: JoinHandle<()>,
 }
 
 impl ChatServer {
@@ -75,10 +78,18 @@ impl ChatServer {
         let server = chat_server::bind("localhost:0", identity, store).await.unwrap();
         let nats = Nats::connect(&format!("nats://127.0.0.1:{port}"), "chat").await.unwrap();
         let topics = Pattern::new("messages/#").unwrap();
-        tokio::spawn(Bridge::<ChatEvent>::new(server.relay(), nats, topics).run());
+        let bridge = Bridge::<ChatEvent>::new(server.relay(), nats, topics);
+        let (stop, stopped) = oneshot::channel();
+        let bridge = tokio::spawn(bridge.run(async { drop(stopped.await) }));
         let url = server.url("localhost");
         tokio::spawn(server.run());
-        Self { url, certificate }
+        Self { url, certificate, stop, bridge }
+    }
+
+    /// Takes the server from the others, and waits until they have what was said on it.
+    pub(crate) async fn part(self) {
+        drop(self.stop);
+        self.bridge.await.unwrap();
     }
 
     /// A user who is in the lobby.
