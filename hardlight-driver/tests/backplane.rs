@@ -102,6 +102,58 @@ fn a_topic_that_keeps_events_is_wanted_until_it_is_forgotten() {
 }
 
 #[test]
+fn a_topic_that_keeps_nothing_yet_is_forgotten_with_its_last_subscriber() {
+    let mut house = House::new();
+    house.hub.configure(pattern("chat/+"), TopicOptions::new().keep(Keep::events(10)));
+    let mut notices = house.hub.notices();
+    let guest = house.guest();
+    guest.connection.subscriptions.add("chat/1").unwrap();
+    guest.connection.subscriptions.remove("chat/1");
+    assert_eq!(all(&mut notices), []);
+    guest.connection.subscriptions.add("chat/2").unwrap();
+    assert_eq!(all(&mut notices), [created("chat/2")]);
+    guest.cut();
+    house.pool.run_until_stalled();
+    assert_eq!(all(&mut notices), [removed("chat/2")]);
+    assert!(!house.hub.relay::<ChatEvent>().is_wanted("chat/2"));
+}
+
+#[test]
+fn what_a_topic_takes_itself_counts_as_kept() {
+    let house = House::new();
+    house.hub.configure(pattern("#"), TopicOptions::new().keep(Keep::events(10)));
+    house.hub.set_max_kept_bytes(20_000);
+    for number in 0..100 {
+        house.emitter().emit(format!("{number}{}", "/".repeat(500)), message(""));
+    }
+    // 5 KB each, of which the event is less than 100 bytes.
+    let stay = all(&mut house.hub.notices()).len();
+    assert!((2..5).contains(&stay), "{stay}");
+}
+
+#[test]
+fn nothing_is_emitted_on_a_topic_whose_name_is_too_long() {
+    let mut house = House::new();
+    house.hub.configure(pattern("#"), TopicOptions::new().keep(Keep::events(10)));
+    let guest = house.guest();
+    guest.connection.subscriptions.add(pattern("#")).unwrap();
+    let mut events = guest.client.events();
+    let mut notices = house.hub.notices();
+    assert_eq!(all(&mut notices), [created(pattern("#"))]);
+    let long = "/".repeat(60_000);
+    let emitter = house.emitter();
+    assert_eq!(emitter.emit(long.as_str(), message("0")), 0);
+    assert_eq!(emitter.emit_blocking(long.as_str(), message("0")), 0);
+    let emitted = emitted(&mut house, |house| {
+        house.emitter().emit(long.as_str(), message("0"));
+    });
+    assert!(emitted.is_empty());
+    house.pool.run_until_stalled();
+    assert_eq!((waiting(&mut events), all(&mut notices)), (vec![], vec![]));
+    assert_eq!(house.emitter().emit("/".repeat(512), message("0")), 1);
+}
+
+#[test]
 fn notices_end_with_the_hub() {
     let mut house = House::new();
     let mut notices = house.hub.notices();

@@ -150,6 +150,24 @@ fn a_gap_of_several_reasons_gives_the_worst() {
     assert_eq!(read(&mut house, &guest), expected);
 }
 
+#[test]
+fn a_client_that_reads_well_is_refused_nothing_while_its_driver_is_busy() {
+    let mut house = House::new();
+    house.limits = Limits::new().with_max_queued_event_bytes(LIMIT);
+    let guest = house.guest();
+    let options = SubscribeOptions::new().overflow(Overflow::DropNewest);
+    guest.connection.subscriptions.add_with("blue", options).unwrap();
+    let mut events = guest.client.events_of("blue");
+    // More than the limit together, from calls that come all at once.
+    let client = guest.client.clone();
+    house.spawn(async move {
+        let say = |number: u32| client.say("blue".into(), number.to_string());
+        futures_util::future::join_all((0..200).map(say)).await
+    });
+    house.pool.run_until_stalled();
+    assert_eq!(waiting(&mut events), numbered("blue", 0..200));
+}
+
 // Emitters that wait.
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -233,6 +251,34 @@ fn an_emitter_waits_no_longer_than_was_chosen_and_then_for_nobody_until_there_is
     let third = waits(&house);
     house.pool.run_until_stalled();
     assert_eq!(*third.borrow(), None);
+}
+
+#[test]
+fn an_emitter_waits_for_all_clients_at_the_same_time() {
+    let (mut house, slow) = patient();
+    let options = SubscribeOptions::new().overflow(Overflow::Wait { up_to: PATIENCE });
+    let others: Vec<_> = (0..3)
+        .map(|_| {
+            let guest = house.guest();
+            guest.connection.subscriptions.add_with("blue", options).unwrap();
+            guest.connection.subscriptions.add("filler").unwrap();
+            house.pool.run_until_stalled();
+            guest.to_client.stall();
+            guest
+        })
+        .collect();
+    house.emitter().emit("filler", message(&"x".repeat(70_000)));
+    house.pool.run_until_stalled();
+    emit(&mut house, 0..500);
+    let emitter = house.emitter();
+    let sent = house.spawn(async move { emitter.emit_wait("blue", message("late")).await });
+    house.pool.run_until_stalled();
+    assert_eq!(*sent.borrow(), None);
+    for guest in others.iter().chain([&slow]) {
+        guest.timer.advance(PATIENCE);
+    }
+    house.pool.run_until_stalled();
+    assert_eq!(*sent.borrow(), Some(4));
 }
 
 #[test]

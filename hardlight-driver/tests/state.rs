@@ -168,6 +168,26 @@ fn a_guard_dropped_just_before_the_driver_falls_asleep_wakes_it() {
 }
 
 #[test]
+fn what_is_posted_while_somebody_holds_the_state_does_not_wait_for_it() {
+    let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(100));
+    joined.hold_back_a_change();
+    // It stays until it is woken, also while the connection drains.
+    let _waiting = joined.start(async |client| client.hang().await);
+    let holder = Holder::lock(&joined.connection);
+    joined.to_client.resume();
+    joined.settle();
+    let sent = joined.to_client.sent().len();
+    // Posted when the driver has looked for the last time before it falls asleep; it is awake, so nothing wakes it.
+    let subscriptions = joined.connection.subscriptions.clone();
+    joined.server_timer.on_poll(move || subscriptions.add("room").unwrap());
+    joined.connection.close(CloseReason::normal());
+    joined.settle();
+    let announced = |message: &Bytes| message.windows(4).any(|bytes| bytes == b"room");
+    assert!(joined.to_client.sent()[sent..].iter().any(announced));
+    holder.unlock();
+}
+
+#[test]
 fn while_an_answer_waits_for_the_state_nothing_piles_up_behind_it() {
     let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(100));
     joined.hold_back_a_change();
@@ -321,6 +341,30 @@ fn a_call_is_cancelled_while_an_answer_waits_for_a_client_that_does_not_read() {
     let all = joined.start(async |client| join_all((0..256).map(|_| client.get())).await);
     joined.settle();
     assert_eq!(all.borrow().as_ref().map(|all| all.iter().all(|one| *one == Ok(6))), Some(true));
+}
+
+#[test]
+fn a_call_that_is_cancelled_over_and_over_while_an_answer_waits_takes_no_memory() {
+    let mut joined = Joined::with(Limits::new().with_max_buffered_bytes(100));
+    let hangs = joined.start(async |client| client.hang().await);
+    joined.settle();
+    joined.hold_back_a_change();
+    let waits = joined.start(async |client| client.large(3).await.map(|bytes| bytes.len()));
+    let holder = Holder::lock(&joined.connection);
+    joined.to_client.resume();
+    joined.settle();
+    // A batch of CANCELs of the call that hangs, each behind its length.
+    let cancels = std::iter::repeat_n([2, 6, 0], 20_000).flatten();
+    let batch = Bytes::from_iter(std::iter::once(0).chain(cancels));
+    (0..10).for_each(|_| joined.to_server.inject(Incoming::Message(batch.clone())));
+    let held = allocation_counter::measure(|| joined.settle());
+    assert_eq!(*joined.server_end.borrow(), None);
+    assert_eq!(*waits.borrow(), None);
+    assert!(held.bytes_max < 20_000, "{held:?}");
+    holder.unlock();
+    joined.settle();
+    assert_eq!(*waits.borrow(), Some(Ok(3)));
+    assert_eq!(*hangs.borrow(), Some(Err(Error::Call(CallError::Cancelled))));
 }
 
 #[test]

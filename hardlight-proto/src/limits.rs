@@ -121,7 +121,8 @@ impl Limits {
     /// it larger is disconnected. Default 64 MiB. It is measured now and then, so the copy may be a sixteenth larger for a
     /// while.
     ///
-    /// Memory: what a payload of this length takes once it is decoded.
+    /// Memory: what a payload of this length takes once it is decoded. The client of the driver has the state twice, and
+    /// three times while one is copied because a reader still holds the older one.
     #[must_use]
     pub const fn with_max_state_bytes(mut self, bytes: usize) -> Self {
         self.max_state_bytes = bytes;

@@ -20,7 +20,8 @@
 //! # Memory
 //!
 //! Until changes are sent, a `Map` keeps the old value of each entry that was removed, replaced or borrowed mutably, but
-//! of no more entries than it has, and 64; a `List` the same of elements, but of no more than 1,024; a `Text` some words for each place that changed, for
-//! no more than 1,024 places.
+//! of no more entries than it has, and 64; a `List` the same of elements, but of no more than 1,024, or
+//! a thirty-second of those it has; a `Text` some words for each place that changed, for no more than 1,024 places, or one
+//! for every 32 bytes.
 
 pub use crate::state::recording::{List, Map, Text};

@@ -39,6 +39,15 @@ install_valgrind() {
     apt_install valgrind
 }
 
+# Debian's is where not every user looks.
+have_nats_server() {
+    command -v nats-server >/dev/null || [[ -x /usr/sbin/nats-server ]]
+}
+
+install_nats_server() {
+    apt_install nats-server
+}
+
 have_nightly() {
     cargo +nightly --version &>/dev/null
 }

@@ -8,6 +8,7 @@
 suite unit     ci  ''                       'every test and doc test of the workspace, with all features'
 suite ui       ci  'rust_1_95'              'what the macros refuse, and the words they do it with'
 suite vectors  ci  'python_3_11'            'the second reader, in Python, on all golden vectors'
+suite nats     ci  'nats_server'            'two servers joined by NATS, which is killed and started again'
 suite outside  ci  ''                       'crates outside the workspace: the facade renamed, an adapter alone, the core alone'
 suite examples ci  ''                       'the examples of the core end by themselves and print what they should'
 suite features ci  ''                       'the core and the facade build with each feature alone'
@@ -44,6 +45,10 @@ suite_outside() {
         cp Cargo.lock "$crate"
         CARGO_TARGET_DIR=$target cargo run --quiet --manifest-path "$crate/Cargo.toml"
     done
+}
+
+suite_nats() {
+    CARGO_TARGET_DIR=$target cargo test --manifest-path examples/chat/nats/Cargo.toml
 }
 
 suite_examples() {

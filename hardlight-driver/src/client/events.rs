@@ -117,7 +117,7 @@ impl<E: Events> Receivers<E> {
             let Some(event) = decode(topic, event, payload) else { break };
             let handle = AssertUnwindSafe(|| (handler.handle)(topic, event));
             if catch_unwind(handle).is_err() {
-                tracing::error!(%topic, "an event handler panicked");
+                tracing::error!(?topic, "an event handler panicked");
             }
         }
         let mut added = self.handlers.lock();
@@ -144,7 +144,7 @@ impl<E: Events> Receivers<E> {
         let mut handlers = std::mem::take(&mut *self.lagged.lock());
         for handle in &mut handlers {
             if catch_unwind(AssertUnwindSafe(|| handle(topic, missed, reason))).is_err() {
-                tracing::error!(%topic, "an event handler panicked");
+                tracing::error!(?topic, "an event handler panicked");
             }
         }
         let mut added = self.lagged.lock();

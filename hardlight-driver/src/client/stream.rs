@@ -202,7 +202,7 @@ fn receive<E: Events>(item: Item) -> Received<E> {
 /// An event whose fingerprint was compared does not decode only if the server breaks the protocol.
 pub(super) fn decode<E: Events>(topic: &Topic, event: u32, payload: &[u8]) -> Option<E> {
     E::decode(event, payload)
-        .inspect_err(|error| tracing::warn!(%topic, event, %error, "an event does not decode"))
+        .inspect_err(|error| tracing::warn!(?topic, event, %error, "an event does not decode"))
         .ok()
 }
 

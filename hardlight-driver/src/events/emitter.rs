@@ -42,7 +42,9 @@ impl<E: Events> EventEmitter<E> {
     ///
     /// Events that one emitter emits on one topic one after the other arrive in that order.
     ///
-    /// An event that cannot be encoded (beyond 1 GiB, or nested too deep) is logged as an error and goes to nobody.
+    /// An event that cannot be encoded (beyond 1 GiB, or nested too deep) is logged as an error and goes to nobody. So is one on
+    /// a topic whose name has more than [`MAX_TOPIC_NAME_BYTES`](hardlight_proto::MAX_TOPIC_NAME_BYTES), which nobody can be
+    /// subscribed to.
     pub fn emit(&self, topic: impl Into<Topic>, event: E) -> usize {
         let topic = topic.into();
         self.hub.emit(&topic, event).unwrap_or_else(|error| {
@@ -114,7 +116,7 @@ fn encode<E: Events>(topic: &Topic, event: E) -> Option<(u32, Bytes)> {
 }
 
 fn log_failure(topic: &Topic, error: &EncodeError) {
-    tracing::error!(%topic, %error, "an event could not be encoded");
+    tracing::error!(?topic, %error, "an event could not be encoded");
 }
 
 impl<E> Clone for EventEmitter<E> {

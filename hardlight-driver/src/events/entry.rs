@@ -50,7 +50,7 @@ pub(super) struct Extra {
     pub(super) kept: Option<Kept>,
     /// Names it among the topics that nobody is subscribed to and that keep events.
     pub(super) idle: Option<u64>,
-    /// Of each other hub that sent events here: the number of the last.
+    /// Of each other hub that sent events here: the number of the last. Those that have been silent for longest come first.
     pub(super) origins: Vec<(u64, u64)>,
 }
 
@@ -75,6 +75,12 @@ impl EntryState {
 
     pub(super) fn is_idle(&self) -> bool {
         self.members.is_empty()
+    }
+
+    /// Whether nobody is subscribed to it, and nothing is kept.
+    pub(super) fn is_done(&self) -> bool {
+        let kept = self.extra.as_ref().and_then(|extra| extra.kept.as_ref());
+        self.is_idle() && kept.is_none_or(Kept::is_empty)
     }
 
     pub(super) fn options(&self) -> TopicOptions {

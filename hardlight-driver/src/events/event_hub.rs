@@ -36,7 +36,8 @@ impl EventHub {
         self.hub.configure(&topics.into(), options);
     }
 
-    /// How much all topics that [keep](TopicOptions::keep) events may keep together, in bytes of frames and 64 for each.
+    /// How much all topics that [keep](TopicOptions::keep) events may keep together, in bytes of frames and 64 for each,
+    /// and for each topic 512, twice its name, and 128 for each level of the name, of which at most 33 are counted.
     /// Beyond it topics are forgotten that nobody is subscribed to, those that have been so for longest first, and then the
     /// oldest events of the topic that is emitted on. Default 64 MiB.
     pub fn set_max_kept_bytes(&self, bytes: usize) {

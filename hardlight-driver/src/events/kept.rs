@@ -25,6 +25,8 @@ pub(super) struct KeptBytes {
 pub(super) struct Kept {
     events: VecDeque<Arc<EncodedEvent>>,
     bytes: usize,
+    /// What the topic takes itself.
+    own_bytes: usize,
     keep: Keep,
     hub: Arc<KeptBytes>,
 }
@@ -44,8 +46,14 @@ impl KeptBytes {
 }
 
 impl Kept {
-    pub(super) const fn new(keep: Keep, hub: Arc<KeptBytes>) -> Self {
-        Self { events: VecDeque::new(), bytes: 0, keep, hub }
+    /// Nothing yet, of a topic that takes so many bytes itself.
+    pub(super) fn new(keep: Keep, own_bytes: usize, hub: Arc<KeptBytes>) -> Self {
+        hub.total.fetch_add(own_bytes, Ordering::Relaxed);
+        Self { events: VecDeque::new(), bytes: 0, own_bytes, keep, hub }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty()
     }
 
     pub(super) fn push(&mut self, event: Arc<EncodedEvent>) {
@@ -79,7 +87,7 @@ impl Kept {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        self.hub.total.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.hub.total.fetch_sub(self.own_bytes + self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -88,7 +96,7 @@ mod tests {
     use super::*;
 
     fn kept(keep: Keep, max: usize) -> Kept {
-        Kept::new(keep, Arc::new(KeptBytes::new(max)))
+        Kept::new(keep, 0, Arc::new(KeptBytes::new(max)))
     }
 
     /// Keeps events of 68 bytes and this payload: their numbers.
@@ -112,8 +120,8 @@ mod tests {
 
     #[test]
     fn what_the_hub_keeps_is_counted_until_it_is_let_go_of() {
-        let hub = Arc::new(KeptBytes::new(250));
-        let mut first = Kept::new(Keep::events(10), Arc::clone(&hub));
+        let hub = Arc::new(KeptBytes::new(350));
+        let mut first = Kept::new(Keep::events(10), 100, Arc::clone(&hub));
         after(&mut first, 0..5, 32);
         assert!(hub.is_exceeded());
         first.shrink();

@@ -142,7 +142,7 @@ impl TopicOptions {
     ///
     /// A topic that keeps events stays when its last subscriber leaves, and counts as one that somebody is subscribed to:
     /// what is emitted meanwhile is kept too. It is forgotten when [`EventHub::set_max_kept_bytes`] is reached, those that
-    /// nobody has been subscribed to for longest first.
+    /// nobody has been subscribed to for longest first; at once, if there is nothing that it keeps.
     ///
     /// Memory: what is said here for every such topic, within the hub's own bound.
     ///

@@ -10,11 +10,13 @@ use hardlight_proto::{MAX_TOPIC_NAME_BYTES, Topic};
 use thiserror::Error;
 
 /// What stands between the levels of a name.
-const SEPARATOR: u8 = b'/';
+pub(super) const SEPARATOR: u8 = b'/';
 /// Matches one level.
 const ONE: &[u8] = b"+";
 /// Matches all levels from here on.
 const REST: &[u8] = b"#";
+/// A pattern has no more levels, so that no walk through patterns, nor the end of one, goes deeper.
+pub(super) const MAX_LEVELS: usize = 32;
 /// Names that begin with it are matched by no wildcard in the first place.
 const RESERVED: u8 = b'$';
 
@@ -32,6 +34,8 @@ const RESERVED: u8 = b'$';
 ///
 /// No wildcard in the first place matches a name that begins with `$`: write `$internal/#` for those.
 ///
+/// A pattern has at most 32 levels; topics may have more, and `#` matches them all.
+///
 /// A topic itself may have any name, `a/+` among them. A pattern matches it like others; it alone is subscribed to as a
 /// [`Topic`], which has no wildcards. A text is a topic wherever either will do, so what a client chose as a name never
 /// subscribes it to more than that.
@@ -47,6 +51,12 @@ pub enum PatternError {
     TooLong {
         /// Its length in bytes.
         bytes: usize,
+    },
+    /// It has too many levels.
+    #[error("the pattern has {levels} levels, at most {MAX_LEVELS} are allowed")]
+    TooManyLevels {
+        /// How many it has.
+        levels: usize,
     },
     /// `#` stands before the last level.
     #[error("`#` can only be the last level of a pattern")]
@@ -70,11 +80,15 @@ impl Pattern {
     /// # Errors
     ///
     /// [`PatternError`], if its wildcards do not stand as they must, or it has more than
-    /// [`MAX_TOPIC_NAME_BYTES`].
+    /// [`MAX_TOPIC_NAME_BYTES`], or more than 32 levels.
     pub fn new(pattern: impl AsRef<[u8]>) -> Result<Self, PatternError> {
         let pattern = pattern.as_ref();
         if pattern.len() > MAX_TOPIC_NAME_BYTES {
             return Err(PatternError::TooLong { bytes: pattern.len() });
+        }
+        let count = levels(pattern).count();
+        if count > MAX_LEVELS {
+            return Err(PatternError::TooManyLevels { levels: count });
         }
         let mut ended = false;
         for level in levels(pattern) {
@@ -279,6 +293,8 @@ mod tests {
         }
         assert_eq!(error(&"x".repeat(513)), PatternError::TooLong { bytes: 513 });
         assert!(Pattern::new("x".repeat(512)).is_ok());
+        assert_eq!(error(&"/".repeat(32)), PatternError::TooManyLevels { levels: 33 });
+        assert!(Pattern::new("/".repeat(31)).is_ok());
         assert!(Pattern::new(b"\xff/+").unwrap().matches(&Topic::from(&b"\xff/\x00"[..])));
     }
 

@@ -14,7 +14,7 @@ use std::{
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_core::Stream;
-use hardlight_proto::{EventSchema, Events, Fingerprint, Topic};
+use hardlight_proto::{EventSchema, Events, Fingerprint, MAX_TOPIC_NAME_BYTES, Topic};
 use parking_lot::Mutex;
 use thiserror::Error;
 
@@ -47,6 +47,12 @@ pub enum RelayError {
     /// The bytes are no event.
     #[error("the bytes are no relayed event")]
     Malformed,
+    /// The topic's name is too long: nothing is emitted on such a topic.
+    #[error("the topic's name takes {bytes} bytes, at most {MAX_TOPIC_NAME_BYTES} are allowed")]
+    NameTooLong {
+        /// The length of the name in bytes.
+        bytes: usize,
+    },
     /// This server has no event of that name with these fields: the other one is of another version.
     #[error("an event of this name and fingerprint ({fingerprint}) is not known here")]
     UnknownEvent {
@@ -69,7 +75,8 @@ impl RelayedEvent {
         for number in [self.origin, self.number, self.name_hash, self.fingerprint.to_u64()] {
             bytes.put_u64_le(number);
         }
-        bytes.put_u16_le(u16::try_from(name.len()).unwrap_or(u16::MAX));
+        let length = u16::try_from(name.len());
+        bytes.put_u16_le(length.expect("a topic that was emitted on has at most 512 bytes"));
         bytes.put_slice(name);
         bytes.put_slice(&self.payload);
         bytes.freeze()
@@ -79,13 +86,17 @@ impl RelayedEvent {
     ///
     /// # Errors
     ///
-    /// [`RelayError::Malformed`], if it did not.
+    /// [`RelayError::Malformed`], if it did not; [`RelayError::NameTooLong`], if the topic's name has more than
+    /// [`MAX_TOPIC_NAME_BYTES`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RelayError> {
         let mut rest = bytes;
         let mut number = || read(&mut rest).map(u64::from_le_bytes);
         let (origin, sequence) = (number()?, number()?);
         let (name_hash, fingerprint) = (number()?, Fingerprint::from_u64(number()?));
         let length = usize::from(u16::from_le_bytes(read(&mut rest)?));
+        if length > MAX_TOPIC_NAME_BYTES {
+            return Err(RelayError::NameTooLong { bytes: length });
+        }
         let (name, payload) = rest.split_at_checked(length).ok_or(RelayError::Malformed)?;
         let (topic, payload) = (Topic::from(name), Bytes::copy_from_slice(payload));
         Ok(Self { origin, number: sequence, name_hash, fingerprint, topic, payload })
@@ -342,6 +353,15 @@ mod tests {
         let bytes = event().to_bytes();
         assert_eq!(bytes.len(), 34 + 4 + 2);
         assert_eq!(RelayedEvent::from_bytes(&bytes), Ok(event()));
+    }
+
+    #[test]
+    fn a_topic_of_a_longer_name_than_any_is_refused() {
+        let named = |bytes: usize| RelayedEvent { topic: "/".repeat(bytes).into(), ..event() };
+        let read = |event: &RelayedEvent| RelayedEvent::from_bytes(&event.to_bytes());
+        assert_eq!(read(&named(512)), Ok(named(512)));
+        assert_eq!(read(&named(513)), Err(RelayError::NameTooLong { bytes: 513 }));
+        assert_eq!(read(&named(60_000)), Err(RelayError::NameTooLong { bytes: 60_000 }));
     }
 
     #[test]

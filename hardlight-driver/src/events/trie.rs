@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use hardlight_proto::Topic;
 
-use super::pattern::{Level, Pattern, is_reserved, levels};
+use super::pattern::{Level, MAX_LEVELS, Pattern, SEPARATOR, is_reserved};
 
 /// Values at patterns, or at topics; one tree holds either.
 pub(super) struct Trie<V> {
@@ -76,6 +76,12 @@ impl<V> Node<V> {
     }
 }
 
+/// The levels of a topic's name as they stand in a tree. What is behind the last level that a pattern can tell from others
+/// is one level: whatever a client calls a topic, no tree is deeper than this.
+pub(super) fn tree_levels(name: &[u8]) -> impl Iterator<Item = &[u8]> {
+    name.splitn(MAX_LEVELS + 1, |byte| *byte == SEPARATOR)
+}
+
 impl<V> Trie<V> {
     pub(super) fn new() -> Self {
         Self { root: Node::new() }
@@ -92,7 +98,7 @@ impl<V> Trie<V> {
 
     /// The place of the value of a topic.
     pub(super) fn topic(&mut self, topic: &Topic) -> &mut Option<V> {
-        self.root.place(levels(topic.as_bytes()).map(Level::Name))
+        self.root.place(tree_levels(topic.as_bytes()).map(Level::Name))
     }
 
     pub(super) fn remove_pattern(&mut self, pattern: &Pattern) -> Option<V> {
@@ -100,7 +106,7 @@ impl<V> Trie<V> {
     }
 
     pub(super) fn remove_topic(&mut self, topic: &Topic) -> Option<V> {
-        let levels: Vec<_> = levels(topic.as_bytes()).map(Level::Name).collect();
+        let levels: Vec<_> = tree_levels(topic.as_bytes()).map(Level::Name).collect();
         self.root.remove(&levels)
     }
 
@@ -116,7 +122,7 @@ impl<V> Trie<V> {
         }
         let mut nodes = vec![&self.root];
         let mut next = Vec::new();
-        for (place, level) in levels(name).enumerate() {
+        for (place, level) in tree_levels(name).enumerate() {
             for node in nodes.drain(..) {
                 next.extend(node.names.get(level));
                 if place > 0 || !hidden {
@@ -241,14 +247,54 @@ mod tests {
 
     #[test]
     fn many_wildcards_cost_no_more_than_there_are_nodes() {
-        // 2 ways at each of 200 levels, if the walk did not keep to what is there.
+        // 2 ways at each of 32 levels, if the walk did not keep to what is there.
         let mut trie = Trie::new();
-        for wildcards in 0..200 {
+        for wildcards in 0..MAX_LEVELS {
             let text = "+/".repeat(wildcards) + "#";
             *trie.pattern(&Pattern::new(text).unwrap()) = Some(());
         }
         let mut found = 0;
         trie.matching(&Topic::from("a/".repeat(200)), |()| found += 1);
-        assert_eq!(found, 200);
+        assert_eq!(found, MAX_LEVELS);
+    }
+
+    #[test]
+    fn names_of_more_levels_than_patterns_have_are_found_as_others_are() {
+        let names = [30, 31, 32, 33, 511].map(|levels| Topic::from("/".repeat(levels)));
+        let others = [30, 31, 32, 33].map(|levels| Topic::from("/".repeat(levels) + "x"));
+        let patterns =
+            ["#".to_owned(), "+/".repeat(31) + "#", "+/".repeat(31) + "+", "/".repeat(31)];
+        let patterns = patterns.map(|text| Pattern::new(text).unwrap());
+        let (mut by_pattern, mut by_topic) = (Trie::new(), Trie::new());
+        for pattern in &patterns {
+            *by_pattern.pattern(pattern) = Some(pattern.clone());
+        }
+        let topics = || names.iter().chain(&others);
+        for topic in topics() {
+            *by_topic.topic(topic) = Some(topic.clone());
+        }
+        for topic in topics() {
+            for pattern in &patterns {
+                let (mut found, mut within) = (false, false);
+                by_pattern.matching(topic, |matched: &Pattern| found |= matched == pattern);
+                by_topic.within(pattern, |other: &Topic| within |= other == topic);
+                let expected = pattern.matches(topic);
+                assert_eq!((found, within), (expected, expected), "{topic}, {pattern}");
+            }
+        }
+        for topic in topics() {
+            assert_eq!(by_topic.remove_topic(topic).as_ref(), Some(topic));
+        }
+        assert!(by_topic.is_empty());
+    }
+
+    #[test]
+    fn no_name_makes_a_deep_tree() {
+        // It would overflow the stack otherwise, when it is taken out or dropped.
+        let mut trie = Trie::new();
+        let names = ["/".repeat(1_000_000), "/".repeat(1_000_001)].map(Topic::from);
+        names.iter().for_each(|name| *trie.topic(name) = Some(()));
+        assert_eq!(trie.remove_topic(&names[0]), Some(()));
+        drop(trie);
     }
 }

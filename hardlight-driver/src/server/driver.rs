@@ -16,6 +16,7 @@ use hardlight_proto::{
 
 use super::{
     End,
+    call_set::CallSet,
     handlers::Handlers,
     mailbox::{
         Announce, Answer, Close, Command, Commands, Loss, Losses, MAX_STATE_BYTES, ServerMailbox,
@@ -43,7 +44,7 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
     /// Whether an answer waits for the state.
     answer: Answer,
     /// Calls that were cancelled meanwhile.
-    cancelled: Vec<CallId>,
+    cancelled: CallSet,
     /// Taken from the mailbox; kept for its memory.
     commands: VecDeque<Command>,
     schema: &'static ServiceSchema,
@@ -97,7 +98,7 @@ where
             dispatch,
             queue: VecDeque::new(),
             answer: Answer::None,
-            cancelled: Vec::new(),
+            cancelled: CallSet::new(),
             commands: VecDeque::new(),
             end,
             schema,
@@ -155,10 +156,15 @@ where
             commands.set_unsent_state(unsent);
             commands.lets_driver_sleep(self.answer)
         });
+        self.note_room(roomy);
+        sleeps
+    }
+
+    /// Emitters that wait for the client go on, if there is room again.
+    fn note_room(&mut self, roomy: bool) {
         if roomy && self.patience.take().is_some() {
             self.end.subscriptions.subscriber().room.notify(usize::MAX);
         }
-        sleeps
     }
 
     /// Emitters have waited for the client for long enough.
@@ -180,16 +186,13 @@ where
         self.connection.state_bytes() > MAX_STATE_BYTES
     }
 
-    /// Polls the handlers that were woken, a bit each: whether there was any.
-    fn poll_woken(&mut self, woken: [u64; 4]) -> bool {
-        for (word, mut bits) in woken.into_iter().enumerate() {
-            while bits != 0 {
-                let id = CallId((word * 64) as u8 + bits.trailing_zeros() as u8);
-                bits &= bits - 1;
-                self.poll_handler(id);
-            }
+    /// Polls the handlers that were woken: whether there was any.
+    fn poll_woken(&mut self, mut woken: CallSet) -> bool {
+        let any = !woken.is_empty();
+        while let Some(id) = woken.pop() {
+            self.poll_handler(id);
         }
-        woken != [0; 4]
+        any
     }
 
     fn poll_handler(&mut self, id: CallId) {
@@ -260,7 +263,7 @@ where
         if self.answer == Answer::None {
             self.answer(id, Err(CallError::Cancelled));
         } else {
-            self.cancelled.push(id);
+            self.cancelled.insert(id);
         }
     }
 
@@ -269,13 +272,20 @@ where
     /// could not be kept in order.
     fn drain_mailbox(&mut self) -> bool {
         self.flush_queue();
-        for id in std::mem::take(&mut self.cancelled) {
+        let mut cancelled = std::mem::take(&mut self.cancelled);
+        while let Some(id) = cancelled.pop() {
             self.cancel(id);
         }
         let takes_all = self.answer == Answer::None;
-        let unsent = self.connection.state_bytes();
+        let (unsent, backlog) = (self.connection.state_bytes(), self.connection.firm_event_bytes());
         let commands = takes_all.then_some(&mut self.commands);
-        let taken = self.mailbox.with(|mailbox| mailbox.take(commands, unsent));
+        let mut roomy = false;
+        let taken = self.mailbox.with(|mailbox| {
+            // A driver that is always busy says what was sent as well as one that sleeps.
+            roomy = takes_all && mailbox.set_backlog(backlog);
+            mailbox.take(commands, unsent)
+        });
+        self.note_room(roomy);
         if let Some(command) = taken.only {
             self.send(command);
         }
@@ -310,12 +320,16 @@ where
 
     /// Takes over what handles have put into the mailbox.
     fn collect(&mut self) {
-        let unsent = self.connection.state_bytes();
+        let (unsent, backlog) = (self.connection.state_bytes(), self.connection.firm_event_bytes());
+        let mut roomy = false;
         let dropped = self.mailbox.with(|commands| {
             commands.set_unsent_state(unsent);
+            // Nothing that was taken is still in hand: it is with the connection.
+            roomy = commands.set_backlog(backlog);
             commands.take_queue(&mut self.commands);
             commands.take_dropped()
         });
+        self.note_room(roomy);
         self.queue.extend(self.commands.drain(..).map(Next::Posted));
         // Behind what was queued, which may announce the topic.
         let skip = |(topic, loss)| Next::Skip(topic, loss);

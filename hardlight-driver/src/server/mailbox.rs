@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 use hardlight_proto::{CallId, CloseCode, CloseReason, EncodeError, GapReason, Overflow, Topic};
 
+use super::call_set::CallSet;
 use crate::{events::EncodedEvent, mailbox::Mailbox};
 
 /// State operations that may wait to be sent, in bytes. A change beyond it only marks the state: so what waits is never
@@ -64,8 +65,8 @@ pub(crate) struct Commands {
     /// The driver waits for the state's lock.
     pub(crate) awaits_state: bool,
     pub(crate) close: Option<Close>,
-    /// Calls whose future was woken, a bit each.
-    woken: [u64; 4],
+    /// Calls whose future was woken.
+    woken: CallSet,
 }
 
 pub(crate) enum Command {
@@ -120,8 +121,8 @@ pub(crate) struct Taken {
     pub(crate) dirty: bool,
     /// For how many milliseconds emitters wait, if some began to.
     pub(crate) waited: Option<u32>,
-    /// Calls whose future was woken, a bit each.
-    pub(crate) woken: [u64; 4],
+    /// Calls whose future was woken.
+    pub(crate) woken: CallSet,
 }
 
 /// Whether an emitter that waits may send.
@@ -178,7 +179,7 @@ impl Commands {
             congested: false,
             awaits_state: false,
             close: None,
-            woken: [0; 4],
+            woken: CallSet::new(),
         }
     }
 
@@ -407,7 +408,7 @@ impl Commands {
     /// Takes all that there is for the driver to do, in exchange for an empty queue; without one it leaves what has to keep
     /// its order with answers. The connection has `unsent` bytes of the state to send.
     pub(crate) fn take(&mut self, empty: Option<&mut VecDeque<Command>>, unsent: usize) -> Taken {
-        let (mut only, mut dropped, mut woken) = (None, Losses::new(), [0; 4]);
+        let (mut only, mut dropped, mut woken) = (None, Losses::new(), CallSet::new());
         if let Some(empty) = empty {
             self.set_unsent_state(unsent);
             if self.queue.len() == 1 {
@@ -431,22 +432,21 @@ impl Commands {
     }
 
     pub(crate) fn wake_call(&mut self, id: CallId) {
-        self.woken[id.index() / 64] |= 1 << (id.0 % 64);
+        self.woken.insert(id);
     }
 
     /// Whether the driver has nothing to do. While an answer waits for the state, all else does so with it.
     pub(crate) fn lets_driver_sleep(&self, answer: Answer) -> bool {
-        if self.close.is_some() {
+        if self.close.is_some() || self.waited.is_some() {
             return false;
         }
         match answer {
             Answer::AwaitsClient => true,
             Answer::AwaitsState => self.awaits_state,
-            Answer::None if self.dirty && !self.congested => self.awaits_state,
             Answer::None => {
-                let waited = self.waited.is_some();
+                let state_waits = !self.dirty || self.congested || self.awaits_state;
                 let is_empty = self.queue.is_empty() && self.dropped.is_empty();
-                is_empty && self.woken == [0; 4] && !waited
+                state_waits && is_empty && self.woken.is_empty()
             }
         }
     }

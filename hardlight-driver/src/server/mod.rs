@@ -1,5 +1,6 @@
 //! The server's side of a connection: handles, and the driver that runs the handlers.
 
+mod call_set;
 mod driver;
 mod handlers;
 mod held;

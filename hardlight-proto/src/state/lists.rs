@@ -171,16 +171,18 @@ fn diff<T: Codable, L: List<T>>(
     shadow: &mut L,
     out: &mut PatchWriter<'_>,
 ) -> Result<Change, EncodeError> {
-    let (mut start, behind) = common(value, value.len(), shadow, shadow.len());
-    if start + behind == 0
+    let (start, behind) = common(value, value.len(), shadow, shadow.len());
+    let (mut old, mut new) = (start..shadow.len() - behind, start..value.len() - behind);
+    let is_new_throughout = start + behind == 0;
+    if !(old.is_empty() || new.is_empty())
+        && (is_new_throughout || new.len() > SPLICE_OVERHEAD)
         && let Some(gone) = gone_from_the_front(value, shadow)
+        && (is_new_throughout || gone + value.len() - shadow.len() + SPLICE_OVERHEAD < new.len())
     {
         write_splice::<T>(0, gone, &[], out)?;
         shadow.splice(0..gone, Vec::new());
-        start = shadow.len();
+        (old, new) = (shadow.len()..shadow.len(), shadow.len()..value.len());
     }
-    let old = start..shadow.len() - behind;
-    let new = start..value.len() - behind;
     if old.len() == new.len() && write_changes(value, shadow, new.clone(), out)? {
         return Ok(Change::Patch);
     }
@@ -206,16 +208,21 @@ fn common<T: Codable, L: Index<usize, Output = T> + ?Sized>(
 }
 
 /// How many elements the list lost at its front, if it is otherwise what it was, but for more at its end: the way of logs
-/// and queues.
+/// and queues. The first that it has now may have stood in several places; it is looked for in all, until that has taken as
+/// long as two comparisons of the lists.
 fn gone_from_the_front<T: Codable, L: List<T>>(value: &L, shadow: &L) -> Option<usize> {
-    if value.len() == 0 {
-        return None;
+    let fewest = shadow.len().saturating_sub(value.len()).max(1);
+    let mut looks = 2 * shadow.len();
+    for gone in fewest..shadow.len() {
+        let kept = shadow.len() - gone;
+        let same_at = |&index: &usize| T::same(&value[index], &shadow[gone + index]);
+        let same = (0..kept).take_while(same_at).count();
+        if same == kept {
+            return Some(gone);
+        }
+        looks = looks.checked_sub(same + 1)?;
     }
-    let gone = (1..shadow.len()).find(|&index| T::same(&value[0], &shadow[index]))?;
-    let kept = shadow.len() - gone;
-    let same =
-        kept <= value.len() && (1..kept).all(|index| T::same(&value[index], &shadow[gone + index]));
-    same.then_some(gone)
+    None
 }
 
 /// Writes the elements that are not the same one by one, unless a splice of the range takes no more.

@@ -175,6 +175,38 @@ fn a_queue_that_moves_on_loses_its_front_and_gets_a_new_end() {
 }
 
 #[test]
+fn a_queue_moves_on_past_elements_that_are_alike() {
+    let lost = "01 18  00 00 01 08 00000000 00000000  02 e707 08";
+    let moved_on = |queue: VecDeque<u64>, lost: usize, next: u64| {
+        let mut to = queue.clone();
+        to.drain(..lost);
+        to.push_back(next);
+        change(queue, to)
+    };
+    let queue = |front: &[u64]| front.iter().copied().chain(3..1000).collect();
+    // At the front, at the end, and both.
+    assert_eq!(moved_on(queue(&[7, 7, 7]), 1, 8), hex(&format!("{lost} 0800000000000000")));
+    assert_eq!(moved_on(queue(&[0, 1, 2]), 1, 999), hex(&format!("{lost} e703000000000000")));
+    assert_eq!(moved_on(queue(&[7, 7, 7]), 1, 999), hex(&format!("{lost} e703000000000000")));
+    // What is first now stood in several places.
+    let operations = moved_on(queue(&[7, 7, 7]), 2, 8);
+    assert_eq!(
+        operations,
+        hex("01 18  00 00 02 08 00000000 00000000  02 e607 08 0800000000000000")
+    );
+}
+
+#[test]
+fn an_element_that_moved_among_others_that_are_alike_is_two_changes() {
+    let marked = |place: usize| {
+        let mut list = vec![0_u16; 40];
+        list[place] = 1;
+        list
+    };
+    assert_eq!(change(marked(30), marked(10)), hex("01 0a  01 0a 02 0100  01 1e 02 0000"));
+}
+
+#[test]
 fn an_element_with_parts_is_patched_or_replaced() {
     let players = |hp| vec![player(1), player(hp), player(3)];
     assert_eq!(change(players(2), players(9)), hex("01 09  01 01 06  08 04 09000000"));

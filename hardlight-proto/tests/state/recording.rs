@@ -124,6 +124,28 @@ fn many_small_edits_are_one_operation() {
 }
 
 #[test]
+fn scattered_edits_of_a_long_list_are_sent_as_they_are() {
+    let mut pair = Pair::new(Recording { bytes: vec![0; 500_000].into(), ..Recording::default() });
+    for number in 0..1_025 {
+        pair.server.bytes.set(number * 487, 1);
+    }
+    let sent = pair.send().len();
+    assert!(sent < 10_000, "{sent}");
+}
+
+#[test]
+fn edits_at_equal_distances_are_not_all_taken_together() {
+    let lists = vec![vec![0; 20]; 40_000].into();
+    let mut pair = Pair::new(Recording { lists, ..Recording::default() });
+    let whole = snapshot(&pair.server).len();
+    for index in (0..40_000).step_by(30) {
+        pair.server.lists.set(index, vec![1; 20]);
+    }
+    let sent = pair.send().len();
+    assert!(sent < whole * 2 / 3, "{sent} of {whole}");
+}
+
+#[test]
 fn a_change_within_a_value_is_sent_as_that() {
     // Entry 7: its list has another byte at its end.
     assert_change("09 08  02 01 07 04 02 14 01 05", |state| state.map.get_mut(&7).unwrap().push(5));

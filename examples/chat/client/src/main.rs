@@ -7,10 +7,10 @@ mod session;
 mod ui;
 mod update;
 
-use std::{collections::BTreeSet, path::PathBuf, process::ExitCode};
+use std::{collections::BTreeSet, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
-use tokio::sync::mpsc::channel;
+use tokio::{sync::mpsc::channel, time::timeout};
 
 use crate::{
     model::Model,
@@ -19,6 +19,9 @@ use crate::{
 
 /// How many updates and actions may wait for whoever takes them.
 const WAITING: usize = 64;
+
+/// How long a user who quits waits for the connection to be closed.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Takes part in a chat.
 #[derive(Parser)]
@@ -64,10 +67,10 @@ async fn chat(args: Args) -> Result<(), String> {
     } else {
         ui::run(model, shown, actions).await.map_err(|error| error.to_string())?;
         // Whoever quits does not wait for a server that is gone.
-        if !session.is_finished() {
-            session.abort();
-            return Ok(());
-        }
+        return match timeout(GOODBYE, session).await {
+            Ok(ended) => ended.map_err(|error| error.to_string())?,
+            Err(_) => Ok(()),
+        };
     }
     session.await.map_err(|error| error.to_string())?
 }

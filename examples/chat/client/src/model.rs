@@ -169,12 +169,13 @@ impl Model {
         let Some(thread) = self.threads.get_mut(name) else { return Vec::new() };
         let mut news = Vec::new();
         for message in messages {
-            if thread.messages.insert(message.id, message.clone()).is_none() {
-                news.push(News::Said { thread: name.to_owned(), message });
+            if thread.messages.insert(message.id, message.clone()).is_some() {
+                continue;
             }
-        }
-        if !is_current {
-            thread.unread += news.len();
+            if !is_current && message.author != self.user {
+                thread.unread += 1;
+            }
+            news.push(News::Said { thread: name.to_owned(), message });
         }
         while thread.messages.len() > MAX_MESSAGES {
             thread.messages.pop_first();
@@ -209,7 +210,7 @@ mod tests {
     use super::*;
 
     fn message(id: i64) -> Message {
-        Message { id, sent_ms: 0, author: "ann".to_owned(), text: format!("number {id}") }
+        Message { id, sent_ms: 0, author: "bob".to_owned(), text: format!("number {id}") }
     }
 
     fn said(id: i64) -> Update {
@@ -276,6 +277,10 @@ mod tests {
         assert_eq!(model.current.as_deref(), Some("lobby"));
         assert_eq!(model.threads["lobby"].unread, 0);
         model.apply(said(2));
+        assert_eq!(model.threads["lobby"].unread, 0);
+        model.look_at("plans");
+        let own = Message { author: "ann".to_owned(), ..message(3) };
+        model.apply(Update::Said { thread: "lobby".to_owned(), message: own });
         assert_eq!(model.threads["lobby"].unread, 0);
     }
 

@@ -45,6 +45,8 @@ pub(crate) struct Session {
     threads: BTreeSet<String>,
     /// The last message that is known of each thread.
     newest: HashMap<String, i64>,
+    /// The threads of which events are missing, until they were fetched.
+    gaps: HashMap<String, Gap>,
     /// How far the last connection came.
     resume: Option<Resume>,
 }
@@ -64,7 +66,8 @@ type Calling = Pin<Box<dyn Future<Output = Update> + Send>>;
 
 impl Session {
     pub(crate) fn new(target: Target, threads: BTreeSet<String>, updates: Sender<Update>) -> Self {
-        Self { target, updates, threads, newest: HashMap::new(), resume: None }
+        let (newest, gaps) = (HashMap::new(), HashMap::new());
+        Self { target, updates, threads, newest, gaps, resume: None }
     }
 
     /// Does what the actions say and tells what happens, until there are no more actions. A connection that is lost is made
@@ -114,13 +117,14 @@ impl Session {
         actions: &mut Receiver<Action>,
     ) -> End {
         let mut events = client.events();
-        let entered = match self.enter(client).await {
+        let end = match self.enter(client).await {
             Ok(()) => self.follow(client, &mut events, actions).await,
-            Err(end) => Err(end),
+            Err(end) => end,
         };
-        let Err(end) = entered;
-        if matches!(end, End::Finished) {
-            client.close().await;
+        client.close().await; // does nothing if it was lost
+        // What the next connection goes on from counts what has arrived, whether it was read or not.
+        while let Some(received) = events.next().await {
+            self.receive(client, received).await;
         }
         end
     }
@@ -148,8 +152,8 @@ impl Session {
             if !self.newest.contains_key(&thread) {
                 let update = calls::last_page(client, thread).await;
                 self.note(update).await;
-            } else if !self.resumes(&thread) {
-                self.fill(client, thread, Gap::Restarted).await?;
+            } else if self.gaps.contains_key(&thread) || !self.resumes(&thread) {
+                self.miss(client, thread, Gap::Restarted).await;
             }
         }
         Ok(())
@@ -169,87 +173,92 @@ impl Session {
         client: &chat::Client,
         events: &mut EventStream<ChatEvent>,
         actions: &mut Receiver<Action>,
-    ) -> Result<std::convert::Infallible, End> {
+    ) -> End {
         let mut state = client.watch();
         let mut calling: Option<Calling> = None;
         loop {
             select! {
                 // In this order: what a call has changed, and the events before its answer, are told before its result.
                 biased;
-                Ok(state) = state.changed() => {
-                    self.threads.clone_from(&state.threads);
-                    self.tell(Update::Threads(self.threads.clone())).await;
-                }
+                Ok(_) = state.changed() => self.look_at_state(client).await,
                 received = events.next() => match received {
-                    Some(received) => self.receive(client, received).await?,
+                    Some(received) => self.receive(client, received).await,
                     None => break,
                 },
-                update = async { calling.as_mut().expect("it runs").await }, if calling.is_some() => {
+                update = result(&mut calling), if calling.is_some() => {
                     calling = None;
                     self.note(update).await;
                 }
                 action = actions.recv(), if calling.is_none() => match action {
                     Some(action) => calling = Some(Box::pin(calls::run(client.clone(), action))),
-                    None => return Err(End::Finished),
+                    None => return End::Finished,
                 },
             }
         }
         // The connection has ended; the call learns of it as well.
-        if let Some(calling) = calling {
-            let update = calling.await;
+        if calling.is_some() {
+            let update = result(&mut calling).await;
             self.note(update).await;
         }
-        Err(End::Lost(client.closed().await.to_string()))
+        End::Lost(client.closed().await.to_string())
     }
 
-    async fn receive(
-        &mut self,
-        client: &chat::Client,
-        received: Received<ChatEvent>,
-    ) -> Result<(), End> {
+    /// Takes over which threads this connection is in.
+    async fn look_at_state(&mut self, client: &chat::Client) {
+        let state = client.state();
+        if state.threads != self.threads {
+            self.threads.clone_from(&state.threads);
+            self.tell(Update::Threads(self.threads.clone())).await;
+        }
+    }
+
+    async fn receive(&mut self, client: &chat::Client, received: Received<ChatEvent>) {
         match received {
             Received::Event { topic, event } => {
-                let Some(thread) = thread_of(&topic).map(str::to_owned) else { return Ok(()) };
+                // The state that came before an event is there by now, told or not.
+                if !client.is_closed() {
+                    self.look_at_state(client).await;
+                }
+                let Some(thread) = thread_of(&topic).map(str::to_owned) else { return };
                 let update = match event {
                     ChatEvent::Said(message) => Update::Said { thread, message },
                     ChatEvent::Present { users } => Update::Present { thread, users },
                 };
                 self.note(update).await;
-                Ok(())
             }
             Received::Lagged { topic, reason: GapReason::Expired, .. } => {
-                self.miss(client, &topic, Gap::Expired).await
+                self.miss_on(client, &topic, Gap::Expired).await;
             }
-            Received::Lagged { topic, .. } => self.miss(client, &topic, Gap::TooSlow).await,
-            Received::Restarted { topic } => self.miss(client, &topic, Gap::Restarted).await,
-            _ => Ok(()),
+            Received::Lagged { topic, .. } => self.miss_on(client, &topic, Gap::TooSlow).await,
+            Received::Restarted { topic } => self.miss_on(client, &topic, Gap::Restarted).await,
+            _ => {}
         }
     }
 
     /// Events of a topic are missing. What was said is in the store; who is there is told anew with each change.
-    async fn miss(&mut self, client: &chat::Client, topic: &Topic, why: Gap) -> Result<(), End> {
-        match thread_of(topic) {
-            Some(thread) if *topic == messages_of(thread) => {
-                let thread = thread.to_owned();
-                self.fill(client, thread, why).await
-            }
-            _ => Ok(()),
+    async fn miss_on(&mut self, client: &chat::Client, topic: &Topic, why: Gap) {
+        if let Some(thread) = thread_of(topic)
+            && *topic == messages_of(thread)
+        {
+            self.miss(client, thread.to_owned(), why).await;
         }
     }
 
     /// Fetches what came since the last message that is known. Events wait meanwhile, so it comes before them.
-    async fn fill(&mut self, client: &chat::Client, thread: String, why: Gap) -> Result<(), End> {
+    async fn miss(&mut self, client: &chat::Client, thread: String, why: Gap) {
+        let why = *self.gaps.entry(thread.clone()).or_insert(why);
         let after = self.newest.get(&thread).copied().unwrap_or(0);
         match calls::since(client, &thread, after).await {
             Ok((messages, is_all)) => {
+                self.gaps.remove(&thread);
                 self.note(Update::Filled { thread, why, messages, is_all }).await;
-                Ok(())
             }
-            Err(Error::Connection(error)) => Err(End::Lost(error.to_string())),
+            // The next connection will.
+            Err(Error::Connection(_)) => {}
             // Such as a thread that was left meanwhile.
             Err(error) => {
+                self.gaps.remove(&thread);
                 self.tell(Update::Refused(error.to_string())).await;
-                Ok(())
             }
         }
     }
@@ -272,5 +281,13 @@ impl Session {
     async fn tell(&self, update: Update) {
         // A front end that is gone needs no telling; it has ended the actions as well.
         let _ = self.updates.send(update).await;
+    }
+}
+
+/// The result of a call that runs. Cancel safe.
+async fn result(calling: &mut Option<Calling>) -> Update {
+    match calling {
+        Some(calling) => calling.await,
+        None => std::future::pending().await,
     }
 }

@@ -41,12 +41,19 @@ pub struct Options {
     pub certificate: PathBuf,
 }
 
-/// Serves a chat until Ctrl-C. `joined` is called with the server before it begins.
+/// Serves a chat until Ctrl-C. `join` is called with the server before it begins; what it returns is waited for once it has
+/// ended.
 ///
 /// # Errors
 ///
 /// If the database cannot be opened, the address not be listened at, or the certificate not be written.
-pub async fn serve(options: Options, joined: impl FnOnce(&Server)) -> Result<(), Box<dyn Error>> {
+pub async fn serve<F>(
+    options: Options,
+    join: impl FnOnce(&Server) -> F,
+) -> Result<(), Box<dyn Error>>
+where
+    F: Future<Output = ()>,
+{
     let store = Store::open(&options.database)?;
 
     // For development. `Identity::from_pem_files` takes a certificate that clients trust without being told to.
@@ -54,7 +61,7 @@ pub async fn serve(options: Options, joined: impl FnOnce(&Server)) -> Result<(),
     let certificate = identity.certificate_pem();
 
     let server = bind(&options.listen, identity, store).await?;
-    joined(&server);
+    let joined = join(&server);
     let (url, handle) = (server.url("localhost"), server.handle());
     let serving = tokio::spawn(server.run());
 
@@ -66,6 +73,7 @@ pub async fn serve(options: Options, joined: impl FnOnce(&Server)) -> Result<(),
     println!("stopping");
     handle.stop().await; // what runs may finish
     serving.await?;
+    joined.await;
     println!("stopped");
     Ok(())
 }

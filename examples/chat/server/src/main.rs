@@ -14,7 +14,7 @@ struct Args {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match chat_server::serve(Args::parse().options, |_| {}).await {
+    match chat_server::serve(Args::parse().options, |_| async {}).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");

@@ -57,7 +57,7 @@ fn who_was_cut_off_misses_nothing_and_sees_nothing_twice() {
     let link = Link::to(server.port());
     let mut ann = server.client("ann");
     ann.expect("in lobby: ann");
-    let mut bob = server.client_at(&link.url(), "bob");
+    let mut bob = server.client_by(&link, "bob");
     bob.expect("in lobby: ann, bob");
     ann.expect("in lobby: ann, bob");
     ann.enter("before");
@@ -101,7 +101,7 @@ fn who_was_away_for_too_long_is_told_of_one_gap_and_fetches_it() {
     let link = Link::to(server.port());
     let mut ann = server.client("ann");
     ann.expect("in lobby: ann");
-    let bob = server.client_at(&link.url(), "bob");
+    let bob = server.client_by(&link, "bob");
     bob.expect("in lobby: ann, bob");
     ann.expect("in lobby: ann, bob");
     ann.enter("before");
@@ -130,9 +130,9 @@ fn messages_outlive_the_server_and_clients_come_back_by_themselves() {
     let dir = tempdir().unwrap();
     let server = Server::start(dir.path());
     let (to_ann, to_bob) = (Link::to(server.port()), Link::to(server.port()));
-    let mut ann = server.client_at(&to_ann.url(), "ann");
+    let mut ann = server.client_by(&to_ann, "ann");
     ann.expect("in lobby: ann");
-    let bob = server.client_at(&to_bob.url(), "bob");
+    let bob = server.client_by(&to_bob, "bob");
     bob.expect("in lobby: ann, bob");
     ann.expect("in lobby: ann, bob");
     ann.enter("before");

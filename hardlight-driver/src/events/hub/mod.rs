@@ -25,12 +25,17 @@ use super::{
     notices::Watches,
     relay::Exports,
     subscriber::{ConnectionId, Subscriber},
-    trie::Trie,
+    trie::{Trie, tree_levels},
 };
 use crate::server::mailbox::ServerMailbox;
 
 /// What all topics keep together, in bytes, unless something else is chosen.
 const MAX_KEPT_BYTES: usize = 64 << 20;
+
+/// What a topic that keeps events counts for, besides its name and its events: an entry, and its places.
+const ENTRY_BYTES: usize = 512;
+/// What each of its levels counts for.
+const LEVEL_BYTES: usize = 128;
 
 /// All topics of a server that somebody is subscribed to.
 ///
@@ -140,7 +145,9 @@ impl Hub {
         let (entry, added) = self.table.find_or_add(hash, topic, |next| {
             let number = self.next_topic.fetch_add(1, Ordering::Relaxed);
             let extra = self.rule(topic).map(|options| {
-                let kept = options.keep.map(|keep| Kept::new(keep, Arc::clone(&self.kept_bytes)));
+                let kept = options
+                    .keep
+                    .map(|keep| Kept::new(keep, own_bytes(topic), Arc::clone(&self.kept_bytes)));
                 Box::new(Extra { options, kept, ..Extra::default() })
             });
             let (members, patient) = (Slab::new(), 0);
@@ -230,19 +237,26 @@ impl Hub {
         }
     }
 
-    /// A topic that keeps events goes.
+    /// A topic that keeps events goes, to which nobody is subscribed.
     fn forget(&self, entry: &Arc<Entry>, state: &mut EntryState) {
         let extra = state.extra();
-        if let Some(stamp) = extra.idle.take() {
-            self.idle.lock().entries.remove(&stamp);
-        }
         extra.kept = None;
+        // One that is so new that it is not noted yet never will be.
+        let Some(stamp) = extra.idle.take() else { return };
+        self.idle.lock().entries.remove(&stamp);
         self.kept.write().remove_topic(&entry.name);
         self.watches.tell(|| entry.name.clone().into(), false);
     }
 
+    /// Removes a topic that nobody is subscribed to, and that keeps nothing now.
     fn remove_if_idle(&self, entry: &Arc<Entry>) {
-        self.table.remove_if(entry, |state| state.is_idle() && !state.keeps());
+        self.table.remove_if(entry, |state| {
+            let is_done = state.is_done();
+            if is_done && state.keeps() {
+                self.forget(entry, state);
+            }
+            is_done
+        });
     }
 
     pub(super) fn notices(&self) -> TopicNotices {
@@ -277,4 +291,11 @@ impl Hub {
         ids.dedup();
         ids
     }
+}
+
+/// What a topic that keeps events takes, without these.
+fn own_bytes(topic: &Topic) -> usize {
+    let name = topic.as_bytes();
+    // It is there twice: as a whole, and in its levels.
+    ENTRY_BYTES + 2 * name.len() + LEVEL_BYTES * tree_levels(name).count()
 }

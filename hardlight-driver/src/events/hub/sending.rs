@@ -4,7 +4,7 @@ use std::{cell::RefCell, sync::Arc, task::Waker};
 
 use bytes::Bytes;
 use event_listener::EventListener;
-use hardlight_proto::{EncodeError, Events, Topic};
+use hardlight_proto::{EncodeError, Events, MAX_TOPIC_NAME_BYTES, Topic};
 
 use super::Hub;
 use crate::{
@@ -61,6 +61,9 @@ thread_local! {
 impl Hub {
     /// Sends an event to everybody who is subscribed to the topic: to how many. It is encoded if there is anybody.
     pub(crate) fn emit<E: Events>(&self, topic: &Topic, event: E) -> Result<usize, EncodeError> {
+        if is_too_long(topic) {
+            return Ok(0);
+        }
         let found = self.find_to_emit(topic);
         if found.is_none() && !self.exports.is_active() {
             return Ok(0);
@@ -72,6 +75,9 @@ impl Hub {
     }
 
     pub(crate) fn send(&self, emission: &Emission<'_>, patience: Patience) -> Result<usize, Full> {
+        if is_too_long(emission.topic) {
+            return Ok(0);
+        }
         self.send_to(None, emission, patience)
     }
 
@@ -109,7 +115,7 @@ impl Hub {
             }
             let joined = self.join_followers(&entry, &mut state, wakers);
             let sent = self.send_to_members(&entry, &mut state, emission, patience, wakers);
-            let (done, keeps) = (state.is_idle() && !state.keeps(), state.keeps());
+            let (done, keeps) = (state.is_done(), state.keeps());
             drop(state);
             if done {
                 self.remove_if_idle(&entry);
@@ -131,7 +137,7 @@ impl Hub {
         patience: Patience,
         wakers: &mut Vec<Waker>,
     ) -> Result<usize, Full> {
-        if emission.origin.is_some_and(|origin| !is_new(state, origin)) {
+        if emission.origin.is_some_and(|origin| !is_new(&mut state.extra().origins, origin)) {
             return Ok(0);
         }
         let Emission { event, payload, secret, .. } = *emission;
@@ -166,47 +172,60 @@ impl Hub {
     }
 }
 
+/// Whether nobody can be subscribed to a topic, nor may it be kept, since its name is too long.
+fn is_too_long(topic: &Topic) -> bool {
+    let bytes = topic.as_bytes().len();
+    let is_too_long = bytes > MAX_TOPIC_NAME_BYTES;
+    if is_too_long {
+        tracing::error!(bytes, "an event was emitted on a topic whose name is too long");
+    }
+    is_too_long
+}
+
 /// Reserves room for an event with all members for which emitters wait: their places, in order. If there is none
-/// somewhere, nothing is reserved.
+/// somewhere, nothing is reserved. All are asked then too, so that they are waited for at the same time.
 fn reserve(state: &EntryState, len: usize, wakers: &mut Vec<Waker>) -> Result<Vec<usize>, Full> {
-    let mut places = Vec::new();
+    let (mut places, mut full) = (Vec::new(), None);
     for (place, member) in state.members.iter().filter(|(_, member)| member.patience > 0) {
-        let Member { subscriber, patience, .. } = member;
-        // Before it is looked, so that nothing happens unnoticed between.
-        let room = subscriber.room.listen();
-        let mut reserved = Reserved::GivenUp;
-        wakers.extend(subscriber.mailbox.post_if(|commands| {
-            reserved = commands.reserve(len, *patience);
-            reserved == Reserved::Full
-        }));
-        match reserved {
-            Reserved::Room => places.push(place),
-            Reserved::GivenUp => {}
-            Reserved::Full => {
-                for place in places {
-                    let mailbox = &state.members[place].subscriber.mailbox;
-                    mailbox.with(|commands| commands.unreserve(len));
-                }
-                return Err(Full { room, patience: *patience });
+        let mut reserved = reserve_with(member, len, wakers);
+        if reserved == Reserved::Full && full.is_none() {
+            let room = member.subscriber.room.listen();
+            // Looked again, so that nothing happens unnoticed between.
+            reserved = reserve_with(member, len, wakers);
+            if reserved == Reserved::Full {
+                full = Some(Full { room, patience: member.patience });
             }
         }
+        if reserved == Reserved::Room {
+            places.push(place);
+        }
     }
-    Ok(places)
+    let Some(full) = full else { return Ok(places) };
+    for place in places {
+        state.members[place].subscriber.mailbox.with(|commands| commands.unreserve(len));
+    }
+    Err(full)
+}
+
+fn reserve_with(member: &Member, len: usize, wakers: &mut Vec<Waker>) -> Reserved {
+    let mut reserved = Reserved::GivenUp;
+    wakers.extend(member.subscriber.mailbox.post_if(|commands| {
+        reserved = commands.reserve(len, member.patience);
+        reserved == Reserved::Full
+    }));
+    reserved
 }
 
 /// Whether an event of another hub did not come yet.
-fn is_new(state: &mut EntryState, (origin, number): (u64, u64)) -> bool {
-    let origins = &mut state.extra().origins;
-    if let Some((_, last)) = origins.iter_mut().find(|(known, _)| *known == origin) {
-        let is_new = number > *last;
-        *last = number.max(*last);
-        return is_new;
-    }
+fn is_new(origins: &mut Vec<(u64, u64)>, (origin, number): (u64, u64)) -> bool {
+    // Whoever sent last is looked for first.
+    let found = origins.iter().rposition(|(known, _)| *known == origin);
+    let last = found.map(|place| origins.remove(place).1);
     if origins.len() == MAX_ORIGINS {
         origins.remove(0);
     }
-    origins.push((origin, number));
-    true
+    origins.push((origin, last.map_or(number, |last| last.max(number))));
+    last.is_none_or(|last| last < number)
 }
 
 #[cfg(test)]
@@ -214,6 +233,20 @@ mod tests {
     use hardlight_proto::{DecodeError, EventSchema};
 
     use super::*;
+
+    #[test]
+    fn the_hub_that_was_silent_for_longest_is_forgotten_first() {
+        let mut origins = Vec::new();
+        let most = MAX_ORIGINS as u64;
+        assert!((0..most).all(|origin| is_new(&mut origins, (origin, 5))));
+        // The first one speaks again, and so does one that comes late.
+        assert!(is_new(&mut origins, (0, 6)));
+        assert!(!is_new(&mut origins, (0, 4)));
+        assert!(is_new(&mut origins, (most, 5)));
+        assert_eq!(origins.len(), MAX_ORIGINS);
+        assert!(!is_new(&mut origins, (0, 6)) && !is_new(&mut origins, (most, 5)));
+        assert!(is_new(&mut origins, (1, 5)));
+    }
 
     struct Mail;
 

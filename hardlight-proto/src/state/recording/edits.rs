@@ -1,8 +1,12 @@
 use alloc::vec::Vec;
 use core::mem;
 
-/// How many edits there may be until neighbours are taken together.
-const MAX_EDITS: usize = 1_024;
+/// How many edits there may be of any value until neighbours are taken together.
+const MIN_EDITS: usize = 1_024;
+
+/// How much of a longer value there is for each edit that there may be: so little that what is sent with what stands
+/// between two is not far from what the value takes as a whole.
+const PLACES_PER_EDIT: usize = 32;
 
 /// Where a list or a text has changed: edits that do not overlap, in ascending order.
 pub(super) struct Edits<T> {
@@ -88,15 +92,21 @@ impl<T> Edits<T> {
     /// Sees to it that there are not too many: of those that are closest together, some become one, with what is between
     /// them. It happens once for every few hundred edits, so on the whole an edit costs the same.
     fn take_neighbours_together(&mut self) {
-        if self.edits.len() <= MAX_EDITS {
+        if self.edits.len() <= MIN_EDITS.max(self.len / PLACES_PER_EDIT) {
             return;
         }
         let mut gaps: Vec<_> = self.edits.windows(2).map(|pair| pair[0].gap(&pair[1])).collect();
         let half = gaps.len() / 2;
-        let (_, &mut widest, _) = gaps.select_nth_unstable(half);
+        let (narrower, &mut widest, _) = gaps.select_nth_unstable(half);
+        // There may be many that are as wide: no more of them than it takes.
+        let mut widest_left = half + 1 - narrower.iter().filter(|gap| **gap < widest).count();
         for edit in mem::take(&mut self.edits) {
             match self.edits.last_mut() {
-                Some(last) if last.gap(&edit) <= widest => last.absorb(&edit),
+                Some(last) if last.gap(&edit) < widest => last.absorb(&edit),
+                Some(last) if last.gap(&edit) == widest && widest_left > 0 => {
+                    widest_left -= 1;
+                    last.absorb(&edit);
+                }
                 _ => self.edits.push(edit),
             }
         }

@@ -62,24 +62,24 @@ impl Screen {
 
     fn draw_threads(&self, frame: &mut Frame<'_>, area: Rect) {
         let lines = self.model.threads.iter().map(|(name, thread)| {
-            let style = match thread.unread {
-                _ if self.model.current.as_ref() == Some(name) => Modifier::REVERSED.into(),
-                0 => Style::new(),
-                _ => Modifier::BOLD.into(),
+            let is_current = self.model.current.as_ref() == Some(name);
+            let mark = if is_current { "› " } else { "  " };
+            let (unread, style) = match thread.unread {
+                0 if is_current => (String::new(), Modifier::REVERSED.into()),
+                0 => (String::new(), Style::new()),
+                unread => (format!(" {unread}"), Modifier::BOLD.into()),
             };
-            let unread = Some(thread.unread).filter(|unread| *unread > 0);
-            let unread = unread.map_or_else(String::new, |unread| format!(" {unread}"));
-            let width = usize::from(SIDE) - 2 - unread.len();
-            Line::styled(format!("{name:width$.width$}{unread}"), style)
+            let width = usize::from(SIDE).saturating_sub(4 + unread.len());
+            Line::styled(format!("{mark}{name:width$.width$}{unread}"), style)
         });
-        let block = Block::bordered().title("threads");
+        let block = Block::bordered().title(" threads ");
         frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()).block(block), area);
     }
 
     fn draw_present(&self, frame: &mut Frame<'_>, area: Rect) {
         let present = self.model.current().map_or(&[][..], |(_, thread)| &*thread.present);
         let lines = present.iter().map(|user| Line::styled(user.as_str(), color_of(user)));
-        let block = Block::bordered().title(format!("here: {}", present.len()));
+        let block = Block::bordered().title(format!(" here: {} ", present.len()));
         frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()).block(block), area);
     }
 
@@ -89,9 +89,9 @@ impl Screen {
             frame.render_widget(text.block(Block::bordered()), area);
             return;
         };
-        let block = Block::bordered().title(name);
+        let block = Block::bordered().title(format!(" {name} "));
         let inner = block.inner(area);
-        let lines = lines_of(thread, inner.width.into());
+        let lines = lines_of(thread, inner.width.into(), &self.zone);
         self.furthest = lines.len().saturating_sub(inner.height.into());
         self.scroll = self.scroll.min(self.furthest);
         let first = self.furthest - self.scroll;
@@ -124,45 +124,41 @@ impl Screen {
 }
 
 /// The lines of a thread, as wide as there is room.
-fn lines_of(thread: &Thread, width: usize) -> Vec<Line<'static>> {
+fn lines_of(thread: &Thread, width: usize, zone: &TimeZone) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     if thread.is_complete {
         let text = "the thread begins here";
         lines.push(Line::styled(text, Modifier::DIM).alignment(Alignment::Center));
     }
     for message in thread.messages.values() {
-        push_message(&mut lines, message, width);
+        push_message(&mut lines, message, width, zone);
     }
     lines
 }
 
-fn push_message(lines: &mut Vec<Line<'static>>, message: &Message, width: usize) {
-    let Message { author, text, .. } = message;
-    let head = format!("{author}: ");
+/// The time, the author and the text, which is wrapped beside the time.
+fn push_message(lines: &mut Vec<Line<'static>>, message: &Message, width: usize, zone: &TimeZone) {
+    let Message { author, text, sent_ms, .. } = message;
     let room = width.saturating_sub(TIME_WIDTH).max(1);
-    let wrapped = textwrap::wrap(&format!("{head}{text}"), room)
-        .into_iter()
-        .map(std::borrow::Cow::into_owned)
-        .collect::<Vec<_>>();
-    for (place, text) in wrapped.into_iter().enumerate() {
-        let time = if place == 0 { time_of(message.sent_ms) } else { String::new() };
-        let time = Span::styled(format!("{time:TIME_WIDTH$}"), Modifier::DIM);
-        let mut spans = vec![time];
+    let whole = format!("{author}: {text}");
+    for (place, text) in textwrap::wrap(&whole, room).iter().enumerate() {
+        let time = if place == 0 { time_of(*sent_ms, zone) } else { String::new() };
+        let mut spans = vec![Span::styled(format!("{time:TIME_WIDTH$}"), Modifier::DIM)];
         match text.strip_prefix(author.as_str()) {
             Some(rest) if place == 0 => {
                 spans.push(Span::styled(author.clone(), color_of(author)));
                 spans.push(rest.to_owned().into());
             }
-            _ => spans.push(text.into()),
+            _ => spans.push(text.to_string().into()),
         }
         lines.push(Line::from(spans));
     }
 }
 
-/// The time of day here.
-fn time_of(sent_ms: i64) -> String {
+/// The time of day.
+fn time_of(sent_ms: i64, zone: &TimeZone) -> String {
     let Ok(time) = Timestamp::from_millisecond(sent_ms) else { return String::new() };
-    time.to_zoned_datetime(TimeZone::system()).strftime("%H:%M").to_string()
+    time.to_zoned_datetime(zone.clone()).strftime("%H:%M").to_string()
 }
 
 /// Each author has a colour, the same everywhere.
@@ -181,6 +177,6 @@ fn draw_help(frame: &mut Frame<'_>) {
     let height = lines.len() as u16 + 2;
     let area = area.centered(Constraint::Max(width), Constraint::Max(height));
     frame.render_widget(Clear, area);
-    let block = Block::new().borders(Borders::ALL).title("help");
+    let block = Block::new().borders(Borders::ALL).title(" help ");
     frame.render_widget(Paragraph::new(HELP).block(block), area);
 }

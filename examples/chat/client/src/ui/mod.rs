@@ -1,9 +1,12 @@
 //! The front end for people: the whole terminal.
 
 mod draw;
+#[cfg(test)]
+mod tests;
 
 use std::{io, thread};
 
+use jiff::tz::TimeZone;
 use ratatui::{
     DefaultTerminal,
     crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers},
@@ -29,6 +32,8 @@ struct Screen {
     /// How many they can be, as they were drawn last.
     furthest: usize,
     show_help: bool,
+    /// Where the user is, for the time of day.
+    zone: TimeZone,
     actions: Sender<Action>,
 }
 
@@ -39,15 +44,15 @@ pub(crate) async fn run(
     actions: Sender<Action>,
 ) -> io::Result<()> {
     let mut terminal = ratatui::try_init()?;
-    let result = Screen::new(model, actions).show(&mut terminal, updates).await;
+    let result = Screen::new(model, TimeZone::system(), actions).show(&mut terminal, updates).await;
     ratatui::restore();
     result
 }
 
 impl Screen {
-    fn new(model: Model, actions: Sender<Action>) -> Self {
+    fn new(model: Model, zone: TimeZone, actions: Sender<Action>) -> Self {
         let input = Input::default();
-        Self { model, input, scroll: 0, furthest: 0, show_help: false, actions }
+        Self { model, input, scroll: 0, furthest: 0, show_help: false, zone, actions }
     }
 
     async fn show(

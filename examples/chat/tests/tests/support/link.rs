@@ -43,9 +43,9 @@ impl Link {
         link
     }
 
-    /// What a client is to connect to.
-    pub(crate) fn url(&self) -> String {
-        format!("wss://localhost:{}", self.address.port())
+    /// What port of this machine it begins at.
+    pub(crate) const fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// Cuts all connections. Those that are made from here on wait.

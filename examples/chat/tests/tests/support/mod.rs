@@ -11,6 +11,8 @@ use std::{
     time::Duration,
 };
 
+use link::Link;
+
 /// How long a process may take over a line of output. Much more than it needs, so that only one that hangs fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -44,8 +46,12 @@ impl Server {
         self.client_at(&self.url, user)
     }
 
-    /// The same, of a client that knows the server by this URL.
-    pub(crate) fn client_at(&self, url: &str, user: &str) -> Client {
+    /// The same, of a client that has only this way to the server.
+    pub(crate) fn client_by(&self, link: &Link, user: &str) -> Client {
+        self.client_at(&format!("wss://localhost:{}", link.port()), user)
+    }
+
+    fn client_at(&self, url: &str, user: &str) -> Client {
         let client = self.start_client(url, user);
         client.expect("connecting");
         client.expect("joined lobby");
