@@ -27,6 +27,8 @@ pub(super) struct Packer {
     /// The first frame of the batch being packed, in memory that others share, as long as it is the only one: it is copied
     /// once a second one comes.
     lone: Option<Bytes>,
+    /// What it would take in a batch, with the batch header.
+    lone_bytes: usize,
     /// Where the first frame in `open` begins, behind the batch header and its length.
     first_frame: usize,
 }
@@ -41,10 +43,7 @@ impl Packer {
     /// What the batch being packed takes.
     #[inline]
     fn open_len(&self) -> usize {
-        match &self.lone {
-            Some(lone) => 1 + varint::len(lone.len() as u64) + lone.len(),
-            None => self.open.len(),
-        }
+        self.open.len() + self.lone_bytes
     }
 
     #[inline]
@@ -86,6 +85,7 @@ impl Packer {
         if self.open_frames > 0 {
             return self.push(frame.len(), |out| out.extend_from_slice(&frame));
         }
+        self.lone_bytes = 1 + varint::len(frame.len() as u64) + frame.len();
         self.lone = Some(frame);
         self.open_frames = 1;
     }
@@ -119,10 +119,21 @@ impl Packer {
     fn make_way(&mut self, entry: usize) {
         if self.open_frames == MAX_BATCH_FRAMES || self.open_len() + entry > MAX_BATCH_BYTES {
             self.seal();
-        } else if let Some(lone) = self.lone.take() {
-            self.open_frames = 0;
-            self.push(lone.len(), |out| out.extend_from_slice(&lone));
+        } else if self.lone_bytes > 0 {
+            self.copy_lone();
         }
+    }
+
+    #[cold]
+    fn copy_lone(&mut self) {
+        let lone = self.take_lone();
+        self.push(lone.len(), |out| out.extend_from_slice(&lone));
+    }
+
+    fn take_lone(&mut self) -> Bytes {
+        self.open_frames = 0;
+        self.lone_bytes = 0;
+        self.lone.take().unwrap_or_default()
     }
 
     /// The next message to send.
@@ -144,9 +155,8 @@ impl Packer {
     /// The batch being packed, or the frame, if it is the only one.
     #[inline]
     fn take_open(&mut self) -> Bytes {
-        if let Some(lone) = self.lone.take() {
-            self.open_frames = 0;
-            return lone;
+        if self.lone_bytes > 0 {
+            return self.take_lone();
         }
         let mut message = self.open.take();
         if self.open_frames == 1 {
