@@ -18,6 +18,9 @@ use crate::{
 /// The most types of events that one enum can have.
 const MAX_EVENTS: usize = 256;
 
+/// The handler of what was missed, which is no event.
+const LAGGED: &str = "on_lagged";
+
 /// The most fields that a variant may have: the arguments of a handler.
 const MAX_FIELDS: usize = 12;
 
@@ -109,6 +112,14 @@ fn event<'a>(
     check(variant, errors);
     let name = ident.unraw().to_string().to_snake_case();
     let method = format_ident!("on_{name}", span = generated(ident.span()));
+    if method == LAGGED {
+        let what = format!(
+            "the client has a method `{LAGGED}` already, for events that were missed: \
+             rename the variant, as in `FellBehind`"
+        );
+        errors.push(ident, what);
+        return None;
+    }
     if let Some(other) = earlier.iter().find(|other| other.method == method) {
         // Two variants of one name are reported by rustc.
         if other.ident != ident {

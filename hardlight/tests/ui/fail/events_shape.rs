@@ -38,6 +38,12 @@ pub enum TooManyFields {
     One(u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u16),
 }
 
+#[derive(Events)]
+pub enum Shadowing {
+    Changed,
+    Lagged(u64),
+}
+
 #[hardlight::rpc(events = Colliding)]
 pub trait Counter {
     async fn get(&self) -> u32;
