@@ -35,9 +35,9 @@ macro_rules! states {
         pub const SHAPES: &[Shape] = &[
             $(Shape {
                 types: || vec![$(TypeDescription::of::<$ty>().as_str().to_owned()),*],
-                check: check::<$name>,
+                check: check::<$name, false>,
             },)*
-            Shape { types: values, check: check::<WithValues<()>> },
+            Shape { types: values, check: check::<WithValues<()>, true> },
         ];
     };
 }
