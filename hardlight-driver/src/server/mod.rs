@@ -2,6 +2,7 @@
 
 mod call_set;
 mod driver;
+mod features;
 mod handlers;
 mod held;
 pub(crate) mod mailbox;
@@ -13,6 +14,7 @@ use std::{fmt, sync::Arc};
 
 use hardlight_proto::{CloseReason, ConnectionError, ConnectionState, Events, Limits, NoEvents};
 
+pub use features::FeaturesCell;
 pub use state::{StateCell, StateGuard, StateReadGuard};
 pub use values::ValuesCell;
 
@@ -66,6 +68,11 @@ impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
     /// Values beside the state, of any type that travels, by name: also for a service without a state.
     pub const fn values(&self) -> ValuesCell<'_, S> {
         ValuesCell::new(&self.state)
+    }
+
+    /// What the connection may do.
+    pub const fn features(&self) -> FeaturesCell<'_, S> {
+        FeaturesCell::new(&self.state)
     }
 
     /// Sends events to the clients that are subscribed to a topic.

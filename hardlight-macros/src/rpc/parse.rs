@@ -10,6 +10,7 @@ use super::{
     args::Args,
     check,
     names::{self, Names},
+    needs,
     service::{Argument, Method, Root, Service},
 };
 use crate::errors::Errors;
@@ -33,6 +34,7 @@ pub(super) fn service(args: Args, item: ItemTrait, errors: &mut Errors) -> Servi
         root: Root::new(args.root, &names),
         state: args.state.unwrap_or_else(|| parse_quote!(())),
         events: args.events,
+        feature: args.feature,
         dispatchable: item.generics.params.is_empty(),
         item,
         names,
@@ -58,12 +60,14 @@ fn method(function: &TraitItemFn, earlier: &[Method], errors: &mut Errors) -> Op
     };
     let cfgs = attributes(&function.attrs, &["cfg"]);
     check::collision(ident, &variant, &cfgs, earlier, errors);
+    let needs = needs::parse(function, errors);
     Some(Method {
         ident: ident.clone(),
         input: format_ident!("{variant}Input", span = variant.span()),
         output: format_ident!("{variant}Output"),
         variant,
         cfgs,
+        needs,
         docs: attributes(&function.attrs, &["doc", "deprecated"]),
         arguments: function.sig.inputs.iter().filter_map(argument).collect(),
         returns: match &function.sig.output {

@@ -34,6 +34,10 @@ pub(super) struct StateField<'a> {
     pub(super) ty: &'a Type,
     /// `#[state(default = expr)]`
     pub(super) default: Option<Expr>,
+    /// `#[state(feature = expr)]`
+    pub(super) feature: Option<Expr>,
+    /// `#[state(secret)]`
+    pub(super) secret: bool,
 }
 
 /// A field that is on the server only: `#[state(skip)]`.
@@ -55,6 +59,8 @@ struct StructKeys {
 #[derive(Default)]
 struct FieldKeys {
     default: Option<Expr>,
+    feature: Option<Expr>,
+    secret: bool,
     skip: bool,
 }
 
@@ -65,12 +71,16 @@ pub(super) fn parse<'a>(item: &'a DeriveInput, errors: &mut Errors) -> Parsed<'a
     let reserved = reserved.into_keys().collect::<BTreeSet<_>>();
     let mut indexes = (0..).filter(|index| !reserved.contains(index));
     for field in fields(item, errors) {
-        let keys = field_keys(field, errors);
+        let FieldKeys { default, feature, secret, skip } = field_keys(field, errors);
         let Some(ident) = &field.ident else {
             continue;
         };
-        if keys.skip {
-            let default = keys.default;
+        if skip {
+            if feature.is_some() || secret {
+                let what =
+                    "a field with `skip` never leaves the server: remove `feature` and `secret`";
+                errors.push(ident, what);
+            }
             parsed.skipped.push(SkippedField { ident, ty: &field.ty, default });
             continue;
         }
@@ -82,7 +92,7 @@ pub(super) fn parse<'a>(item: &'a DeriveInput, errors: &mut Errors) -> Parsed<'a
                 "too many fields: a state has 4,080, those that are reserved among them",
             );
         }
-        parsed.fields.push(StateField { index, ident, ty: &field.ty, default: keys.default });
+        parsed.fields.push(StateField { index, ident, ty: &field.ty, default, feature, secret });
     }
     parsed
 }
@@ -133,12 +143,25 @@ fn field_keys(field: &Field, errors: &mut Errors) -> FieldKeys {
             found.skip = true;
             return Ok(());
         }
+        if meta.path.is_ident("secret") {
+            found.secret = true;
+            return Ok(());
+        }
+        if meta.path.is_ident("feature") {
+            if found.feature.replace(meta.value()?.parse()?).is_some() {
+                return Err(meta.error("`feature` is given twice"));
+            }
+            return Ok(());
+        }
         if meta.path.is_ident("reserved") {
             let what = "remove the field, and say so on the struct: `#[state(reserved(index))]`";
             return Err(meta.error(what));
         }
         if !meta.path.is_ident("default") {
-            return Err(unknown(&meta, "on a field it is `default = expression` or `skip`"));
+            return Err(unknown(
+                &meta,
+                "on a field it is `default = expression`, `feature = Feature::Name`, `secret` or `skip`",
+            ));
         }
         if !meta.input.peek(Token![=]) {
             let what =
