@@ -5,7 +5,7 @@ use quote::quote;
 use syn::{Attribute, Expr, TraitItemFn};
 
 use super::service::{Method, Service};
-use crate::errors::Errors;
+use crate::{errors::Errors, feature::name_of};
 
 /// What the user said of a method.
 #[derive(Default)]
@@ -51,11 +51,10 @@ pub(super) fn expand(service: &Service) -> TokenStream {
     let (root, module) = (&service.root.beside, &service.names.module);
     let features = service.methods.iter().filter_map(|Method { cfgs, variant, needs, .. }| {
         let feature = needs.feature.as_ref().or(service.feature.as_ref())?;
+        let name = name_of(feature, root);
         Some(quote! {
             #(#cfgs)*
-            #module::Method::#variant => {
-                ::core::option::Option::Some(#root::__private::Feature::name(&#feature))
-            }
+            #module::Method::#variant => ::core::option::Option::Some(#name),
         })
     });
     let secrets = service.methods.iter().filter(|method| method.needs.secret);
