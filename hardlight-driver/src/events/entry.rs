@@ -1,6 +1,7 @@
 //! One topic of a hub, and the table of all.
 
 use std::{
+    fmt,
     hash::{BuildHasher, RandomState},
     sync::{
         Arc,
@@ -8,7 +9,7 @@ use std::{
     },
 };
 
-use hardlight_proto::{Overflow, Topic};
+use hardlight_proto::{EncodedEvent, KeptEvents, Overflow, Topic};
 use hashbrown::{HashTable, hash_table};
 use parking_lot::{Mutex, RwLock};
 use slab::Slab;
@@ -25,6 +26,19 @@ pub(crate) struct Entry {
     /// Stands for the topic on the wire; never used again for another one.
     pub(super) number: u64,
     pub(super) state: Mutex<EntryState>,
+}
+
+/// Each event is looked up under the topic's lock.
+impl KeptEvents for Entry {
+    fn first_from(&self, sequence: u64) -> Option<Arc<EncodedEvent>> {
+        self.state.lock().extra.as_ref()?.kept.as_ref()?.first_from(sequence)
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 pub(super) struct EntryState {

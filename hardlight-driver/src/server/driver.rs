@@ -216,10 +216,6 @@ where
                     self.handlers.remove(id);
                     self.cancel(id);
                 }
-                Some(ServerEvent::Open) => {
-                    let may_resume = self.connection.may_resume();
-                    self.end.subscriptions.subscriber().set_may_resume(may_resume);
-                }
                 Some(ServerEvent::Closed(error)) => {
                     tracing::debug!(%error, "connection ended");
                     self.handlers.clear();
@@ -393,12 +389,10 @@ where
 
     fn announce(&mut self, announce: Announce) {
         let Announce { topic, next, name, overflow, kept, history } = announce;
-        let deflates = self.connection.deflates();
-        let kept = kept.iter().map(|event| &**event);
         let announcement = Announcement::new(topic, next, name.to_bytes())
             .with_overflow(overflow)
-            .with_kept(kept, deflates)
             .with_history(history);
+        let announcement = kept.into_iter().fold(announcement, Announcement::with_kept);
         self.connection.announce(announcement);
     }
 

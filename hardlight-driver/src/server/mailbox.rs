@@ -6,7 +6,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use hardlight_proto::{CallId, CloseCode, CloseReason, EncodeError, GapReason, Overflow, Topic};
+use hardlight_proto::{
+    CallId, CloseCode, CloseReason, EncodeError, GapReason, KeptEvents, Overflow, Topic,
+};
 
 use super::call_set::CallSet;
 use crate::{events::EncodedEvent, mailbox::Mailbox};
@@ -96,8 +98,8 @@ pub(crate) struct Announce {
     pub(crate) next: u64,
     pub(crate) name: Topic,
     pub(crate) overflow: Overflow,
-    /// The last events before `next`.
-    pub(crate) kept: Vec<Arc<EncodedEvent>>,
+    /// Where the last events before `next` are.
+    pub(crate) kept: Option<Arc<dyn KeptEvents>>,
     /// How many of these one gets who did not come back.
     pub(crate) history: usize,
 }
@@ -217,24 +219,6 @@ impl Commands {
     /// The connection has this much of the state to send, besides what is still here.
     pub(crate) const fn set_unsent_state(&mut self, bytes: usize) {
         self.unsent_state_bytes = bytes;
-    }
-
-    /// A subscription begins. Of the events that are kept no more are taken than may wait.
-    pub(crate) fn announce(&mut self, mut announce: Announce) {
-        let room = self.max_event_bytes.saturating_sub(self.event_bytes);
-        let mut bytes = 0;
-        let newest = announce.kept.iter().rev().take_while(|event| {
-            bytes += PLACE_BYTES + event.encoded_len();
-            bytes <= room
-        });
-        let newest = newest.count();
-        drop(announce.kept.drain(..announce.kept.len() - newest));
-        let kept: usize = announce.kept.iter().map(|event| PLACE_BYTES + event.encoded_len()).sum();
-        if !self.ended {
-            self.event_bytes += kept;
-            self.firm_bytes += kept;
-        }
-        self.push(Command::Announce(Box::new(announce)));
     }
 
     /// Queues an event. If the driver does not come to empty the queue in time, some are dropped, by what was chosen for the

@@ -7,6 +7,7 @@ mod events;
 mod item;
 mod line;
 mod losses;
+mod replay;
 
 use alloc::collections::BTreeMap;
 
@@ -88,6 +89,8 @@ pub(super) struct Outbox {
 #[derive(Debug)]
 struct Peer {
     max_frame_bytes: usize,
+    /// It was agreed to compress.
+    deflates: bool,
     /// By name: where the peer left off on an earlier connection.
     resume: BTreeMap<Bytes, u64>,
     /// Whether that was in this epoch.
@@ -142,6 +145,7 @@ impl Outbox {
     pub(super) fn greeted(
         &mut self,
         max_frame_bytes: usize,
+        deflates: bool,
         resume: Option<&Resume>,
         epoch: Option<u64>,
     ) {
@@ -150,13 +154,18 @@ impl Outbox {
         // A slice would keep the whole message it came in.
         let resume =
             topics.map(|topic| (Bytes::copy_from_slice(&topic.name), topic.next)).collect();
-        self.peer = Some(Peer { max_frame_bytes, resume, same_epoch });
+        self.peer = Some(Peer { max_frame_bytes, deflates, resume, same_epoch });
         self.refill();
     }
 
     /// The longest frame that the peer accepts, in bytes.
     pub(super) fn max_frame_bytes(&self) -> usize {
         self.peer.as_ref().map_or(MAX_MESSAGE_BYTES, |peer| peer.max_frame_bytes)
+    }
+
+    /// Whether events are sent compressed.
+    fn deflates(&self) -> bool {
+        self.peer.as_ref().is_some_and(|peer| peer.deflates)
     }
 
     /// Where the peer left off on a topic in this epoch, if it asked to go on from there and nobody has yet.
@@ -166,11 +175,6 @@ impl Outbox {
         // An announcement that waits will go on from there.
         let announced = |item: &Item| matches!(item, Item::Topic { announcement, .. } if announcement.name == name);
         (!self.waiting.line.iter().any(announced)).then_some(asked)
-    }
-
-    /// Whether the peer asked to go on with topics that were not announced yet; or whether that is not known.
-    pub(super) fn may_resume(&self) -> bool {
-        self.peer.as_ref().is_none_or(|peer| peer.same_epoch && !peer.resume.is_empty())
     }
 
     /// What the events take that do not make room for others.

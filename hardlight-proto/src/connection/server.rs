@@ -318,7 +318,7 @@ impl Connection<Server> {
     ///
     /// If events are [kept](Announcement::with_kept) there is no need to look at the hint: a client that left off here on an
     /// earlier connection is sent what it missed of them, before all that is sent from here on, and is told what it missed
-    /// besides.
+    /// besides. [`close`](Self::close) waits for it.
     pub fn announce(&mut self, announcement: Announcement) {
         let topic = announcement.topic;
         let fits = announcement.name.len() <= MAX_TOPIC_NAME_BYTES;
@@ -326,12 +326,6 @@ impl Connection<Server> {
             self.link.outbox.push_topic(announcement);
             self.check_waiting();
         }
-    }
-
-    /// Whether the client went on from an earlier connection and was not subscribed to all of its topics yet; or whether
-    /// that is not known, since its Hello is not read.
-    pub fn may_resume(&self) -> bool {
-        self.link.outbox.may_resume()
     }
 
     /// What the events take that wait and may not be dropped to make room for others (see [`Overflow`](crate::Overflow)),

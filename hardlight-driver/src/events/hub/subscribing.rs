@@ -6,7 +6,7 @@ use std::{
     task::Waker,
 };
 
-use hardlight_proto::Topic;
+use hardlight_proto::{KeptEvents, Topic};
 use parking_lot::MutexGuard;
 
 use super::{Follower, Followers, Hub};
@@ -14,7 +14,6 @@ use crate::{
     events::{
         Pattern, SubscribeOptions,
         entry::{Entry, EntryState, Member},
-        kept::Kept,
         subscriber::Subscriber,
     },
     server::mailbox::{Announce, Command},
@@ -209,21 +208,17 @@ impl Hub {
         let (patience, overflow) = (overflow.patience(), overflow.behind());
         let place = state.insert(Member { subscriber: Arc::clone(subscriber), patience, overflow });
         memberships.insert(entry, place, exact);
-        let kept = match &state.extra {
-            Some(extra) if options.history > 0 || subscriber.may_resume() => {
-                extra.kept.as_ref().map_or_else(Vec::new, Kept::events)
-            }
-            _ => Vec::new(),
-        };
         let announce = Announce {
             topic: entry.number,
             next: state.next,
             name: entry.name.clone(),
             overflow,
-            kept,
+            kept: state.keeps().then(|| Arc::clone(entry) as Arc<dyn KeptEvents>),
             history: options.history,
         };
-        let waker = subscriber.mailbox.post_quietly(|commands| commands.announce(announce));
+        let waker = subscriber.mailbox.post_quietly(|commands| {
+            commands.push(Command::Announce(Box::new(announce)));
+        });
         drop(memberships);
         self.set_idle(entry, state);
         waker

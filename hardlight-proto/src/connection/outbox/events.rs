@@ -2,27 +2,21 @@
 
 use bytes::Bytes;
 
-use super::{
-    Outbox, Overflowed, Queued, Subscription,
-    item::{Item, trim},
-    losses::Loss,
-};
+use super::{Outbox, Overflowed, Queued, item::Item, losses::Loss};
 use crate::{
     connection::transfer::outgoing::LongFrame,
     event::{Announcement, Overflow},
-    frame::{COMPRESSED, Content, Frame, GapReason, TopicStart},
+    frame::{COMPRESSED, Content, Frame, GapReason},
     limits::MAX_MESSAGE_BYTES,
 };
 
 impl Outbox {
     /// Announces a topic.
-    pub(in crate::connection) fn push_topic(&mut self, mut announcement: Announcement) {
+    pub(in crate::connection) fn push_topic(&mut self, announcement: Announcement) {
         self.subscriptions += 1;
         let (subscription, overflow) = (self.subscriptions, announcement.overflow);
         self.queued_topics.insert(announcement.topic, Queued { subscription, overflow });
-        let room = self.max_event_bytes.saturating_sub(self.event_bytes);
-        let kept_bytes = trim(&mut announcement.kept, room);
-        self.push_item(Item::Topic { subscription, announcement, kept_bytes });
+        self.push_item(Item::Topic { subscription, announcement });
         self.refill();
     }
 
@@ -69,13 +63,19 @@ impl Outbox {
 
     /// A later event of a subscription takes the place of the one that waits, if any does.
     fn drop_earlier(&mut self, subscription: u64) {
-        let Some(place) = self.latest.remove(&subscription) else { return };
-        let index = place.checked_sub(self.popped).and_then(|index| usize::try_from(index).ok());
-        if let Some(index) = index
-            && matches!(self.waiting.line.get(index), Some(Item::Event { subscription: found, .. }) if *found == subscription)
-        {
+        if let Some(index) = self.latest_place(subscription) {
             self.drop_event(index, GapReason::Conflated);
         }
+        self.latest.remove(&subscription);
+    }
+
+    /// Where in the line the latest event of a subscription waits, if it does.
+    pub(super) fn latest_place(&self, subscription: u64) -> Option<usize> {
+        let index =
+            usize::try_from(self.latest.get(&subscription)?.checked_sub(self.popped)?).ok()?;
+        let item = self.waiting.line.get(index)?;
+        matches!(item, Item::Event { subscription: found, .. } if *found == subscription)
+            .then_some(index)
     }
 
     fn drop_oldest_event(&mut self) -> bool {
@@ -110,56 +110,6 @@ impl Outbox {
             {
                 *latest = place;
             }
-        }
-    }
-
-    /// Announces a topic: from where the peer left off, if it asked for that. What is kept of the events from there on is
-    /// next in the line.
-    pub(super) fn pack_topic(&mut self, number: u64, announcement: Announcement) {
-        let Announcement { topic, next, name, overflow, mut kept, history } = announcement;
-        let asked = self.peer.as_mut().and_then(|peer| {
-            let asked = peer.resume.remove(&name)?;
-            Some(asked).filter(|&asked| peer.same_epoch && asked <= next).ok_or(()).into()
-        });
-        let oldest = next.saturating_sub(kept.len() as u64);
-        let recent = next.saturating_sub(history as u64).max(oldest);
-        let (start, first) = match asked {
-            None => (TopicStart::Fresh, recent),
-            Some(Ok(asked)) => (TopicStart::Resumed, asked),
-            Some(Err(())) => (TopicStart::Restarted, recent),
-        };
-        self.packed_topics.insert(topic, Subscription { number, next: first });
-        self.pack_frame(&Frame::Topic { topic, next: first, start, name });
-        let (mut begin, mut reason) = (first.max(oldest), GapReason::Expired);
-        if overflow == Overflow::Latest && begin < next {
-            (begin, reason) = (next - 1, GapReason::Conflated);
-        }
-        if let Some(last) = begin.checked_sub(1) {
-            self.pack_gap(number, Loss { topic, last, reason });
-        }
-        let replayed = kept.split_off((begin - oldest) as usize);
-        for (sequence, frame) in (begin..next).rev().zip(replayed.into_iter().rev()) {
-            self.replay(number, topic, sequence, overflow, frame);
-        }
-    }
-
-    /// Puts an event that is kept at the front of the line.
-    fn replay(
-        &mut self,
-        subscription: u64,
-        topic: u64,
-        sequence: u64,
-        overflow: Overflow,
-        frame: Bytes,
-    ) {
-        let yields = overflow.yields();
-        let item = Item::Event { subscription, topic, sequence, yields, frame };
-        self.count(&item);
-        self.waiting.line.push_front(item);
-        self.first_event = 0;
-        self.popped -= 1;
-        if overflow == Overflow::Latest {
-            self.latest.insert(subscription, self.popped);
         }
     }
 

@@ -141,6 +141,7 @@ impl Outbox {
             Item::Topic { subscription, announcement, .. } => {
                 self.pack_topic(subscription, announcement);
             }
+            Item::Replay(replay) => self.pack_replay(replay),
             Item::Event { subscription, topic, sequence, frame, .. } => {
                 self.pack_event(subscription, topic, sequence, frame);
             }
