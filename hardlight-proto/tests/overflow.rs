@@ -390,3 +390,101 @@ fn a_hole_in_what_is_kept_is_stated() {
         .collect();
     assert_eq!(behind_the_snapshot(&mut pair), expected);
 }
+
+// Subscriptions that come and go while the client does not read.
+
+fn topic_name(topic: u64) -> Bytes {
+    Bytes::from(format!("{topic:0100}"))
+}
+
+/// Subscribes to a topic and leaves it again, with an event between.
+fn come_and_go(pair: &mut Pair, topic: u64, overflow: Overflow) {
+    pair.server.announce(Announcement::new(topic, 0, topic_name(topic)).with_overflow(overflow));
+    send(pair, topic, 0, small(topic));
+    pair.server.leave_topic(topic);
+}
+
+#[test]
+fn subscriptions_that_come_and_go_cost_no_more_than_events_however_many() {
+    for overflow in [Overflow::DropOldest, Overflow::DropNewest, Overflow::Latest] {
+        let mut pair = blocked(overflow);
+        let before = pair.server.queued_bytes();
+        for topic in 1000..100_000 {
+            come_and_go(&mut pair, topic, overflow);
+        }
+        assert!(pair.server.is_open(), "{:?}", pair.server.error());
+        assert!(pair.server.queued_bytes() < before + 4 * LIMIT);
+        // What was there before is there still.
+        send_small(&mut pair, 8, 1..=1);
+        let events = rest(&mut pair);
+        assert!(events.len() < 30, "{events:?}");
+        let news = |event: &ClientEvent| {
+            *event == arrived(NEWS, 1, small(1)) || *event == lost(NEWS, 1, 1)
+        };
+        assert!(events.iter().any(news));
+        assert_eq!(pair.server.queued_bytes(), 0);
+        send_small(&mut pair, 8, 2..=2);
+        pair.drive();
+        assert_eq!(pair.take_client_events(), [arrived(NEWS, 2, small(2))]);
+    }
+}
+
+#[test]
+fn a_topic_that_comes_and_goes_without_an_event_is_not_told_at_all() {
+    let mut pair = blocked(Overflow::default());
+    let before = pair.server.queued_bytes();
+    for round in 0..1000 {
+        pair.server.announce_topic(9, round, "red".into());
+        pair.server.leave_topic(9);
+    }
+    assert!(pair.server.queued_bytes() <= before);
+    // Of one that the client knows it hears the end, and the beginning that counts.
+    pair.server.leave_topic(7);
+    for _ in 0..1000 {
+        pair.server.announce_topic(7, 5, CHAT);
+        pair.server.leave_topic(7);
+    }
+    pair.server.announce_topic(7, 9, CHAT);
+    send_small(&mut pair, 7, 9..=9);
+    let left = ClientEvent::Unsubscribed { topic: CHAT };
+    assert_eq!(rest(&mut pair), [left, subscribed(CHAT), arrived(CHAT, 9, small(9))]);
+}
+
+#[test]
+fn of_topics_that_come_and_go_all_is_told_while_there_is_room_also_what_was_lost() {
+    let mut pair = blocked(Overflow::default());
+    // One event too many, and what their topics take is not too much.
+    for topic in 1000..1002 {
+        come_and_go(&mut pair, topic, Overflow::DropOldest);
+    }
+    send_small(&mut pair, 8, 1..=8);
+    let mut events = rest(&mut pair);
+    let (first, second) = (topic_name(1000), topic_name(1001));
+    let left = |topic: &Bytes| ClientEvent::Unsubscribed { topic: topic.clone() };
+    events.truncate(6);
+    let expected = [
+        subscribed(first.clone()),
+        lost(first.clone(), 0, 0),
+        left(&first),
+        subscribed(second.clone()),
+        arrived(second.clone(), 0, small(1001)),
+        left(&second),
+    ];
+    assert_eq!(events, expected);
+}
+
+#[test]
+fn a_topic_that_came_and_went_unheard_is_still_to_be_resumed() {
+    let mut pair = resuming(4, EPOCH, quiet()).opened();
+    pair.server.send_state(zeros(65_000));
+    pair.server.send_state(zeros(65_000));
+    pair.server.announce(Announcement::new(7, 10, CHAT).with_kept(kept(4..10)));
+    assert_eq!(pair.server.resume_hint(&CHAT), None);
+    pair.server.leave_topic(7);
+    assert_eq!(pair.server.resume_hint(&CHAT), Some(4));
+    announce_kept(&mut pair, 0, Overflow::default());
+    pair.drive();
+    let events = pair.take_client_events();
+    let begins = events.iter().position(|event| *event == began(TopicStart::Resumed)).unwrap();
+    assert_eq!(events[begins + 1..], chats(4..=10).collect::<Vec<_>>());
+}

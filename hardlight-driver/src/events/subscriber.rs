@@ -59,6 +59,7 @@ pub(super) struct Memberships {
     induced: BTreeMap<u64, Arc<Entry>>,
     induced_bytes: usize,
     next_induced: u64,
+    next_subscription: u64,
     /// The connection has ended.
     ended: bool,
 }
@@ -124,6 +125,12 @@ impl Memberships {
     pub(super) fn by_pattern(&self) -> Vec<Arc<Entry>> {
         let brought = self.table.iter().filter(|membership| membership.by_pattern);
         brought.map(|membership| Arc::clone(&membership.entry)).collect()
+    }
+
+    /// The number of one that begins.
+    pub(super) const fn next_subscription(&mut self) -> u64 {
+        self.next_subscription += 1;
+        self.next_subscription
     }
 
     /// Adds a place that the connection does not have yet.

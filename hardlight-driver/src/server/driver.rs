@@ -376,7 +376,7 @@ where
             Command::State(operations) => self.connection.send_state(operations),
             Command::Fail(error) => self.connection.abort(cannot_encode(error)),
             Command::Announce(announce) => self.announce(*announce),
-            Command::Leave { topic } => self.connection.leave_topic(topic),
+            Command::Leave { topic, .. } => self.connection.leave_topic(topic),
             Command::Event { event, gap, .. } => {
                 if let (Some(reason), Some(last)) = (gap, event.sequence().checked_sub(1)) {
                     self.connection.skip_events(event.topic(), last, reason);
@@ -388,7 +388,7 @@ where
     }
 
     fn announce(&mut self, announce: Announce) {
-        let Announce { topic, next, name, overflow, kept, history } = announce;
+        let Announce { topic, next, name, overflow, kept, history, .. } = announce;
         let announcement = Announcement::new(topic, next, name.to_bytes())
             .with_overflow(overflow)
             .with_history(history);

@@ -31,6 +31,7 @@ use bytes::BytesMut;
 pub use call_ids::MAX_CALLS_IN_FLIGHT;
 pub use client::{Client, ClientEvent, SchemaMismatch, SchemaPart};
 pub use config::{ClientConfig, ServerConfig};
+pub use outbox::unannounced::{Unannounced, Untold};
 pub use server::{Server, ServerEvent};
 
 use crate::{

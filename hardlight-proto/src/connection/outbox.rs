@@ -8,6 +8,7 @@ mod item;
 mod line;
 mod losses;
 mod replay;
+pub(super) mod unannounced;
 
 use alloc::collections::BTreeMap;
 
@@ -28,6 +29,7 @@ use crate::{
 };
 pub(super) use item::Item;
 pub(super) use losses::Loss;
+use unannounced::Unannounced;
 
 /// The longest payload of a frame that is surely no longer than a message, and thus than either side allows.
 const MAX_SHORT_BYTES: usize = MAX_MESSAGE_BYTES - 16;
@@ -75,6 +77,8 @@ pub(super) struct Outbox {
     unsent: CallIds,
     /// Counts the subscriptions: a topic may be left and announced again while all of it waits.
     subscriptions: u64,
+    /// Of these, those whose announcement waits.
+    unannounced: Unannounced,
     /// The subscription of each topic as far as it was queued.
     queued_topics: BTreeMap<u64, Queued>,
     /// The subscription of each topic as far as it was packed.
@@ -134,6 +138,7 @@ impl Outbox {
             max_event_bytes,
             unsent: CallIds::default(),
             subscriptions: 0,
+            unannounced: Unannounced::new(),
             queued_topics: BTreeMap::new(),
             packed_topics: BTreeMap::new(),
             peer: None,
@@ -173,7 +178,7 @@ impl Outbox {
         let peer = self.peer.as_ref().filter(|peer| peer.same_epoch)?;
         let asked = peer.resume.get(name).copied()?;
         // An announcement that waits will go on from there.
-        let announced = |item: &Item| matches!(item, Item::Topic { announcement, .. } if announcement.name == name);
+        let announced = |item: &Item| matches!(item, Item::Topic { subscription, announcement } if announcement.name == name && self.unannounced.is_told(*subscription));
         (!self.waiting.line.iter().any(announced)).then_some(asked)
     }
 
@@ -192,9 +197,9 @@ impl Outbox {
         self.packer.queued_bytes() + self.line_bytes - self.event_bytes
     }
 
-    /// What changes of topics and features take in the line.
+    /// What changes of topics and features take in the line, without those that wait for events.
     pub(super) const fn change_bytes(&self) -> usize {
-        self.change_bytes
+        self.change_bytes - self.unannounced.ended_bytes()
     }
 
     /// What of the state is not packed yet, in bytes.
@@ -270,6 +275,7 @@ impl Outbox {
         self.waiting.line.clear();
         self.waiting.dropped.clear();
         self.latest.clear();
+        self.unannounced.clear();
         self.line_bytes = 0;
         self.event_bytes = 0;
         self.firm_bytes = 0;
@@ -337,7 +343,7 @@ impl Outbox {
         {
             let item = core::mem::replace(place, Item::Empty);
             self.uncount(&item);
-            self.note_empty_place();
+            self.note_empty_places(1);
             self.unsent.remove(id);
             return true;
         }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Outbox, Overflowed, Queued, item::Item, losses::Loss};
+use super::{Outbox, Overflowed, Queued, item::Item, losses::Loss, unannounced::Untold};
 use crate::{
     connection::transfer::outgoing::LongFrame,
     event::{Announcement, Overflow},
@@ -16,7 +16,11 @@ impl Outbox {
         self.subscriptions += 1;
         let (subscription, overflow) = (self.subscriptions, announcement.overflow);
         self.queued_topics.insert(announcement.topic, Queued { subscription, overflow });
-        self.push_item(Item::Topic { subscription, announcement });
+        let item = Item::Topic { subscription, announcement };
+        if self.waits(&item) && !self.shut {
+            self.unannounced.begin(subscription, item.len());
+        }
+        self.push_item(item);
         self.refill();
     }
 
@@ -25,12 +29,39 @@ impl Outbox {
         self.queued_topics.contains_key(&topic)
     }
 
-    /// Ends the subscription to a topic.
+    /// Ends the subscription to a topic. If it was not announced yet, and there is nothing else to tell of it, the client
+    /// hears nothing of it.
     pub(in crate::connection) fn push_leave(&mut self, topic: u64) {
-        if let Some(queued) = self.queued_topics.remove(&topic) {
-            self.latest.remove(&queued.subscription);
-            self.push_item(Item::Frame(Frame::Leave { topic }));
+        let Some(Queued { subscription, .. }) = self.queued_topics.remove(&topic) else { return };
+        self.latest.remove(&subscription);
+        if !self.waiting.dropped.contains_key(&subscription)
+            && let Some(untold) = self.unannounced.cancel(subscription)
+        {
+            return self.leave_out(&untold);
         }
+        let item = Item::Leave { subscription, topic };
+        self.unannounced.end(subscription, item.len());
+        self.push_item(item);
+        self.leave_out_ended();
+    }
+
+    /// Subscriptions that came and went while the client did not read are told as far as they take no more than events
+    /// may: then those are left out, with what was lost of them, of whose events none waits.
+    fn leave_out_ended(&mut self) {
+        while self.unannounced.ended_bytes() > self.max_event_bytes {
+            match self.unannounced.cancel_oldest() {
+                Some(untold) => self.leave_out(&untold),
+                None if self.drop_oldest_event() => {}
+                None => return,
+            }
+        }
+    }
+
+    fn leave_out(&mut self, untold: &Untold) {
+        self.line_bytes -= untold.bytes;
+        self.change_bytes -= untold.bytes;
+        self.waiting.dropped.remove(&untold.subscription);
+        self.note_empty_places(untold.places);
     }
 
     /// Queues an event that is encoded already. If too many wait, some are dropped.
@@ -48,10 +79,11 @@ impl Outbox {
         if overflow == Overflow::Latest {
             self.drop_earlier(subscription);
         }
-        if !yields && self.waits(&item) && self.firm_bytes + item.len() > self.max_event_bytes {
+        if !yields && self.waits(&item) && !self.has_firm_room(item.len()) {
             self.skip_events(topic, sequence, GapReason::Lagged);
             return if overflow == Overflow::Disconnect { Err(Overflowed) } else { Ok(()) };
         }
+        self.unannounced.add_event(subscription);
         self.push_item(item);
         if overflow == Overflow::Latest && !self.waiting.line.is_empty() {
             self.latest.insert(subscription, self.popped + (self.waiting.line.len() - 1) as u64);
@@ -59,6 +91,12 @@ impl Outbox {
         while self.event_bytes > self.max_event_bytes && self.drop_oldest_event() {}
         self.refill();
         Ok(())
+    }
+
+    /// Whether an event may wait that does not make room for others.
+    fn has_firm_room(&self, len: usize) -> bool {
+        self.firm_bytes + len <= self.max_event_bytes
+            && self.unannounced.ended_bytes() <= self.max_event_bytes
     }
 
     /// A later event of a subscription takes the place of the one that waits, if any does.
@@ -93,10 +131,10 @@ impl Outbox {
     fn drop_event(&mut self, index: usize, reason: GapReason) {
         let item = core::mem::replace(&mut self.waiting.line[index], Item::Empty);
         self.uncount(&item);
-        if let Item::Event { subscription, topic, sequence, .. } = item {
-            self.note_dropped(subscription, Loss { topic, last: sequence, reason });
-        }
-        self.note_empty_place();
+        let Item::Event { subscription, topic, sequence, .. } = item else { return };
+        self.note_dropped(subscription, Loss { topic, last: sequence, reason });
+        self.unannounced.drop_event(subscription);
+        self.note_empty_places(1);
     }
 
     /// Finds the places of the latest events again.

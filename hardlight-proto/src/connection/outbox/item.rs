@@ -22,6 +22,11 @@ pub(in crate::connection) enum Item {
         subscription: u64,
         announcement: Announcement,
     },
+    /// The end of a subscription.
+    Leave {
+        subscription: u64,
+        topic: u64,
+    },
     /// Events that are kept, for one who comes back.
     Replay(Replay),
     /// An event, encoded, in memory that all subscribers share.
@@ -42,7 +47,7 @@ impl Item {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Greeting(frame) | Self::Frame(frame) => PLACE_BYTES + frame.encoded_len(),
-            Self::Topic { .. } => self.change_len(),
+            Self::Topic { .. } | Self::Leave { .. } => self.change_len(),
             Self::Replay(_) => PLACE_BYTES,
             Self::Event { frame, .. } => PLACE_BYTES + frame.len(),
             Self::Empty => 0,
@@ -67,7 +72,8 @@ impl Item {
     pub(super) fn change_len(&self) -> usize {
         match self {
             Self::Topic { announcement, .. } => PLACE_BYTES + announcement.name.len(),
-            Self::Frame(Frame::Leave { .. } | Frame::Features(_)) => self.len(),
+            Self::Leave { topic, .. } => PLACE_BYTES + Frame::Leave { topic: *topic }.encoded_len(),
+            Self::Frame(Frame::Features(_)) => self.len(),
             _ => 0,
         }
     }
