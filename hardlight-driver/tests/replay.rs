@@ -4,7 +4,7 @@ mod support;
 
 use hardlight_driver::{
     EventHub, Keep, Received, SubscribeOptions, TopicOptions,
-    proto::{GapReason, Limits, Resume, ResumeTopic},
+    proto::{GapReason, Limits, Resume, ResumeTopic, TOPIC_OVERHEAD_BYTES},
 };
 use support::house::{ChatEvent, Guest, House, lagged, message, numbered, on, pattern, waiting};
 
@@ -150,6 +150,75 @@ fn a_topic_that_a_pattern_brings_is_replayed_at_once() {
         assert_eq!(waiting(&mut events), numbered("chat/blue", 5..8));
         guest_is_gone(&mut house, &back);
     }
+}
+
+/// A house with a hundred topics that keep three events each.
+fn with_many_topics() -> House {
+    let mut house = keeping(100);
+    for topic in 0..100 {
+        emit(&mut house, &format!("chat/room{topic:02}"), 0..3);
+    }
+    house
+}
+
+fn topics_of(house: &mut House, guest: &Guest) -> Vec<ResumeTopic> {
+    house.run(guest.client.resume_point()).map_or_else(Vec::new, |resume| resume.topics)
+}
+
+#[test]
+fn of_many_topics_that_are_kept_a_pattern_brings_only_what_there_is_something_to_send_of() {
+    let mut house = with_many_topics();
+    let guest = house.guest();
+    let mut events = guest.client.events();
+    guest.connection.subscriptions.add(pattern("chat/#")).unwrap();
+    house.pool.run_until_stalled();
+    assert_eq!(topics_of(&mut house, &guest), []);
+    emit(&mut house, "chat/room05", 3..5);
+    assert_eq!(waiting(&mut events), numbered("chat/room05", 3..5));
+    // One who comes back gets what was missed, whenever the pattern is followed.
+    let resume = leave(&mut house, &guest);
+    emit(&mut house, "chat/room05", 5..7);
+    for before_the_hello in [true, false] {
+        let subscribe = |connection: &support::house::chat::Connection| {
+            connection.subscriptions.add(pattern("chat/#")).unwrap();
+        };
+        let nothing = |_: &support::house::chat::Connection| {};
+        let back = if before_the_hello {
+            house.guest_resuming(resume.clone(), subscribe)
+        } else {
+            house.guest_resuming(resume.clone(), nothing)
+        };
+        let mut events = back.client.events();
+        if !before_the_hello {
+            back.connection.subscriptions.add(pattern("#")).unwrap();
+        }
+        house.pool.run_until_stalled();
+        assert_eq!(waiting(&mut events), numbered("chat/room05", 5..7));
+        assert_eq!(topics_of(&mut house, &back).len(), 1);
+        guest_is_gone(&mut house, &back);
+    }
+}
+
+#[test]
+fn the_history_of_as_many_topics_comes_at_once_as_there_is_room_for() {
+    let mut house = with_many_topics();
+    // Names have eleven bytes, and the pattern six; a quarter is not for topics that patterns bring.
+    let limit = (10 * (TOPIC_OVERHEAD_BYTES + 11) + TOPIC_OVERHEAD_BYTES + 6) * 4 / 3 + 4;
+    let limits = Limits::new().with_max_topic_bytes(limit);
+    (house.limits, house.client_limits) = (limits.clone(), limits);
+    let guest = house.guest();
+    let mut events = guest.client.events();
+    let history = SubscribeOptions::new().history(2);
+    guest.connection.subscriptions.add_with(pattern("chat/#"), history).unwrap();
+    house.pool.run_until_stalled();
+    let known: Vec<_> = topics_of(&mut house, &guest);
+    assert_eq!((known.len(), waiting(&mut events).len()), (10, 20));
+    // The others come with their next event.
+    let name = |topic| format!("chat/room{topic:02}");
+    let is_known = |name: &String| known.iter().any(|topic| *topic.name == *name.as_bytes());
+    let other = (0..100).map(name).find(|name| !is_known(name)).unwrap();
+    emit(&mut house, &other, 3..4);
+    assert_eq!(waiting(&mut events), numbered(&other, 1..4));
 }
 
 fn guest_is_gone(house: &mut House, guest: &Guest) {

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use hardlight_proto::{
     Announcement, CallError, CallId, CloseCode, CloseReason, Connection, ConnectionError,
     ConnectionState, EncodeError, Limits, Server, ServerConfig, ServerEvent, ServiceSchema, Time,
+    Topic,
 };
 
 use super::{
@@ -215,6 +216,10 @@ where
                 Some(ServerEvent::Cancel { id }) => {
                     self.handlers.remove(id);
                     self.cancel(id);
+                }
+                Some(ServerEvent::Open) => {
+                    let names = self.connection.resume_names().map(Topic::from).collect();
+                    self.end.subscriptions.resume(names);
                 }
                 Some(ServerEvent::Closed(error)) => {
                     tracing::debug!(%error, "connection ended");

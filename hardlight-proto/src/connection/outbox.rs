@@ -182,6 +182,12 @@ impl Outbox {
         (!self.waiting.line.iter().any(announced)).then_some(asked)
     }
 
+    /// The topics that the peer asked to go on with in this epoch, and that were not announced yet.
+    pub(super) fn resume_names(&self) -> impl Iterator<Item = &[u8]> {
+        let peer = self.peer.iter().filter(|peer| peer.same_epoch);
+        peer.flat_map(|peer| peer.resume.keys().map(|name| &**name))
+    }
+
     /// What the events take that do not make room for others.
     pub(super) const fn firm_bytes(&self) -> usize {
         self.firm_bytes

@@ -181,6 +181,12 @@ impl Connection<Server> {
         self.link.outbox.resume_hint(name)
     }
 
+    /// The names of the topics that the client left off on an earlier connection in this epoch, and that were not announced
+    /// to it yet.
+    pub fn resume_names(&self) -> impl Iterator<Item = &[u8]> {
+        self.link.outbox.resume_names()
+    }
+
     /// Ends a call with the payload of the method's output, or without. Does nothing for an id that no running call has.
     ///
     /// With its answer an id becomes free, and the client's next call may have it: a second answer, from a handler that was

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    ops::ControlFlow,
     sync::{Arc, atomic::Ordering},
     task::Waker,
 };
@@ -14,7 +15,7 @@ use crate::{
     events::{
         Pattern, SubscribeOptions,
         entry::{Entry, EntryState, Member},
-        subscriber::Subscriber,
+        subscriber::{Subscriber, bytes},
     },
     server::mailbox::{Announce, Command},
 };
@@ -95,20 +96,43 @@ impl Hub {
         // Whoever emits from here on looks at the patterns again.
         self.last_follower.store(stamp, Ordering::SeqCst);
         drop(patterns);
-        // Others are announced with their next event; of these there may be something to send already.
-        let mut kept = Vec::new();
-        self.kept.read().within(pattern, |entry| kept.push(Arc::clone(entry)));
-        for entry in kept {
-            let (mut wakers, mut joined) = (Vec::new(), Vec::new());
-            let mut state = entry.state.lock();
-            if !state.gone {
-                joined = self.join_followers(&entry, &mut state, &mut wakers);
-            }
-            drop(state);
-            wakers.into_iter().for_each(Waker::wake);
-            joined.iter().for_each(|subscriber| self.shed(subscriber));
+        // Others are announced with their next event; of these there is something to send already.
+        if options.history > 0 {
+            let kept = self.kept_within(pattern, subscriber.induced_room());
+            kept.iter().for_each(|entry| self.bring(entry));
         }
         stamp
+    }
+
+    /// Topics that keep events and that a pattern matches: as many as there is room for.
+    fn kept_within(&self, pattern: &Pattern, mut room: usize) -> Vec<Arc<Entry>> {
+        let mut found = Vec::new();
+        self.kept.read().within(pattern, |entry| match room.checked_sub(bytes(&entry.name)) {
+            Some(left) => {
+                room = left;
+                found.push(Arc::clone(entry));
+                ControlFlow::Continue(())
+            }
+            None => ControlFlow::Break(()),
+        });
+        found
+    }
+
+    /// Announces a topic that keeps events to those that follow a pattern that matches it, and do not know of it yet.
+    pub(crate) fn bring_kept(&self, topic: &Topic) {
+        let entry = self.find(topic).filter(|entry| entry.state.lock().keeps());
+        entry.iter().for_each(|entry| self.bring(entry));
+    }
+
+    fn bring(&self, entry: &Arc<Entry>) {
+        let (mut wakers, mut joined) = (Vec::new(), Vec::new());
+        let mut state = entry.state.lock();
+        if !state.gone {
+            joined = self.join_followers(entry, &mut state, &mut wakers);
+        }
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+        joined.iter().for_each(|subscriber| self.shed(subscriber));
     }
 
     /// Ends what [`follow`](Self::follow) began. `still` says whether another pattern of the connection matches a topic.
