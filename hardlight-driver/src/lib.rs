@@ -12,6 +12,7 @@ mod error;
 mod events;
 mod inside;
 mod mailbox;
+mod opening;
 mod server;
 mod service;
 mod timer;
@@ -20,7 +21,7 @@ mod wire;
 
 pub use client::{
     Attachment, ClientConnection, ClientDriver, DriverOf, EventCounts, EventStream, Projection,
-    Received, StateSnapshot, StateWatch, ValuesSnapshot, client, client_resuming,
+    Received, StateSnapshot, StateWatch, ValuesSnapshot, client, client_answered, client_resuming,
 };
 pub use error::Error;
 pub use events::{

@@ -4,7 +4,7 @@ use std::{io, panic::resume_unwind, time::Duration};
 
 use hardlight_driver::{ClientDriver, ServiceClient, proto::ConnectionError};
 use hardlight_ws::{
-    ClientOptions, ConnectError, ConnectPhase, Scheme, Target, Trust, TrustError,
+    ClientOptions, ConnectError, ConnectPhase, Response, Scheme, Target, Trust, TrustError,
     WebSocketTransport, greet, websocket_config,
 };
 use tokio::{
@@ -72,7 +72,7 @@ pub async fn connect_driver<C: ServiceClient>(
     };
     let deadline = Deadline::new(options.connect_timeout);
     let stream = connect_tcp(&target, deadline).await?;
-    let connector = TlsConnector::from(trust.client_config());
+    let connector = TlsConnector::from(trust.client_config(options.identity.as_ref()));
     let stream = deadline
         .within(ConnectPhase::Tls, connector.connect(target.server_name(), stream))
         .await?
@@ -202,11 +202,10 @@ where
 {
     let config = websocket_config();
     let handshake = client_async_with_config(target.request(options)?, stream, Some(config));
-    let (socket, _) = deadline
+    let (socket, response) = deadline
         .within(ConnectPhase::WebSocket, handshake)
         .await?
-        .map_err(ConnectError::handshake)?;
-    let (limits, resume) = (options.limits.clone(), options.resume.clone());
-    let greeting = greet(socket, TokioTimer::new(), limits, resume);
-    Ok(deadline.within(ConnectPhase::Hello, greeting).await??)
+        .map_err(|error| ConnectError::handshake(error, target))?;
+    let greeting = greet(socket, TokioTimer::new(), options, Response::accepted(response)?);
+    deadline.within(ConnectPhase::Hello, greeting).await?
 }

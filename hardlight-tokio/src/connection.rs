@@ -7,13 +7,13 @@ use hardlight_driver::{
     proto::{CloseCode, CloseReason, ConnectionError},
 };
 use hardlight_ws::{
-    AcceptError, Closers, Handshake, Refusal, Registered, Request, ServerOptions, Upgrade,
+    AcceptError, Closers, Handshake, Refusal, Registered, Request, ServerOptions, TlsInfo, Upgrade,
     WebSocketTransport, websocket_config,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy, sink},
     net::TcpStream,
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
@@ -34,8 +34,8 @@ pub(crate) struct Shared {
     pub(crate) hub: EventHub,
 }
 
-/// Answers a request. The types of the service and of its handlers end here.
-pub(crate) type Serve = dyn Fn(Stream, Upgrade, Arc<Shared>) -> Answering + Send + Sync;
+/// Answers a request, whose handler must be made by then. The types of the service and of its handlers end here.
+pub(crate) type Serve = dyn Fn(Stream, Upgrade, Instant, Arc<Shared>) -> Answering + Send + Sync;
 
 type Answering = Pin<Box<dyn Future<Output = Result<Serving, AcceptError>> + Send>>;
 
@@ -49,10 +49,11 @@ pub(crate) type Stream = Either<TcpStream, TlsStream<TcpStream>>;
 
 /// All of a connection's life.
 pub(crate) async fn run(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
-    let ended = match handshake_in_time(stream, peer, &shared).await {
+    let deadline = Instant::now() + shared.options.handshake_timeout;
+    let ended = match handshake_in_time(stream, peer, deadline, &shared).await {
         Ok((stream, upgrade)) => {
             let serve = Arc::clone(&shared.serve);
-            let serving = serve(stream, upgrade, shared).await;
+            let serving = serve(stream, upgrade, deadline, shared).await;
             match serving {
                 Ok(serving) => Ok(serving.driver.await),
                 Err(error) => Err(error),
@@ -74,20 +75,21 @@ where
     Fut: Future<Output = Result<H, Refusal>> + Send + 'static,
 {
     let factory = Arc::new(factory);
-    Arc::new(move |stream, upgrade, shared| {
-        Box::pin(serve(Arc::clone(&factory), stream, upgrade, shared))
+    Arc::new(move |stream, upgrade, deadline, shared| {
+        Box::pin(serve(Arc::clone(&factory), stream, upgrade, deadline, shared))
     })
 }
 
 async fn handshake_in_time(
     stream: TcpStream,
     peer: SocketAddr,
+    deadline: Instant,
     shared: &Shared,
 ) -> Result<(Stream, Upgrade), AcceptError> {
     tokio::select! {
         biased;
         () = shared.stop.cancelled() => Err(AcceptError::Stopping),
-        result = timeout(shared.options.handshake_timeout, handshake(stream, peer, shared)) => {
+        result = timeout_at(deadline, handshake(stream, peer, shared)) => {
             result.unwrap_or(Err(AcceptError::Timeout))
         }
     }
@@ -103,7 +105,11 @@ async fn handshake(
         Some(tls) => Either::Right(tls.accept(stream).await.map_err(AcceptError::Tls)?),
         None => Either::Left(stream),
     };
-    let mut handshake = Handshake::new(shared.options.max_head_bytes, Some(peer));
+    let info = match &stream {
+        Either::Right(tls) => Some(TlsInfo::new(tls.get_ref().1)),
+        Either::Left(_) => None,
+    };
+    let mut handshake = Handshake::new(&shared.options, Some(peer), info);
     let mut input = vec![0; 2048];
     loop {
         let length = stream.read(&mut input).await?;
@@ -113,7 +119,10 @@ async fn handshake(
         match handshake.handle_input(&input[..length]) {
             Ok(None) => {}
             Ok(Some(upgrade)) => return Ok((stream, upgrade)),
-            Err(refusal) => return Err(refuse(stream, refusal).await),
+            Err(refusal) => {
+                let response = refusal.response();
+                return Err(refuse(stream, response, refusal).await);
+            }
         }
     }
 }
@@ -122,6 +131,7 @@ async fn serve<S, H, F, Fut>(
     factory: Arc<F>,
     mut stream: Stream,
     upgrade: Upgrade,
+    deadline: Instant,
     shared: Arc<Shared>,
 ) -> Result<Serving, AcceptError>
 where
@@ -130,22 +140,29 @@ where
     F: Fn(S, Request) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<H, Refusal>> + Send + 'static,
 {
-    let ServerOptions { limits, handshake_timeout, .. } = &shared.options;
-    let (request, accept) = upgrade.into_parts();
-    let acceptor = Acceptor::<S>::new(limits.clone(), &shared.hub);
+    let options = &shared.options;
+    let request = upgrade.request().clone();
+    let acceptor = Acceptor::<S>::new(options.limits.clone(), &shared.hub);
+    let acceptor = acceptor.with_request(request.clone());
     let made = tokio::select! {
         biased;
         () = shared.stop.cancelled() => Err(Refusal::unavailable()),
-        made = factory(acceptor.connection(), request) => made,
+        made = timeout_at(deadline, factory(acceptor.connection(), request)) => {
+            made.unwrap_or_else(|_| Err(Refusal::unavailable()))
+        }
     };
     let handler = match made {
         Ok(handler) => handler,
         Err(refusal) => {
-            let refused = timeout(*handshake_timeout, refuse(stream, refusal)).await;
+            let answer = upgrade.refuse(&refusal, options.refuse_in_band);
+            let refused = refuse(stream, answer, refusal);
+            let refused = timeout(options.handshake_timeout, refused).await;
             return Err(refused.unwrap_or(AcceptError::Timeout));
         }
     };
-    stream.write_all(&accept.response).await?;
+    let accept = upgrade.accept();
+    let answered = timeout(options.handshake_timeout, stream.write_all(&accept.response)).await;
+    answered.map_err(|_| AcceptError::Timeout)??;
     let config = websocket_config();
     let socket =
         WebSocketStream::from_partially_read(stream, accept.rest, Role::Server, Some(config)).await;
@@ -158,8 +175,8 @@ where
 }
 
 /// Answers with a refusal, as well as can be.
-async fn refuse(mut stream: Stream, refusal: Refusal) -> AcceptError {
-    if stream.write_all(&refusal.response()).await.is_ok() && stream.shutdown().await.is_ok() {
+async fn refuse(mut stream: Stream, answer: Vec<u8>, refusal: Refusal) -> AcceptError {
+    if stream.write_all(&answer).await.is_ok() && stream.shutdown().await.is_ok() {
         // A socket that is closed while it holds unread input takes its output with it. The client hangs up, or the
         // caller's timeout does.
         let _ = copy(&mut stream.take(MAX_DISCARDED_BYTES), &mut sink()).await;

@@ -8,32 +8,34 @@ use std::{
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use hardlight_driver::{ClientDriver, ServiceClient, Timer, client_resuming};
-use hardlight_proto::{ConnectionError, Limits, Resume};
+use hardlight_driver::{ClientDriver, ServiceClient, Timer, client_answered};
 use tungstenite::{Error, Message};
 
-use crate::WebSocketTransport;
+use crate::{ClientOptions, ConnectError, Response, WebSocketTransport};
 
 /// Drives a client's connection over a WebSocket until the server's Hello and snapshot were read. After that the driver
-/// is to be polled (spawned, usually) by the caller; dropping the future, or the driver, drops the connection. With `resume`
-/// it goes on where an earlier connection left off.
+/// is to be polled (spawned, usually) by the caller; dropping the future, or the driver, drops the connection. `response` is
+/// what the server accepted the WebSocket with.
 ///
 /// # Errors
 ///
-/// Why the connection ended before.
+/// [`ConnectError::Refused`] if the server closed it in place of a greeting with a code that refuses it, else
+/// [`ConnectError::Connection`] with what ended it.
 pub async fn greet<C, W, M>(
     socket: W,
     timer: M,
-    limits: Limits,
-    resume: Option<Resume>,
-) -> Result<(C, ClientDriver<C::State, C::Events, WebSocketTransport<W>, M>), ConnectionError>
+    options: &ClientOptions,
+    response: Response,
+) -> Result<(C, ClientDriver<C::State, C::Events, WebSocketTransport<W>, M>), ConnectError>
 where
     C: ServiceClient,
     W: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin,
     M: Timer,
 {
+    let (limits, resume) = (options.limits.clone(), options.resume.clone());
+    let transport = WebSocketTransport::new(socket);
     let (connecting, mut driver) =
-        client_resuming::<C, _, _>(WebSocketTransport::new(socket), timer, limits, resume);
+        client_answered::<C, _, _>(transport, timer, limits, resume, response.clone());
     let mut connecting = pin!(connecting);
     let client = poll_fn(|cx| {
         // The driver first: what it reads makes the client ready. A driver that has ended is not to be polled again.
@@ -42,6 +44,6 @@ where
             Poll::Pending => connecting.as_mut().poll(cx),
         }
     });
-    let client = client.await?;
+    let client = client.await.map_err(|error| ConnectError::greeting(error, &response))?;
     Ok((client, driver))
 }

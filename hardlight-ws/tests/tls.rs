@@ -2,7 +2,7 @@
 
 use std::io;
 
-use hardlight_ws::{ConnectError, Identity, Trust};
+use hardlight_ws::{ClientAuth, ConnectError, Identity, Trust};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
 };
@@ -11,8 +11,8 @@ use rustls::{ClientConnection, ServerConnection, pki_types::ServerName};
 /// Both sides of a TLS handshake; the error is the client's, as an adapter reports it.
 fn handshake(identity: &Identity, trust: &Trust, name: &str) -> Result<(), ConnectError> {
     let server_name = ServerName::try_from(name.to_owned()).unwrap();
-    let mut client = ClientConnection::new(trust.client_config(), server_name).unwrap();
-    let mut server = ServerConnection::new(identity.server_config()).unwrap();
+    let mut client = ClientConnection::new(trust.client_config(None), server_name).unwrap();
+    let mut server = ServerConnection::new(identity.server_config(&ClientAuth::None)).unwrap();
     while client.is_handshaking() || server.is_handshaking() {
         let mut wire = Vec::new();
         while client.wants_write() {

@@ -153,9 +153,11 @@ pub use hardlight_macros::{ConnectionState, Events, codable, rpc};
 pub use hardlight_tokio as tokio;
 #[cfg(feature = "tokio")]
 pub use hardlight_tokio::{
-    BindError, Certificate, ClientOptions, ConnectError, ConnectPhase, Identity, IdentityError,
-    Refusal, Request, Server, ServerHandle, ServerOptions, Trust, TrustError, connect,
-    connect_driver, connect_plain, connect_plain_with, connect_with, http,
+    BindError, Certificate, ClientAuth, ClientOptions, ConnectError, ConnectPhase,
+    DevelopmentAuthority, HeaderError, Identity, IdentityError, OriginError, OriginPolicy, Refusal,
+    RefuseInBand, Request, Response, ResponseHeaders, Server, ServerHandle, ServerOptions, TlsInfo,
+    TlsVersion, Trust, TrustError, connect, connect_driver, connect_plain, connect_plain_with,
+    connect_with, cookie, http,
 };
 
 /// The code in the README compiles.

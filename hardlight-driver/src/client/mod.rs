@@ -30,7 +30,8 @@ pub use stream::{EventStream, Received};
 pub use watch::{Projection, StateWatch};
 
 use crate::{
-    error::Error, mailbox::Mailbox, service::ServiceClient, timer::Timer, transport::Transport,
+    error::Error, mailbox::Mailbox, opening::Opening, service::ServiceClient, timer::Timer,
+    transport::Transport,
 };
 use attached::Attached;
 use calls::{CallKey, Calls, WhenFull};
@@ -55,7 +56,7 @@ where
     T: Transport,
     M: Timer,
 {
-    client_resuming(transport, timer, limits, None)
+    client_opened(transport, timer, limits, None, Opening::none())
 }
 
 /// [`client`], on a connection that goes on where an earlier one left off: [`ClientConnection::resume_point`] of that one.
@@ -72,11 +73,43 @@ where
     T: Transport,
     M: Timer,
 {
+    client_opened(transport, timer, limits, resume, Opening::none())
+}
+
+/// [`client_resuming`], on a connection that the server has accepted with a response: [`ClientConnection::response`] finds it.
+pub fn client_answered<C, T, M>(
+    transport: T,
+    timer: M,
+    limits: Limits,
+    resume: Option<Resume>,
+    response: impl Send + Sync + 'static,
+) -> (impl Future<Output = Result<C, ConnectionError>>, DriverOf<C, T, M>)
+where
+    C: ServiceClient,
+    T: Transport,
+    M: Timer,
+{
+    client_opened(transport, timer, limits, resume, Opening::new(response))
+}
+
+fn client_opened<C, T, M>(
+    transport: T,
+    timer: M,
+    limits: Limits,
+    resume: Option<Resume>,
+    response: Opening,
+) -> (impl Future<Output = Result<C, ConnectionError>>, DriverOf<C, T, M>)
+where
+    C: ServiceClient,
+    T: Transport,
+    M: Timer,
+{
     let shared = Arc::new(Shared {
         mailbox: Mailbox::new(Calls::default()),
         state: PublishedState::new(),
         events: Receivers::new(limits.max_queued_event_bytes()),
         progress: Event::new(),
+        response,
     });
     let config = ClientConfig::new(C::schema()).with_limits(limits).with_resume(resume);
     let driver = ClientDriver::new(Arc::clone(&shared), C::schema().name, transport, timer, config);
@@ -104,6 +137,7 @@ struct Shared<S, E> {
     events: Receivers<E>,
     /// The connection has opened, ended or finished.
     progress: Event,
+    response: Opening,
 }
 
 impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
@@ -143,6 +177,12 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     /// what [`state`](Self::state) does; [`StateSnapshot::values`] are those of the same moment as a state.
     pub fn values(&self) -> ValuesSnapshot<S> {
         self.shared().state.values()
+    }
+
+    /// What the server answered before the connection began, of the type that the adapter has for it:
+    /// `response::<Response>()` on every adapter that sees one. `None` if it is of another type, or there was none.
+    pub fn response<R: 'static>(&self) -> Option<&R> {
+        self.shared().response.get()
     }
 
     /// Watches the state and the values change from here on.
