@@ -11,7 +11,7 @@ use hardlight_ws::{
     WebSocketTransport, websocket_config,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, copy, sink},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, sink},
     net::TcpStream,
     time::{Instant, timeout, timeout_at},
 };
@@ -102,7 +102,13 @@ async fn handshake(
 ) -> Result<(Stream, Upgrade), AcceptError> {
     stream.set_nodelay(true)?;
     let mut stream = match &shared.tls {
-        Some(tls) => Either::Right(tls.accept(stream).await.map_err(AcceptError::Tls)?),
+        Some(tls) => match tls.accept(stream).into_fallible().await {
+            Ok(stream) => Either::Right(stream),
+            Err((error, mut stream)) => {
+                hang_up(&mut stream).await;
+                return Err(AcceptError::Tls(error));
+            }
+        },
         None => Either::Left(stream),
     };
     let info = match &stream {
@@ -176,10 +182,16 @@ where
 
 /// Answers with a refusal, as well as can be.
 async fn refuse(mut stream: Stream, answer: Vec<u8>, refusal: Refusal) -> AcceptError {
-    if stream.write_all(&answer).await.is_ok() && stream.shutdown().await.is_ok() {
-        // A socket that is closed while it holds unread input takes its output with it. The client hangs up, or the
-        // caller's timeout does.
-        let _ = copy(&mut stream.take(MAX_DISCARDED_BYTES), &mut sink()).await;
+    if stream.write_all(&answer).await.is_ok() {
+        hang_up(&mut stream).await;
     }
     AcceptError::Refused(refusal)
+}
+
+/// Lets the client read what it was told: a socket that is closed while it holds unread input takes its output with it. The
+/// client hangs up, or the caller's timeout does.
+async fn hang_up<IO: AsyncRead + AsyncWrite + Unpin>(stream: &mut IO) {
+    if stream.shutdown().await.is_ok() {
+        let _ = copy(&mut stream.take(MAX_DISCARDED_BYTES), &mut sink()).await;
+    }
 }
