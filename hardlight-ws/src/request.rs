@@ -18,8 +18,10 @@ use crate::{ResponseHeaders, TlsInfo, cookies, handshake::offered, token};
 /// `Debug` shows the path, the names of the headers and the peer, and no values: a query, a cookie or a subprotocol
 /// may hold a secret.
 ///
-/// Memory: what the client sent, up to [`ServerOptions::max_head_bytes`](crate::ServerOptions::max_head_bytes) and as much
-/// again for the places of the headers, for as long as the connection lives.
+/// Memory, for as long as the connection or a clone lives: some 1.8 KB for the request of a client of this crate, 3.5 KB for that
+/// of a browser. In general what the client sent, at most
+/// [`ServerOptions::max_head_bytes`](crate::ServerOptions::max_head_bytes), and some 150 bytes for each header, of which there
+/// are at most 124.
 #[derive(Clone)]
 pub struct Request(Arc<Head>);
 

@@ -107,6 +107,24 @@ async fn a_header_of_the_handshake_cannot_be_set_and_the_client_is_not_told() {
 }
 
 #[tokio::test]
+async fn what_the_handshake_refuses_by_itself_does_not_reach_the_factory() {
+    let house = House::open().await;
+    let own = format!("Origin: http://{}", house.addr);
+    for (header, status) in [
+        ("Sec-WebSocket-Key: again", "400"),
+        ("Content-Length: 1", "400"),
+        ("Host: other.example", "400"),
+        ("no header", "400"),
+        (&format!("X: {}", "x".repeat(20_000)), "431"),
+    ] {
+        // By status also for a page: it is not known whether the client speaks WebSocket.
+        let answer = String::from_utf8(house.answer(&[&own, header]).await).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{header:.40}: {answer}");
+    }
+    assert_eq!(house.made(), 0);
+}
+
+#[tokio::test]
 async fn what_is_added_behind_the_response_is_refused() {
     let house = House::open().await;
     let _client: who::Client = connect_plain_with(&house.url, ClientOptions::new()).await.unwrap();
