@@ -6,7 +6,7 @@ use hardlight::{
     ClientOptions, ConnectError, HeaderError, Refusal, Request, Response, Server, ServerOptions,
     connect_plain_with,
     cookie::{Cookie, CookieJar},
-    http::{HeaderName, HeaderValue, StatusCode, header::SEC_WEBSOCKET_PROTOCOL},
+    http::{self, HeaderName, HeaderValue, StatusCode, header::SEC_WEBSOCKET_PROTOCOL},
 };
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_tungstenite::{
@@ -14,7 +14,7 @@ use tokio_tungstenite::{
     tungstenite::handshake::server::{Request as RawRequest, Response as RawResponse},
 };
 
-use crate::house::{House, who};
+use crate::house::{House, Who, who};
 
 #[tokio::test]
 async fn the_factory_and_the_handler_see_what_the_client_sent() {
@@ -37,6 +37,14 @@ async fn the_factory_and_the_handler_see_what_the_client_sent() {
     assert!(request.peer_addr().unwrap().ip().is_loopback());
     assert!(request.origin().is_none() && request.tls().is_none());
     assert_eq!(client.session().await.unwrap().as_deref(), Some("abc"));
+}
+
+#[tokio::test]
+async fn a_test_gives_a_handler_the_request_that_it_looks_at() {
+    let request = http::Request::get("/").header("Cookie", "session=abc").body(()).unwrap();
+    let connection = who::Connection::detached_with(Request::new(request, None, None));
+    assert_eq!(who::Handler::new(connection).session().await.as_deref(), Some("abc"));
+    assert_eq!(who::Handler::new(who::Connection::detached()).session().await, None);
 }
 
 #[tokio::test]
