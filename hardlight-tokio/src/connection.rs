@@ -13,13 +13,13 @@ use hardlight_ws::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, sink},
     net::TcpStream,
-    time::{Instant, timeout, timeout_at},
+    time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
 use tokio_util::{either::Either, sync::CancellationToken};
 
-use crate::TokioTimer;
+use crate::{TokioTimer, deadline::Deadline};
 
 /// How much of what a refused client still sends is read, so that it gets to read why, in bytes.
 const MAX_DISCARDED_BYTES: u64 = 64 * 1024;
@@ -35,7 +35,7 @@ pub(crate) struct Shared {
 }
 
 /// Answers a request, whose handler must be made by then. The types of the service and of its handlers end here.
-pub(crate) type Serve = dyn Fn(Stream, Upgrade, Instant, Arc<Shared>) -> Answering + Send + Sync;
+pub(crate) type Serve = dyn Fn(Stream, Upgrade, Deadline, Arc<Shared>) -> Answering + Send + Sync;
 
 type Answering = Pin<Box<dyn Future<Output = Result<Serving, AcceptError>> + Send>>;
 
@@ -49,7 +49,7 @@ pub(crate) type Stream = Either<TcpStream, TlsStream<TcpStream>>;
 
 /// All of a connection's life.
 pub(crate) async fn run(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
-    let deadline = Instant::now() + shared.options.handshake_timeout;
+    let deadline = Deadline::new(shared.options.handshake_timeout);
     let ended = match handshake_in_time(stream, peer, deadline, &shared).await {
         Ok((stream, upgrade)) => {
             let serve = Arc::clone(&shared.serve);
@@ -83,13 +83,13 @@ where
 async fn handshake_in_time(
     stream: TcpStream,
     peer: SocketAddr,
-    deadline: Instant,
+    deadline: Deadline,
     shared: &Shared,
 ) -> Result<(Stream, Upgrade), AcceptError> {
     tokio::select! {
         biased;
         () = shared.stop.cancelled() => Err(AcceptError::Stopping),
-        result = timeout_at(deadline, handshake(stream, peer, shared)) => {
+        result = deadline.within(handshake(stream, peer, shared)) => {
             result.unwrap_or(Err(AcceptError::Timeout))
         }
     }
@@ -137,7 +137,7 @@ async fn serve<S, H, F, Fut>(
     factory: Arc<F>,
     mut stream: Stream,
     upgrade: Upgrade,
-    deadline: Instant,
+    deadline: Deadline,
     shared: Arc<Shared>,
 ) -> Result<Serving, AcceptError>
 where
@@ -153,7 +153,7 @@ where
     let made = tokio::select! {
         biased;
         () = shared.stop.cancelled() => Err(Refusal::unavailable()),
-        made = timeout_at(deadline, factory(acceptor.connection(), request)) => {
+        made = deadline.within(factory(acceptor.connection(), request)) => {
             made.unwrap_or_else(|_| Err(Refusal::unavailable()))
         }
     };
