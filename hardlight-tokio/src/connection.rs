@@ -11,7 +11,7 @@ use hardlight_ws::{
     WebSocketTransport, websocket_config,
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, sink},
+    io::{AsyncReadExt, AsyncWriteExt, copy, sink},
     net::TcpStream,
     time::timeout,
 };
@@ -89,24 +89,33 @@ async fn handshake_in_time(
     tokio::select! {
         biased;
         () = shared.stop.cancelled() => Err(AcceptError::Stopping),
-        result = deadline.within(handshake(stream, peer, shared)) => {
-            result.unwrap_or(Err(AcceptError::Timeout))
+        result = deadline.within(handshake(stream, peer, shared)) => match result {
+            Ok(Ok(Handshaken::Upgrade(stream, upgrade))) => Ok((stream, upgrade)),
+            Ok(Ok(Handshaken::Refused(stream, answer, error))) => {
+                Err(turn_away(stream, &answer, error, &shared.options).await)
+            }
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(AcceptError::Timeout),
         }
     }
 }
 
-async fn handshake(
-    stream: TcpStream,
-    peer: SocketAddr,
-    shared: &Shared,
-) -> Result<(Stream, Upgrade), AcceptError> {
+/// What became of a client's request.
+enum Handshaken {
+    Upgrade(Stream, Upgrade),
+    /// With what is still to be told.
+    Refused(Stream, Vec<u8>, AcceptError),
+}
+
+async fn handshake(stream: TcpStream, peer: SocketAddr, shared: &Shared) -> io::Result<Handshaken> {
     stream.set_nodelay(true)?;
     let mut stream = match &shared.tls {
         Some(tls) => match tls.accept(stream).into_fallible().await {
             Ok(stream) => Either::Right(stream),
-            Err((error, mut stream)) => {
-                hang_up(&mut stream).await;
-                return Err(AcceptError::Tls(error));
+            // TLS has told the client already.
+            Err((error, stream)) => {
+                let (stream, error) = (Either::Left(stream), AcceptError::Tls(error));
+                return Ok(Handshaken::Refused(stream, Vec::new(), error));
             }
         },
         None => Either::Left(stream),
@@ -120,14 +129,14 @@ async fn handshake(
     loop {
         let length = stream.read(&mut input).await?;
         if length == 0 {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         match handshake.handle_input(&input[..length]) {
             Ok(None) => {}
-            Ok(Some(upgrade)) => return Ok((stream, upgrade)),
+            Ok(Some(upgrade)) => return Ok(Handshaken::Upgrade(stream, upgrade)),
             Err(refusal) => {
-                let response = refusal.response();
-                return Err(refuse(stream, response, refusal).await);
+                let (answer, error) = (refusal.response(), AcceptError::Refused(refusal));
+                return Ok(Handshaken::Refused(stream, answer, error));
             }
         }
     }
@@ -161,9 +170,8 @@ where
         Ok(handler) => handler,
         Err(refusal) => {
             let answer = upgrade.refuse(&refusal, options.refuse_in_band);
-            let refused = refuse(stream, answer, refusal);
-            let refused = timeout(options.handshake_timeout, refused).await;
-            return Err(refused.unwrap_or(AcceptError::Timeout));
+            let error = AcceptError::Refused(refusal);
+            return Err(turn_away(stream, &answer, error, options).await);
         }
     };
     let accept = upgrade.accept();
@@ -180,18 +188,21 @@ where
     Ok(Serving { driver: Box::pin(driver), _registered: registered })
 }
 
-/// Answers with a refusal, as well as can be.
-async fn refuse(mut stream: Stream, answer: Vec<u8>, refusal: Refusal) -> AcceptError {
-    if stream.write_all(&answer).await.is_ok() {
-        hang_up(&mut stream).await;
-    }
-    AcceptError::Refused(refusal)
-}
-
-/// Lets the client read what it was told: a socket that is closed while it holds unread input takes its output with it. The
-/// client hangs up, or the caller's timeout does.
-async fn hang_up<IO: AsyncRead + AsyncWrite + Unpin>(stream: &mut IO) {
-    if stream.shutdown().await.is_ok() {
-        let _ = copy(&mut stream.take(MAX_DISCARDED_BYTES), &mut sink()).await;
-    }
+/// Tells a client why it is not let in, as well as can be.
+async fn turn_away(
+    mut stream: Stream,
+    answer: &[u8],
+    error: AcceptError,
+    options: &ServerOptions,
+) -> AcceptError {
+    let told = async {
+        stream.write_all(answer).await?;
+        stream.shutdown().await?;
+        // A socket that is closed while it holds unread input takes its output with it. The client hangs up, or the timeout
+        // does.
+        copy(&mut stream.take(MAX_DISCARDED_BYTES), &mut sink()).await
+    };
+    // Whether it worked changes nothing.
+    let _ = timeout(options.handshake_timeout, told).await;
+    error
 }

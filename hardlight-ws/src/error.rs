@@ -223,7 +223,7 @@ pub enum AcceptError {
     #[error("the socket failed: {0}")]
     Io(#[from] io::Error),
     /// The client took longer than [`ServerOptions::handshake_timeout`](crate::ServerOptions::handshake_timeout).
-    #[error("it did not finish TLS, its HTTP request or reading its refusal in time")]
+    #[error("it did not do its part of the handshake in time")]
     Timeout,
     /// It was refused, by the handshake or by the application's factory.
     #[error("refused: {0}")]
