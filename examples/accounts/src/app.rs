@@ -1,0 +1,146 @@
+//! The handler: what the server does for one connection.
+
+use std::{net::IpAddr, sync::Arc};
+
+use hardlight::{
+    Interest, Refusal, Request, Topic,
+    cookie::{Cookie, CookieBuilder, SameSite, time},
+};
+
+use crate::{
+    Account, AccountError, Accounts, Administration, Entrance, LogInError, NEWS, Password,
+    RegisterError, Session, Token, account, administration, book::Owner, entrance, own_topic,
+    service::AccountEventTopics,
+};
+
+/// The cookie with a token. Browsers take one whose name begins so only over TLS, from this very host and for all of it.
+pub const SESSION_COOKIE: &str = "__Host-session";
+
+/// What a server serves: three services on one connection.
+pub type Served = (entrance::Connection, account::Connection, administration::Connection);
+
+/// The handler of one connection.
+#[derive(Debug)]
+pub struct App {
+    connection: entrance::Connection,
+    accounts: Arc<Accounts>,
+    address: Option<IpAddr>,
+}
+
+impl App {
+    /// Lets a client in: anonymous if it presents no token, and with all that its user may do if it presents a good one,
+    /// from the first moment on.
+    ///
+    /// A browser's page presents its token as a subprotocol entry. From then on it need not keep it: the response sets a
+    /// cookie, which the browser sends by itself and shows no script.
+    ///
+    /// # Errors
+    ///
+    /// `401 Unauthorized`, which deletes the cookie, if the token is forged, has expired or was logged out.
+    pub fn accept(
+        accounts: &Arc<Accounts>,
+        (connection, ..): Served,
+        request: &Request,
+    ) -> Result<Self, Refusal> {
+        let address = request.peer_addr().map(|address| address.ip());
+        let app = Self { connection, accounts: Arc::clone(accounts), address };
+        let owner = Owner::default();
+        Topics(Arc::clone(&owner)).attach(&app.connection);
+        // From here on the connection is known, until the handler is dropped.
+        accounts.enter(app.connection.clone(), owner);
+        let bearer = request.bearer_token();
+        let is_new = bearer.is_some();
+        let cookie = || request.cookie(SESSION_COOKIE).map(|cookie| cookie.value().to_owned());
+        let Some(token) = bearer.or_else(cookie).map(Token::new) else {
+            return Ok(app);
+        };
+        match accounts.resume(app.connection.id(), &token) {
+            Some(left) if is_new => {
+                let left = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
+                let cookie = session_cookie(token.as_str()).max_age(time::Duration::seconds(left));
+                request.response().set_cookie(&cookie.build())?;
+                Ok(app)
+            }
+            Some(_) => Ok(app),
+            None => {
+                let mut stale = session_cookie("").build();
+                stale.make_removal();
+                Err(Refusal::unauthorized().with_cookie(&stale)?)
+            }
+        }
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.accounts.leave(self.connection.id());
+    }
+}
+
+impl Entrance for App {
+    async fn register(&self, name: String, password: Password) -> Result<(), RegisterError> {
+        self.accounts.register(&name, password, self.address).await
+    }
+
+    async fn log_in(&self, name: String, password: Password) -> Result<Token, LogInError> {
+        self.accounts.log_in(self.connection.id(), &name, password, self.address).await
+    }
+
+    async fn follow(&self, topic: Topic) -> bool {
+        self.accounts.follow(&self.connection, topic).is_ok()
+    }
+}
+
+impl Account for App {
+    async fn add_note(&self, text: String) -> Result<(), AccountError> {
+        self.accounts.add_note(self.connection.id(), text)
+    }
+
+    async fn send(&self, to: String, text: String) -> Result<(), AccountError> {
+        self.accounts.send(&self.connection, &to, text)
+    }
+
+    async fn log_out(&self) -> Result<(), AccountError> {
+        self.accounts.log_out(self.connection.id())
+    }
+
+    async fn log_out_everywhere(&self) -> Result<u32, AccountError> {
+        self.accounts.log_out_everywhere(self.connection.id())
+    }
+}
+
+impl Administration for App {
+    async fn suspend(&self, name: String) -> Result<(), AccountError> {
+        self.accounts.suspend(self.connection.id(), &name)
+    }
+
+    async fn announce(&self, text: String) -> Result<(), AccountError> {
+        self.accounts.announce(&self.connection, text)
+    }
+}
+
+/// Which events a connection may have: whoever is logged in has those of the user, and everybody may ask for the news.
+struct Topics(Owner);
+
+impl AccountEventTopics<Session> for Topics {
+    fn topics(&self, session: &Session) -> Vec<Interest> {
+        session.user.iter().map(|user| own_topic(user).into()).collect()
+    }
+
+    fn check(&self, interest: &Interest) -> bool {
+        let own = self.0.lock().as_deref().map(own_topic);
+        match interest {
+            Interest::Topic(topic) => *topic == NEWS || own.as_ref() == Some(topic),
+            _ => false,
+        }
+    }
+}
+
+/// Without `Domain`, as its name demands.
+fn session_cookie(token: &str) -> CookieBuilder<'_> {
+    Cookie::build((SESSION_COOKIE, token))
+        .path("/")
+        .secure(true)
+        .http_only(true)
+        .same_site(SameSite::Lax)
+}

@@ -1,0 +1,121 @@
+//! Hashing passwords: on threads that may be busy, and on not too many of them.
+
+use std::sync::Arc;
+
+use argon2::{
+    Algorithm, Argon2, Params, Version,
+    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
+};
+
+use crate::{Password, Token};
+
+/// The memory that hashing one password takes, in KiB. With the two below it is the least that OWASP recommends for
+/// Argon2id (Password Storage Cheat Sheet).
+pub const HASH_MEMORY_KIB: u32 = 19 * 1024;
+/// How often that memory is gone over.
+pub const HASH_ITERATIONS: u32 = 2;
+/// How many parts of it could be gone over at the same time.
+pub const HASH_LANES: u32 = 1;
+
+/// How many passwords are hashed at the same time.
+const MAX_RUNNING: usize = 2;
+/// How many are hashed or wait for that.
+const MAX_WAITING: usize = 64;
+
+/// What hashing one password costs, the server as well as whoever has stolen the hash.
+#[derive(Clone, Copy, Debug)]
+pub struct HashCost {
+    /// Memory, in KiB. Default [`HASH_MEMORY_KIB`].
+    pub memory_kib: u32,
+    /// Passes over it. Default [`HASH_ITERATIONS`].
+    pub iterations: u32,
+    /// Parts of it. Default [`HASH_LANES`].
+    pub lanes: u32,
+}
+
+impl Default for HashCost {
+    fn default() -> Self {
+        Self { memory_kib: HASH_MEMORY_KIB, iterations: HASH_ITERATIONS, lanes: HASH_LANES }
+    }
+}
+
+pub(crate) struct Passwords {
+    argon2: Argon2<'static>,
+    /// What the password for an unknown user is compared with, so that it takes as long.
+    nobody: PasswordHash,
+    running: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+}
+
+impl Passwords {
+    /// # Panics
+    ///
+    /// If argon2 takes no such cost.
+    pub(crate) fn new(cost: HashCost) -> Self {
+        let params = Params::new(cost.memory_kib, cost.iterations, cost.lanes, None)
+            .unwrap_or_else(|error| panic!("{cost:?}: {error}"));
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let nobody = hash(&argon2, &Password::new(Token::random().as_str()));
+        let running = Arc::new(Semaphore::new(MAX_RUNNING));
+        Self { argon2, nobody, running, waiting: Arc::new(Semaphore::new(MAX_WAITING)) }
+    }
+
+    /// A place in the line for one password, unless it is too long.
+    pub(crate) fn line_up(&self) -> Option<Place<'_>> {
+        let permit = Arc::clone(&self.waiting).try_acquire_owned().ok()?;
+        Some(Place { passwords: self, permit })
+    }
+}
+
+/// Lets one password be hashed.
+pub(crate) struct Place<'a> {
+    passwords: &'a Passwords,
+    permit: OwnedSemaphorePermit,
+}
+
+impl Place<'_> {
+    /// `None` if the server is ending.
+    pub(crate) async fn hash(self, password: Password) -> Option<PasswordHash> {
+        self.run(move |argon2| hash(argon2, &password)).await
+    }
+
+    /// Whether this is the password of the user with that hash. It takes as long for a user that there is not. `None` if the
+    /// server is ending.
+    pub(crate) async fn is_right(
+        self,
+        password: Password,
+        hash: Option<PasswordHash>,
+    ) -> Option<bool> {
+        let is_known = hash.is_some();
+        let hash = hash.unwrap_or_else(|| self.passwords.nobody.clone());
+        let is_right = self
+            .run(move |argon2| argon2.verify_password(password.as_str().as_bytes(), &hash).is_ok());
+        Some(is_right.await? && is_known)
+    }
+
+    /// Runs work where it holds up no connection.
+    ///
+    /// A client can cancel its call, which drops this future, and the work runs to its end all the same: so it is the work
+    /// that holds the place.
+    async fn run<T: Send + 'static>(
+        self,
+        work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
+    ) -> Option<T> {
+        let turn = Arc::clone(&self.passwords.running).acquire_owned().await.ok()?;
+        let (place, argon2) = (self.permit, self.passwords.argon2.clone());
+        let work = spawn_blocking(move || {
+            let _held = (turn, place);
+            work(&argon2)
+        });
+        work.await.ok()
+    }
+}
+
+fn hash(argon2: &Argon2<'_>, password: &Password) -> PasswordHash {
+    let hash: Result<PasswordHash, _> = argon2.hash_password(password.as_str().as_bytes());
+    hash.expect("argon2 hashes whatever is shorter than 4 GiB, and the system has random numbers")
+}
