@@ -119,3 +119,66 @@ fn hash(argon2: &Argon2<'_>, password: &Password) -> PasswordHash {
     let hash: Result<PasswordHash, _> = argon2.hash_password(password.as_str().as_bytes());
     hash.expect("argon2 hashes whatever is shorter than 4 GiB, and the system has random numbers")
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn passwords() -> Passwords {
+        Passwords::new(HashCost { memory_kib: 8, iterations: 1, lanes: 1 })
+    }
+
+    fn place(passwords: &Passwords) -> Place<'_> {
+        passwords.line_up().expect("the line is short")
+    }
+
+    #[tokio::test]
+    async fn the_password_of_a_user_is_right_and_no_other_and_none_of_an_unknown_user() {
+        let passwords = passwords();
+        let right = Password::new("right");
+        let hash = place(&passwords).hash(right.clone()).await;
+        let is_right =
+            async |password: Password, hash| place(&passwords).is_right(password, hash).await;
+        assert_eq!(is_right(right.clone(), hash.clone()).await, Some(true));
+        assert_eq!(is_right(Password::new("wrong"), hash).await, Some(false));
+        assert_eq!(is_right(right, None).await, Some(false));
+        // Not even if somebody knew what an unknown user is compared with.
+        let nobody = Password::new("nobody");
+        let hash = place(&passwords).hash(nobody.clone()).await.expect("the server runs");
+        let passwords = Passwords { nobody: hash, ..passwords };
+        assert_eq!(place(&passwords).is_right(nobody, None).await, Some(false));
+    }
+
+    #[tokio::test]
+    async fn an_unknown_user_waits_for_a_turn_to_hash_like_any_other() {
+        let passwords = passwords();
+        let hash = place(&passwords).hash(Password::new("right")).await;
+        let all = u32::try_from(MAX_RUNNING).expect("it is small");
+        let taken = passwords.running.acquire_many(all).await.expect("it is open");
+        for hash in [hash, None] {
+            let mut compared = Box::pin(place(&passwords).is_right(Password::new("wrong"), hash));
+            assert_eq!((&mut compared).now_or_never(), None);
+        }
+        drop(taken);
+        assert_eq!(passwords.nobody.params, hash_of_cost(&passwords).params);
+    }
+
+    #[tokio::test]
+    async fn the_line_is_bounded_and_a_call_that_is_cancelled_leaves_it_with_its_work() {
+        let passwords = passwords();
+        let places: Vec<_> = (0..MAX_WAITING).map(|_| place(&passwords)).collect();
+        assert!(passwords.line_up().is_none());
+        drop(places);
+        // Given up as soon as it has begun.
+        assert!(place(&passwords).hash(Password::new("a")).now_or_never().is_none());
+        let all = u32::try_from(MAX_WAITING).expect("it is small");
+        drop(passwords.waiting.acquire_many(all).await.expect("the place comes back"));
+        assert!(passwords.line_up().is_some());
+    }
+
+    fn hash_of_cost(passwords: &Passwords) -> PasswordHash {
+        hash(&passwords.argon2, &Password::new("a"))
+    }
+}

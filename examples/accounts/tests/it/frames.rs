@@ -7,7 +7,7 @@ use hardlight::{
     CallError, CloseCode, ServiceClient,
     proto::{
         CallId, Client, ClientConfig, ClientEvent, Connection, Content, Extensions, Frame, Frames,
-        SUBPROTOCOL, StateSource, Time, Transmit, payload::encode_to_bytes,
+        SUBPROTOCOL, ServiceSchema, StateSource, Time, Transmit, payload::encode_to_bytes,
     },
 };
 use tokio::net::TcpStream;
@@ -47,16 +47,33 @@ async fn a_client_that_sends_state_is_thrown_out_and_has_changed_nothing() {
 }
 
 #[tokio::test]
-async fn a_method_that_is_not_in_the_table_is_refused_by_its_index() {
+async fn a_method_beyond_the_table_ends_the_connection_and_nothing_runs() {
     let house = House::new().await;
-    let (_, token) = house.user("ann").await;
+    let (ann, token) = house.user("ann").await;
     house.ran();
     for method in [METHODS, 127, 128, u32::MAX] {
         let mut raw = Raw::open(&house, Some(token.as_str())).await;
         raw.send(&call(method, &note("a"))).await;
-        println!("{method}: {:?}", raw.next().await);
+        assert_eq!(raw.close_code().await, CloseCode::PROTOCOL_ERROR, "{method}");
     }
     assert_eq!(house.ran(), (4, vec![]));
+    assert_eq!(ann.1.add_note("still here".into()).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_method_that_the_server_does_not_have_or_has_with_other_types_does_not_run() {
+    let house = House::new().await;
+    let (_, token) = house.user("ann").await;
+    house.ran();
+    let schema = ServiceSchema::new("Forged")
+        .method::<String, ()>("make_me_an_administrator")
+        .method::<String, ()>("add_note");
+    let mut raw = Raw::open_with(&house, Some(token.as_str()), Box::leak(Box::new(schema))).await;
+    for (method, error) in [(0, CallError::UnknownMethod), (1, CallError::IncompatibleMethod)] {
+        raw.send(&call(method, &note("a"))).await;
+        assert_eq!(raw.error().await, error);
+    }
+    assert_eq!(house.ran(), (1, vec![]));
 }
 
 #[tokio::test]
@@ -87,6 +104,12 @@ struct Raw {
 
 impl Raw {
     async fn open(house: &House, token: Option<&str>) -> Self {
+        let schema = <house::Client as ServiceClient>::schema();
+        assert_eq!(u32::try_from(schema.methods.len()), Ok(METHODS));
+        Self::open_with(house, token, schema).await
+    }
+
+    async fn open_with(house: &House, token: Option<&str>, schema: &'static ServiceSchema) -> Self {
         let mut request = house.url.as_str().into_client_request().unwrap();
         let headers = request.headers_mut();
         headers.insert("Sec-WebSocket-Protocol", SUBPROTOCOL.parse().unwrap());
@@ -96,14 +119,12 @@ impl Raw {
         let address = house.url.trim_start_matches("ws://").trim_end_matches('/');
         let stream = TcpStream::connect(address).await.unwrap();
         let mut raw = Self { socket: client_async(request, stream).await.unwrap().0 };
-        raw.greet().await;
+        raw.greet(schema).await;
         raw
     }
 
     /// Reads the server's Hello and snapshot, and sends the client's Hello.
-    async fn greet(&mut self) {
-        let schema = <house::Client as ServiceClient>::schema();
-        assert_eq!(u32::try_from(schema.methods.len()), Ok(METHODS));
+    async fn greet(&mut self, schema: &'static ServiceSchema) {
         let mut connection: Connection<Client> =
             Connection::client(ClientConfig::new(schema), Time::ZERO);
         loop {
@@ -142,17 +163,16 @@ impl Raw {
         }
     }
 
-    async fn next(&mut self) -> Result<Vec<Frame>, CloseCode> {
-        let message = self.message().await?;
-        let frames: Result<Vec<_>, _> = Frames::new(message).collect();
-        Ok(frames.unwrap())
-    }
-
-    /// Why the call had no result.
+    /// Why the next call that is answered had no result.
     async fn error(&mut self) -> CallError {
-        match &self.next().await.unwrap()[..] {
-            [Frame::Error { error, .. }] => error.clone(),
-            other => panic!("{other:?}"),
+        loop {
+            for frame in Frames::new(self.message().await.unwrap()) {
+                match frame.unwrap() {
+                    Frame::Error { error, .. } => return error,
+                    Frame::Topic { .. } | Frame::Methods(_) => {}
+                    other => panic!("{other:?}"),
+                }
+            }
         }
     }
 }
