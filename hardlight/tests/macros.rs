@@ -187,6 +187,8 @@ fn variants_that_are_marked_are_secret_and_no_others() {
         Mail::Key([0; 32]),
     ]);
     assert_eq!([0, 1, 2, 3].map(Mail::is_secret), [false, true, true, false]);
+    let described: Vec<_> = Mail::schema().iter().map(|event| event.secret).collect();
+    assert_eq!(described, [false, true, true]);
     assert!(!ChatEvent::is_secret(0));
 }
 
