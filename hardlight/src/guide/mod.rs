@@ -5,6 +5,10 @@
 //! - [`logging`]: what is logged, and how to see it
 //! - [`events`]: topics and patterns, slow readers, clients that come back, servers that are joined
 //! - [`handles`]: what may be cloned, shared between threads, and dropped while it is awaited
+#![cfg_attr(
+    feature = "schema",
+    doc = "- [`schema`]: what breaks older clients, found before a release and not after it"
+)]
 
 #[doc = include_str!("state.md")]
 pub mod state {}
@@ -20,3 +24,7 @@ pub mod events {}
 
 #[doc = include_str!("handles.md")]
 pub mod handles {}
+
+#[cfg(feature = "schema")]
+#[doc = include_str!("schema.md")]
+pub mod schema {}
