@@ -124,7 +124,7 @@ handle.stop().await;
 //! [`macro@Events`] what events can be, [`Codable`] which types travel.
 #![cfg_attr(
     feature = "tokio",
-    doc = "The [guides](guide) are about [state](guide::state), [events](guide::events), [the handshake](guide::handshake), [errors](guide::errors), [logging](guide::logging) and [handles](guide::handles)."
+    doc = "The [guides](guide) are about [state](guide::state), [events](guide::events), [the handshake](guide::handshake), [features](guide::features), [errors](guide::errors), [logging](guide::logging) and [handles](guide::handles)."
 )]
 
 #[cfg(feature = "tokio")]
