@@ -194,7 +194,8 @@ pub fn connection_state(item: TokenStream) -> TokenStream {
 /// ```
 ///
 /// The enum has no parameters, and from 1 to 256 variants with at most 12 fields each, every one `Codable`. The enum
-/// itself need not be, and keeps its derives and attributes. No variant is called `Lagged`: a client has `on_lagged` already.
+/// itself need not be, and keeps its derives and attributes. No variant is called `Lagged` or `Restarted`: a client
+/// has methods for these already.
 ///
 /// Peers find a type of event by the name of its variant and compare its fields when they connect, so variants may be
 /// added, removed and reordered between versions. A client never sees an event that it does not know.
