@@ -162,6 +162,47 @@ fn that_a_server_was_started_anew_is_not_lost_on_a_reader_that_is_slow() {
 }
 
 #[test]
+fn that_a_server_was_started_anew_is_told_though_a_connection_between_was_subscribed_to_nothing() {
+    let mut house = keeping(100);
+    let guest = house.guest();
+    house.run(guest.client.join("chat/blue".into())).unwrap();
+    let resume = leave(&mut house, &guest);
+    house.hub = EventHub::new();
+    let between = house.guest_resuming(resume, |_| {});
+    let resume = leave(&mut house, &between);
+    let back = come_back(&mut house, resume, "chat/blue");
+    let restarted = Received::Restarted { topic: "chat/blue".into() };
+    assert_eq!(waiting(&mut back.client.events()), [restarted]);
+}
+
+#[test]
+fn more_topics_than_a_hello_asks_for_go_on_or_have_a_hole() {
+    let mut house = keeping(100);
+    let topics: Vec<_> = (0..200).map(|number| format!("chat/{number:0500}")).collect();
+    let guest = house.guest();
+    for topic in &topics {
+        house.run(guest.client.join(topic.clone())).unwrap();
+    }
+    let resume = leave(&mut house, &guest);
+    for topic in &topics {
+        emit(&mut house, topic, 0..1);
+    }
+    let back = house.guest_resuming(resume, |_| {});
+    for topic in &topics {
+        house.run(back.client.join(topic.clone())).unwrap();
+    }
+    let received = waiting(&mut back.client.events());
+    let is_told_of = |received: &Received<ChatEvent>, topic: &str| match received {
+        Received::Event { topic: of, .. } => of == topic,
+        Received::Lagged { topic: of, reason: GapReason::Expired, .. } => of == topic,
+        _ => false,
+    };
+    for topic in &topics {
+        assert!(received.iter().any(|received| is_told_of(received, topic)), "{topic}");
+    }
+}
+
+#[test]
 fn a_topic_that_a_pattern_brings_is_replayed_at_once() {
     let mut house = keeping(100);
     let guest = house.guest();
