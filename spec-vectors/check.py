@@ -1164,7 +1164,7 @@ class End:
     side = peer = ""
 
     def __init__(self, setup: dict):
-        unknown = set(setup) - {"service", "limits", "compression", "epoch", "features", "snapshot", "resume"}
+        unknown = set(setup) - {"service", "limits", "compression", "partial_state", "epoch", "features", "snapshot", "resume"}
         unknown |= set(setup.get("limits", {})) - set(DEFAULT_LIMITS)
         if unknown:
             raise BadCase(f"{unknown} is not known of an end")
@@ -1887,6 +1887,7 @@ class Client(End):
         if self.resume is not None:
             only(self.resume, "epoch", "topics")
         self.asked: dict[bytes, int] = {}
+        self.partial_state = "partial_state" in setup
         self.revision = 0
         self.calls: dict[int, ClientCall] = {}
         self.method_errors: dict[int, int] | None = None  # of METHODS, once that is read
@@ -1912,6 +1913,9 @@ class Client(End):
         self.hello = hello = frame.fields
         if hello["revision"] != REVISION:
             raise Refused("incompatible", INCOMPATIBLE)
+        self.unfit_fields = self.unfit(hello.get("state", []))
+        if self.unfit_fields and not self.partial_state:
+            raise Refused("incompatible", INCOMPATIBLE)
         self.interval = hello.get("heartbeat_interval")
         ours = {"revision": REVISION, "max_frame_bytes": self.limits["max_frame_bytes"]}
         self.compression = self.can_compress and DEFLATE in hello.get("capabilities", [])
@@ -1925,7 +1929,9 @@ class Client(End):
         self.enqueue(Frame("HELLO", ours))
         self.phase = "awaiting"
         self.compare_events(hello.get("events", []))
-        self.compare_state(hello.get("state", []))
+        for entry in self.state_fields:
+            if entry["index"] in self.unfit_fields:
+                self.tell("mismatch", part="state field", name=entry["name"], why="incompatible")
 
     def compare_events(self, theirs: list[tuple[int, int]]) -> None:
         ours = {name: (place, fingerprint) for place, (name, fingerprint) in enumerate(named(self.event_types))}
@@ -1936,13 +1942,11 @@ class Client(End):
                 place = None
             self.event_places.append(place)
 
-    def compare_state(self, theirs: list[dict]) -> None:
-        ours = {entry["index"]: entry for entry in self.state_fields}
-        for entry in theirs:
-            our = ours.get(entry["index"])
-            if our is not None and (entry["name"], entry["fingerprint"]) != (our["name"], hash_text(our["type"])):
-                self.unfit_fields.add(entry["index"])
-                self.tell("mismatch", part="state field", name=our["name"], why="incompatible")
+    def unfit(self, theirs: list[dict]) -> set[int]:
+        """Fields of the state that the server has with another type or name."""
+        ours = {entry["index"]: (entry["name"], hash_text(entry["type"])) for entry in self.state_fields}
+        theirs = {entry["index"]: (entry["name"], entry["fingerprint"]) for entry in theirs}
+        return {index for index in ours.keys() & theirs.keys() if ours[index] != theirs[index]}
 
     def on_METHODS(self, frame: Frame) -> None:
         """6.4."""

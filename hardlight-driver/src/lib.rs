@@ -20,7 +20,7 @@ mod wire;
 
 pub use client::{
     Attachment, ClientConnection, ClientDriver, DriverOf, EventCounts, EventStream, Projection,
-    Received, StateSnapshot, StateWatch, ValuesSnapshot, client, client_resuming,
+    Received, StateSnapshot, StateWatch, ValuesSnapshot, client, client_with,
 };
 pub use error::Error;
 pub use events::{

@@ -2,7 +2,10 @@
 
 mod support;
 
-use std::sync::{Arc, Mutex};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex},
+};
 
 use futures_executor::LocalPool;
 use futures_util::{FutureExt, task::LocalSpawnExt};
@@ -235,12 +238,16 @@ struct Office {
 }
 
 fn office() -> Office {
+    office_of(Desk)
+}
+
+fn office_of(topics: impl NewsEventTopics<Reader>) -> Office {
     let mut pool = LocalPool::new();
     let (client_side, server_side, to_client, to_server) = transport();
     let acceptor = Acceptor::<news::Connection>::new(Limits::new(), &EventHub::new());
     let connection = acceptor.connection();
     connection.state.lock().topics.push("headlines".into());
-    Desk.attach(&connection);
+    topics.attach(&connection);
     let handler = news::Handler::new(connection.clone());
     let serving = acceptor.serve(handler, server_side, ManualTimer::default());
     pool.spawner().spawn_local(serving.map(drop)).unwrap();
@@ -288,6 +295,79 @@ fn every_subscription_is_checked_before() {
     assert_eq!(refused.unwrap_err().to_string(), SubscribeError::Refused.to_string());
     assert_eq!(office.pool.run_until(office.client.read("secret/plans".into())), Ok(false));
     assert_eq!(subscribed(&office), ["headlines"]);
+}
+
+/// What a panic said.
+fn message_of(panics: impl FnOnce()) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(panics)).expect_err("it panics");
+    panic.downcast_ref::<String>().expect("it is formatted").clone()
+}
+
+#[test]
+fn to_attach_topics_or_to_serve_while_the_thread_holds_the_state_panics_and_names_both_places() {
+    let acceptor = Acceptor::<news::Connection>::new(Limits::new(), &EventHub::new());
+    let connection = acceptor.connection();
+    let (_, server_side, _to_client, _to_server) = transport();
+    let file = file!();
+    let line = line!() + 2;
+    let said = message_of(|| {
+        let _guard = connection.state.lock();
+        Desk.attach(&connection);
+    });
+    let places = format!("is locked at {file}:{line}:39, and locked at {file}:{}:14", line + 1);
+    assert!(said.contains(&places), "{said}");
+    let line = line!() + 2;
+    let said = message_of(|| {
+        let _guard = connection.state.read();
+        let handler = news::Handler::new(connection.clone());
+        drop(acceptor.serve(handler, server_side, ManualTimer::default()));
+    });
+    assert!(said.contains(&format!("is read at {file}:{line}:")), "{said}");
+    assert!(said.contains(&format!("and locked at {file}:{}:", line + 2)), "{said}");
+}
+
+/// Chooses topics as the desk does, until one is called `panic`.
+struct Nervous;
+
+impl NewsEventTopics<Reader> for Nervous {
+    fn topics(&self, state: &Reader) -> Vec<Interest> {
+        assert!(state.topics.iter().all(|topic| topic.as_bytes() != b"panic"), "on purpose");
+        Desk.topics(state)
+    }
+}
+
+#[test]
+fn topics_that_panic_leave_the_subscriptions_and_the_connection_as_they_are() {
+    let mut office = office_of(Nervous);
+    office.pool.run_until(office.client.read("panic".into())).unwrap();
+    assert_eq!(subscribed(&office), ["headlines"]);
+    office.pool.run_until(office.client.put_down("panic".into())).unwrap();
+    office.pool.run_until(office.client.read("sports".into())).unwrap();
+    assert_eq!(subscribed(&office), ["headlines", "sports"]);
+}
+
+/// Holds the connection that it decides for.
+struct Owner {
+    _connection: news::Connection,
+    _alive: Arc<()>,
+}
+
+impl NewsEventTopics<Reader> for Owner {
+    fn topics(&self, _state: &Reader) -> Vec<Interest> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn what_decides_on_topics_is_dropped_with_the_connection_even_if_it_holds_it() {
+    let alive = Arc::new(());
+    let acceptor = Acceptor::<news::Connection>::new(Limits::new(), &EventHub::new());
+    let connection = acceptor.connection();
+    Owner { _connection: connection.clone(), _alive: Arc::clone(&alive) }.attach(&connection);
+    drop(connection);
+    assert_eq!(Arc::strong_count(&alive), 2);
+    drop(acceptor);
+    assert_eq!(Arc::strong_count(&alive), 1);
 }
 
 #[test]

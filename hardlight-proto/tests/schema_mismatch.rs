@@ -6,8 +6,10 @@ use bytes::Bytes;
 use hardlight_proto::*;
 use support::*;
 
+/// The client can do without state fields that do not fit.
 fn pair(client: &'static ServiceSchema, server: &'static ServiceSchema) -> Pair {
-    Pair::with(client, server, quiet(), quiet())
+    let client = ClientConfig::new(client).with_limits(quiet()).with_partial_state(true);
+    Pair::of(client, ServerConfig::new(server).with_limits(quiet()), SNAPSHOT)
 }
 
 fn mismatch(part: SchemaPart, index: u32, name: &'static str, why: Mismatch) -> ClientEvent {
@@ -163,13 +165,34 @@ fn a_field_of_another_type_or_name_is_reported() {
 }
 
 #[test]
+fn a_client_that_cannot_do_without_refuses_the_connection_and_names_the_fields() {
+    let server = schema(&[], &[("counter", "u32"), ("name", "string"), ("other", "u8")]);
+    let client = schema(&[], &[("counter", "u64"), ("name", "string"), ("more", "u8")]);
+    let mut pair = Pair::with(client, server, quiet(), quiet());
+    let id = pair.client.call(0, INPUT);
+    assert_eq!(id, Err(CallError::UnknownMethod));
+    pair.drive();
+    let why = "state field `counter` is of another type on the server; \
+               state field `more` has the place of `other` on the server";
+    let error = ConnectionError::Incompatible(why.into());
+    assert_eq!(pair.client_events, [ClientEvent::Closed(error)]);
+    let [ServerEvent::Closed(ConnectionError::Closed { initiator: Initiator::Remote, reason })] =
+        pair.server_events.as_slice()
+    else {
+        panic!("{:?}", pair.server_events);
+    };
+    assert_eq!(reason.code(), CloseCode::INCOMPATIBLE);
+    assert!(reason.reason().starts_with("the peer is incompatible: state field `counter`"));
+}
+
+#[test]
 fn operations_on_a_field_that_does_not_fit_are_left_out() {
     let server = schema(&[], &[("a", "u8"), ("b", "u8"), ("c", "u8")]);
     let client = schema(&[], &[("a", "u8"), ("b", "u64"), ("c", "u8")]);
     let all = [set(0, b"A"), set(1, b"B"), set(2, b"C")].concat();
     let fits = Bytes::from([set(0, b"A"), set(2, b"C")].concat());
-    let (client, server) = (ClientConfig::new(client), ServerConfig::new(server));
-    let mut pair = Pair::of(client, server, all.clone().into());
+    let client = ClientConfig::new(client).with_partial_state(true);
+    let mut pair = Pair::of(client, ServerConfig::new(server), all.clone().into());
     pair.server.send_state(all.into());
     pair.server.send_state(set(1, b"B").into());
     pair.drive();

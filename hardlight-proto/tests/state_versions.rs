@@ -98,7 +98,7 @@ fn service<S: ConnectionState>() -> &'static ServiceSchema {
     leak(ServiceSchema::new("Game").state::<S>())
 }
 
-/// Connects a client with a state of `C` to a server with one of `S`, which is `before` at first and then `after`: the
+/// Connects a client that can do without fields, with a state of `C` to a server with one of `S`, which is `before` at first and then `after`: the
 /// client's state, and what was reported.
 #[track_caller]
 fn meet<C: ConnectionState, S: ConnectionState>(
@@ -112,9 +112,9 @@ fn meet<C: ConnectionState, S: ConnectionState>(
     let mut changes = StateWriter::new();
     before.diff(&mut shadow, &mut changes).expect("the state encodes");
 
-    let configs = (ClientConfig::new(service::<C>()), ServerConfig::new(service::<S>()));
-    let mut pair =
-        Pair::of(configs.0.with_limits(quiet()), configs.1.with_limits(quiet()), snapshot.finish());
+    let client = ClientConfig::new(service::<C>()).with_limits(quiet()).with_partial_state(true);
+    let server = ServerConfig::new(service::<S>()).with_limits(quiet());
+    let mut pair = Pair::of(client, server, snapshot.finish());
     pair.server.send_state(changes.finish());
     pair.drive();
     assert!(pair.client.is_open() && pair.server.is_open());

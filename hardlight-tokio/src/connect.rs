@@ -206,7 +206,6 @@ where
         .within(ConnectPhase::WebSocket, handshake)
         .await?
         .map_err(ConnectError::handshake)?;
-    let (limits, resume) = (options.limits.clone(), options.resume.clone());
-    let greeting = greet(socket, TokioTimer::new(), limits, resume);
+    let greeting = greet(socket, TokioTimer::new(), options.config(C::schema()));
     Ok(deadline.within(ConnectPhase::Hello, greeting).await??)
 }

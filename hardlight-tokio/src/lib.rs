@@ -15,7 +15,8 @@ pub use hardlight_driver::{
     TopicOptions, ValuesCell, ValuesSnapshot, proto,
     proto::{
         CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
-        GapReason, Initiator, Limits, NoEvents, ProtocolError, Resume, ValueError, Values,
+        GapReason, Initiator, Limits, Mismatch, NoEvents, ProtocolError, Resume, SchemaMismatch,
+        SchemaPart, ValueError, Values,
     },
     sync,
 };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hardlight_proto::{Limits, MAX_MESSAGE_BYTES, Resume};
+use hardlight_proto::{ClientConfig, Limits, MAX_MESSAGE_BYTES, Resume, ServiceSchema};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tungstenite::protocol::WebSocketConfig;
 
@@ -26,6 +26,8 @@ pub struct ClientOptions {
     pub limits: Limits,
     /// See [`header`](Self::header).
     pub headers: HeaderMap,
+    /// See [`partial_state`](Self::partial_state).
+    pub partial_state: bool,
     /// See [`resume`](Self::resume).
     pub resume: Option<Resume>,
 }
@@ -38,6 +40,7 @@ impl ClientOptions {
             connect_timeout: Duration::from_secs(10),
             limits: Limits::new(),
             headers: HeaderMap::new(),
+            partial_state: false,
             resume: None,
         }
     }
@@ -77,6 +80,16 @@ impl ClientOptions {
         self
     }
 
+    /// Whether this client can do without state fields that the server has with another type or under another name: they
+    /// keep their defaults, and [`mismatches`](hardlight_driver::ClientConnection::mismatches) names them. Default: no,
+    /// connecting fails with [`ConnectionError::Incompatible`](hardlight_proto::ConnectionError::Incompatible) (SPEC.md,
+    /// section 6.3). No memory cost.
+    #[must_use]
+    pub const fn partial_state(mut self, partial_state: bool) -> Self {
+        self.partial_state = partial_state;
+        self
+    }
+
     /// Goes on where an earlier connection left off: what its `resume_point` said. It subscribes to nothing by itself; when
     /// the server subscribes the connection to a topic of that name again, the events that it missed come first, as far as
     /// the server keeps them, or the stream says that they are missing. Default: a connection of its own.
@@ -86,6 +99,14 @@ impl ClientOptions {
     pub fn resume(mut self, resume: Option<Resume>) -> Self {
         self.resume = resume;
         self
+    }
+
+    /// What a connection to a service with this schema is made with.
+    pub fn config(&self, schema: &'static ServiceSchema) -> ClientConfig {
+        ClientConfig::new(schema)
+            .with_limits(self.limits.clone())
+            .with_partial_state(self.partial_state)
+            .with_resume(self.resume.clone())
     }
 }
 

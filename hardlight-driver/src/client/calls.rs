@@ -3,7 +3,9 @@
 use std::{collections::VecDeque, task::Waker};
 
 use bytes::Bytes;
-use hardlight_proto::{CallError, CloseReason, ConnectionError, MAX_CALLS_IN_FLIGHT, Resume};
+use hardlight_proto::{
+    CallError, CloseReason, ConnectionError, MAX_CALLS_IN_FLIGHT, Resume, SchemaMismatch,
+};
 use slab::Slab;
 
 use super::attached::Attached;
@@ -27,6 +29,8 @@ pub(super) struct Calls {
     pub(super) close: Option<CloseReason>,
     /// The snapshot is there.
     pub(super) opened: bool,
+    /// What of this side's schema does not fit the server's.
+    pub(super) mismatches: Vec<SchemaMismatch>,
     /// Why the connection has ended.
     pub(super) ended: Option<ConnectionError>,
     /// The driver has let go of the transport.

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use hardlight_proto::{
     CallId, Client, ClientConfig, ClientEvent, Connection, ConnectionError, ConnectionState,
-    Events, Mismatch, SchemaMismatch, StateError, Topic, TopicStart,
+    Events, SchemaMismatch, StateError, Topic, TopicStart,
 };
 
 use super::{Shared, attached::Attached, calls::CallKey, state::StateReplica};
@@ -51,13 +51,13 @@ pub struct ClientDriver<S: ConnectionState, E: Events, T, M> {
 impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T, M> {
     pub(super) fn new(
         shared: Arc<Shared<S, E>>,
-        service: &'static str,
         transport: T,
         timer: M,
         config: ClientConfig,
     ) -> Self {
         let wire = Wire::new(transport, timer);
         let close_timeout = config.limits().close_timeout();
+        let service = config.schema().name;
         let state = StateReplica::new(config.limits().max_state_bytes());
         Self {
             connection: Connection::client(config, wire.now()),
@@ -163,7 +163,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
                     let topic = self.topic(topic);
                     self.shared.events.restart(&topic);
                 }
-                ClientEvent::Mismatch(mismatch) => self.report_mismatch(&mismatch),
+                ClientEvent::Mismatch(mismatch) => self.note_mismatch(mismatch),
                 ClientEvent::Answer { id, result, .. } => {
                     let key = std::mem::replace(&mut self.keys[id.index()], NO_CALL);
                     self.done.push((key, result.map_err(Error::Call)));
@@ -215,27 +215,9 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
         }
     }
 
-    fn report_mismatch(&self, mismatch: &SchemaMismatch) {
-        let SchemaMismatch { part, name, why, ty, name_there, .. } = mismatch;
-        let (service, what) = (self.service, tracing::field::display(part));
-        match (why, name_there) {
-            (Mismatch::Unknown, _) => {
-                tracing::warn!(service, what, name, ty, "the server does not have it");
-            }
-            (Mismatch::Incompatible, None) => {
-                tracing::warn!(service, what, name, ty, "the server has it with other types");
-            }
-            (Mismatch::Incompatible, Some(there)) => {
-                tracing::warn!(
-                    service,
-                    what,
-                    name,
-                    ty,
-                    there,
-                    "the server has another in its place"
-                );
-            }
-        }
+    fn note_mismatch(&self, mismatch: SchemaMismatch) {
+        tracing::warn!(service = self.service, "{mismatch}");
+        self.shared.mailbox.with(|calls| calls.mismatches.push(mismatch));
     }
 
     fn apply(&mut self, operations: &[u8]) {

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use event_listener::Event;
 use hardlight_proto::{
     CallError, ClientConfig, CloseReason, Codable, ConnectionError, ConnectionState, Events,
-    GapReason, Limits, NoEvents, Resume, Topic, payload,
+    GapReason, Limits, NoEvents, Resume, SchemaMismatch, Topic, payload,
 };
 
 pub use attached::Attachment;
@@ -57,31 +57,35 @@ where
     T: Transport,
     M: Timer,
 {
-    client_resuming(transport, timer, limits, None)
+    client_with(transport, timer, ClientConfig::new(C::schema()).with_limits(limits))
 }
 
-/// [`client`], on a connection that goes on where an earlier one left off: [`ClientConnection::resume_point`] of that one.
-/// It subscribes to nothing by itself; when the server subscribes it to a topic of that name again, the events that it
-/// missed come first, or the stream says that they are missing.
-pub fn client_resuming<C, T, M>(
+/// [`client`], with whatever else a [`ClientConfig`] says. One with
+/// [`resume`](ClientConfig::with_resume) goes on where an earlier connection left off, whose
+/// [`resume_point`](ClientConnection::resume_point) it has: when the server subscribes this one to a topic of that name
+/// again, the events that it missed come first, or the stream says that they are missing.
+///
+/// # Panics
+///
+/// If `config` was made with another schema than `C::schema()`.
+pub fn client_with<C, T, M>(
     transport: T,
     timer: M,
-    limits: Limits,
-    resume: Option<Resume>,
+    config: ClientConfig,
 ) -> (impl Future<Output = Result<C, ConnectionError>>, DriverOf<C, T, M>)
 where
     C: ServiceClient,
     T: Transport,
     M: Timer,
 {
+    assert!(std::ptr::eq(config.schema(), C::schema()), "the schema is that of the service");
     let shared = Arc::new(Shared {
         mailbox: Mailbox::new(Calls::default()),
         state: PublishedState::new(),
-        events: Receivers::new(limits.max_queued_event_bytes()),
+        events: Receivers::new(config.limits().max_queued_event_bytes()),
         progress: Event::new(),
     });
-    let config = ClientConfig::new(C::schema()).with_limits(limits).with_resume(resume);
-    let driver = ClientDriver::new(Arc::clone(&shared), C::schema().name, transport, timer, config);
+    let driver = ClientDriver::new(Arc::clone(&shared), transport, timer, config);
     let connection = ClientConnection { handle: Arc::new(Handle { shared }) };
     let connecting = async move {
         connection.opened().await?;
@@ -172,7 +176,15 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         self.shared().events.counts()
     }
 
-    /// How far this connection came on its topics, for [`client_resuming`] and the adapters' options, so that the next
+    /// What of this side's service the server does not have, or has with other types; each alone does not work. Methods are
+    /// among them from the first answer on, the others from the beginning (SPEC.md, section 6.3).
+    ///
+    /// Empty if both sides are of the same version, or of versions that fit.
+    pub fn mismatches(&self) -> Vec<SchemaMismatch> {
+        self.shared().mailbox.with(|calls| calls.mismatches.clone())
+    }
+
+    /// How far this connection came on its topics, for [`client_with`] and the adapters' options, so that the next
     /// connection goes on there; also once this one has ended. `None` if there is nothing to go on with.
     ///
     /// Events up to there have arrived: streams still have those that were not read.

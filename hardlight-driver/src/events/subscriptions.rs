@@ -1,10 +1,6 @@
 //! What one connection is subscribed to.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{Arc, OnceLock},
-};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use hardlight_proto::{MAX_TOPIC_NAME_BYTES, TOPIC_OVERHEAD_BYTES, Topic};
 use parking_lot::Mutex;
@@ -32,11 +28,9 @@ struct Shared {
     hub: Arc<Hub>,
     subscriber: Arc<Subscriber>,
     subscribed: Mutex<Subscribed>,
-    /// What the connection may be subscribed to, if the application says.
-    check: OnceLock<Check>,
 }
 
-type Check = Box<dyn Fn(&Interest) -> bool + Send + Sync>;
+type Check = Arc<dyn Fn(&Interest) -> bool + Send + Sync>;
 
 struct Subscribed {
     /// With the stamps that the hub gave.
@@ -45,6 +39,8 @@ struct Subscribed {
     matching: Trie<()>,
     bytes: usize,
     max_bytes: usize,
+    /// What the connection may be subscribed to, if the application says.
+    check: Option<Check>,
     /// The connection has ended.
     ended: bool,
 }
@@ -81,17 +77,20 @@ impl Subscriptions {
             matching: Trie::new(),
             bytes: 0,
             max_bytes,
+            check: None,
             ended: false,
         };
         subscriber.set_induced_room(subscribed.induced_room());
-        let (subscribed, check) = (Mutex::new(subscribed), OnceLock::new());
-        Self { shared: Arc::new(Shared { hub, subscriber, subscribed, check }) }
+        let subscribed = Mutex::new(subscribed);
+        Self { shared: Arc::new(Shared { hub, subscriber, subscribed }) }
     }
 
     /// Has `check` asked before each subscription, unless another one is already.
     pub(crate) fn set_check(&self, check: Check) {
-        // The first one stays.
-        let _ = self.shared.check.set(check);
+        let mut subscribed = self.shared.subscribed.lock();
+        if !subscribed.ended {
+            subscribed.check.get_or_insert(check);
+        }
     }
 
     /// Stands for this life of the topics' sequence numbers.
@@ -142,8 +141,9 @@ impl Subscriptions {
         if bytes > MAX_TOPIC_NAME_BYTES {
             return Err(SubscribeError::NameTooLong { bytes });
         }
+        let check = self.shared.subscribed.lock().check.clone();
         // Without the lock: it is the application's.
-        if self.shared.check.get().is_some_and(|check| !check(&interest)) {
+        if check.is_some_and(|check| !check(&interest)) {
             return Err(SubscribeError::Refused);
         }
         let mut subscribed = self.shared.subscribed.lock();
@@ -228,6 +228,10 @@ impl Subscriptions {
             hub.remove_follower(&pattern, stamp);
         }
         hub.end(subscriber);
+        let check = subscribed.check.take();
+        drop(subscribed);
+        // It may hold the connection.
+        drop(check);
     }
 
     fn has(&self, subscribed: &Subscribed, interest: &Interest) -> bool {

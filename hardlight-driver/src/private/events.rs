@@ -28,6 +28,7 @@ where
 }
 
 /// Has `topics` choose what a connection is subscribed to, from its state, and `check` say what it may be subscribed to.
+#[track_caller]
 pub fn attach_topics<S: ConnectionState, E: Events>(
     connection: &ServerConnection<S, E>,
     topics: impl Fn(&S) -> Vec<Interest> + Send + Sync + 'static,

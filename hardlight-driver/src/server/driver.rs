@@ -51,7 +51,7 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
     limits: Limits,
     /// Until when emitters wait for the client, if any do.
     patience: Option<Time>,
-    end: End,
+    end: End<S>,
 }
 
 /// What goes out in the order in which it happened.
@@ -70,15 +70,16 @@ where
     D: Fn(u32, Bytes) -> F,
     F: Future<Output = Result<Bytes, CallError>>,
 {
+    #[track_caller]
     pub(super) fn new(
-        shared: Arc<Shared<S>>,
         schema: &'static ServiceSchema,
         limits: Limits,
         transport: T,
         timer: M,
         dispatch: D,
-        end: End,
+        end: End<S>,
     ) -> Self {
+        let shared = Arc::clone(&end.shared);
         let config = ServerConfig::new(schema)
             .with_limits(limits.clone())
             .with_epoch(end.subscriptions.epoch());

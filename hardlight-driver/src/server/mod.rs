@@ -24,7 +24,7 @@ use crate::{
     transport::Transport,
 };
 use driver::ServerDriver;
-use mailbox::{Close, Commands, ServerMailbox};
+use mailbox::{Close, Commands};
 use state::Shared;
 use topics::StateTopics;
 
@@ -80,13 +80,14 @@ impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
 
     /// Has `topics` choose what the connection is subscribed to, from its state, and `check` say what it may be subscribed
     /// to. `#[derive(Events)]` has a trait for it.
+    #[track_caller]
     pub(crate) fn attach_topics(
         &self,
         topics: impl Fn(&S) -> Vec<Interest> + Send + Sync + 'static,
         check: impl Fn(&Interest) -> bool + Send + Sync + 'static,
     ) {
-        self.subscriptions.set_check(Box::new(check));
-        let topics = StateTopics::new(Box::new(topics), self.subscriptions.clone());
+        self.subscriptions.set_check(Arc::new(check));
+        let topics = StateTopics::new(topics, self.subscriptions.clone());
         self.shared().set_topics(topics);
     }
 
@@ -130,23 +131,24 @@ impl<S: ConnectionState, E: Events> fmt::Debug for ServerConnection<S, E> {
 pub struct Acceptor<S: Service> {
     connection: ServerConnection<S::State, S::Events>,
     limits: Limits,
-    end: End,
+    end: End<S::State>,
 }
 
 /// However a connection ends, nothing is collected for it any longer.
-struct End {
-    mailbox: Arc<ServerMailbox>,
+struct End<S: ConnectionState> {
+    shared: Arc<Shared<S>>,
     subscriptions: Subscriptions,
 }
 
-impl End {
+impl<S: ConnectionState> End<S> {
     fn end(&self) {
-        self.mailbox.with(Commands::end);
+        self.shared.mailbox.with(Commands::end);
         self.subscriptions.end();
+        self.shared.forget_topics();
     }
 }
 
-impl Drop for End {
+impl<S: ConnectionState> Drop for End<S> {
     fn drop(&mut self) {
         self.end();
     }
@@ -157,7 +159,7 @@ impl<S: Service> Acceptor<S> {
     pub fn new(limits: Limits, hub: &EventHub) -> Self {
         let connection = ServerConnection::new(hub, &limits);
         let end = End {
-            mailbox: Arc::clone(&connection.shared().mailbox),
+            shared: Arc::clone(connection.shared()),
             subscriptions: connection.subscriptions.clone(),
         };
         Self { connection, limits, end }
@@ -176,6 +178,11 @@ impl<S: Service> Acceptor<S> {
 
     /// Serves the connection with `handler`, over a transport that is connected already. The future does all the work
     /// and must be polled until it ends, with the reason; dropping it drops the connection and its handlers.
+    ///
+    /// # Panics
+    ///
+    /// If this thread holds the connection's state, by a guard that is still alive.
+    #[track_caller]
     pub fn serve<H, T, M>(
         self,
         handler: H,
@@ -189,8 +196,7 @@ impl<S: Service> Acceptor<S> {
     {
         let handler = Arc::new(handler);
         let dispatch = move |method, input| S::dispatch(Arc::clone(&handler), method, input);
-        let shared = Arc::clone(self.connection.shared());
-        ServerDriver::new(shared, S::schema(), self.limits, transport, timer, dispatch, self.end)
+        ServerDriver::new(S::schema(), self.limits, transport, timer, dispatch, self.end)
     }
 }
 

@@ -92,18 +92,13 @@ impl<S: ConnectionState> StateCell<S> {
     /// places.
     #[track_caller]
     pub fn lock(&self) -> StateGuard<'_, S> {
-        let place = Location::caller();
-        match self.shared.state.try_write() {
-            Some(tracked) => self.guard(tracked, place),
-            None => self.wait_to_lock(place),
-        }
+        self.shared.lock()
     }
 
     /// Locks the state to this thread, unless anybody holds it.
     #[track_caller]
     pub fn try_lock(&self) -> Option<StateGuard<'_, S>> {
-        let place = Location::caller();
-        self.shared.state.try_write().map(|tracked| self.guard(tracked, place))
+        self.shared.try_lock()
     }
 
     /// Locks the state for reading. Several may read it at once, also on one thread; who [locks](Self::lock) it waits for
@@ -115,8 +110,31 @@ impl<S: ConnectionState> StateCell<S> {
     /// both places.
     #[track_caller]
     pub fn read(&self) -> StateReadGuard<'_, S> {
+        self.shared.read()
+    }
+}
+
+impl<S: ConnectionState> Shared<S> {
+    /// See [`StateCell::lock`].
+    #[track_caller]
+    fn lock(&self) -> StateGuard<'_, S> {
         let place = Location::caller();
-        match self.shared.state.try_read() {
+        match self.state.try_write() {
+            Some(tracked) => self.guard(tracked, place),
+            None => self.wait_to_lock(place),
+        }
+    }
+
+    #[track_caller]
+    fn try_lock(&self) -> Option<StateGuard<'_, S>> {
+        let place = Location::caller();
+        self.state.try_write().map(|tracked| self.guard(tracked, place))
+    }
+
+    #[track_caller]
+    fn read(&self) -> StateReadGuard<'_, S> {
+        let place = Location::caller();
+        match self.state.try_read() {
             Some(tracked) => self.read_guard(tracked, place),
             None => self.wait_to_read(place),
         }
@@ -124,20 +142,20 @@ impl<S: ConnectionState> StateCell<S> {
 
     #[cold]
     fn wait_to_lock(&self, place: &'static Location<'static>) -> StateGuard<'_, S> {
-        if let Some(held) = Held::find(&self.shared.state) {
+        if let Some(held) = Held::find(&self.state) {
             held_already(held, "locked", place);
         }
-        self.guard(self.shared.state.write(), place)
+        self.guard(self.state.write(), place)
     }
 
     #[cold]
     fn wait_to_read(&self, place: &'static Location<'static>) -> StateReadGuard<'_, S> {
-        if let Some(held) = Held::find(&self.shared.state)
+        if let Some(held) = Held::find(&self.state)
             && held.access() == Access::Write
         {
             held_already(held, "read", place);
         }
-        self.read_guard(self.shared.state.read(), place)
+        self.read_guard(self.state.read(), place)
     }
 
     fn guard<'a>(
@@ -145,7 +163,7 @@ impl<S: ConnectionState> StateCell<S> {
         tracked: RecursiveRwLockWriteGuard<'a, Tracked<S>>,
         place: &'static Location<'static>,
     ) -> StateGuard<'a, S> {
-        let holds = Holds::new(&self.shared, Access::Write, place);
+        let holds = Holds::new(self, Access::Write, place);
         StateGuard { written: false, tracked, holds }
     }
 
@@ -154,7 +172,7 @@ impl<S: ConnectionState> StateCell<S> {
         tracked: RecursiveRwLockReadGuard<'a, Tracked<S>>,
         place: &'static Location<'static>,
     ) -> StateReadGuard<'a, S> {
-        StateReadGuard { tracked, _holds: Holds::new(&self.shared, Access::Read, place) }
+        StateReadGuard { tracked, _holds: Holds::new(self, Access::Read, place) }
     }
 }
 
@@ -204,9 +222,11 @@ impl<S: ConnectionState> Shared<S> {
         }
     }
 
-    /// Encodes the whole state, and sends changes from here on.
+    /// Encodes the whole state, and sends changes from here on. Panics as [`StateCell::lock`] does.
+    #[track_caller]
     pub(super) fn go_live(&self) -> Result<Bytes, EncodeError> {
-        let tracked = &mut *self.state.write();
+        let mut guard = self.lock();
+        let tracked = &mut *guard.tracked;
         let mut writer = StateWriter::new();
         tracked.all.snapshot(&mut writer)?;
         tracked.shadow = tracked.all.shadow();
@@ -221,15 +241,15 @@ impl<S: ConnectionState> Shared<S> {
         &self,
         commands: &mut VecDeque<Command>,
     ) -> Option<Result<Bytes, EncodeError>> {
-        let mut tracked = self.state.try_write();
-        if tracked.is_none() {
+        let mut guard = self.try_lock();
+        if guard.is_none() {
             self.mailbox.with(|commands| commands.awaits_state = true);
             self.awaited.store(true, Ordering::Relaxed);
             fence(Ordering::SeqCst);
             // It may have become free before the holder could see that.
-            tracked = self.state.try_write();
+            guard = self.try_lock();
         }
-        let mut tracked = tracked?;
+        let mut guard = guard?;
         self.awaited.store(false, Ordering::Relaxed);
         self.mailbox.with(|mailbox| {
             mailbox.take_queue(commands);
@@ -237,8 +257,8 @@ impl<S: ConnectionState> Shared<S> {
             mailbox.awaits_state = false;
         });
         // What a handler wrote that panicked was not looked at yet.
-        self.follow_state(&tracked.all.state);
-        Some(tracked.take_changes())
+        self.follow_state(&guard);
+        Some(guard.tracked.take_changes())
     }
 
     /// Subscribes the connection to what its state says, behind the changes that led to it.
@@ -250,11 +270,20 @@ impl<S: ConnectionState> Shared<S> {
         }
     }
 
-    /// Has the connection's subscriptions follow its state from here on, unless they do already.
+    /// Has the connection's subscriptions follow its state from here on, unless they do already. Panics as
+    /// [`StateCell::lock`] does.
+    #[track_caller]
     pub(super) fn set_topics(&self, topics: StateTopics<S>) {
-        let tracked = self.state.write();
+        let guard = self.lock();
         if self.topics.set(topics).is_ok() {
-            self.follow_state(&tracked.all.state);
+            self.follow_state(&guard);
+        }
+    }
+
+    /// Nothing follows from the state any longer: what the application gave for that may hold this connection.
+    pub(super) fn forget_topics(&self) {
+        if let Some(topics) = self.topics.get() {
+            topics.forget();
         }
     }
 }

@@ -1,57 +1,104 @@
 //! Subscriptions that follow from a connection's state.
 
-use std::{collections::HashSet, fmt};
+use std::{
+    collections::HashSet,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use parking_lot::Mutex;
 
 use crate::events::{Interest, Subscriptions};
 
 /// What an application says of the topics of a connection.
-type Topics<S> = Box<dyn Fn(&S) -> Vec<Interest> + Send + Sync>;
+type Topics<S> = dyn Fn(&S) -> Vec<Interest> + Send + Sync;
 
 /// Keeps a connection subscribed to what its state says.
 pub(super) struct StateTopics<S> {
-    topics: Topics<S>,
+    /// `None` once the connection has ended.
+    topics: Mutex<Option<Arc<Topics<S>>>>,
     subscriptions: Subscriptions,
-    /// What it has subscribed the connection to.
-    chosen: Mutex<HashSet<Interest>>,
+    followed: Mutex<Followed>,
+}
+
+/// What came of the state so far.
+#[derive(Debug, Default)]
+struct Followed {
+    /// What the state said last.
+    wanted: Vec<Interest>,
+    /// What of it the connection was subscribed to here.
+    chosen: HashSet<Interest>,
 }
 
 impl<S> StateTopics<S> {
-    pub(super) fn new(topics: Topics<S>, subscriptions: Subscriptions) -> Self {
-        Self { topics, subscriptions, chosen: Mutex::default() }
+    pub(super) fn new(
+        topics: impl Fn(&S) -> Vec<Interest> + Send + Sync + 'static,
+        subscriptions: Subscriptions,
+    ) -> Self {
+        let topics: Arc<Topics<S>> = Arc::new(topics);
+        Self { topics: Mutex::new(Some(topics)), subscriptions, followed: Mutex::default() }
     }
 
     /// The state is this now. Called under its lock, so that the order of its changes is that of the subscriptions.
+    ///
+    /// If the application's code panics, the connection lives on with the subscriptions that it has then.
     pub(super) fn follow(&self, state: &S) {
-        let wanted: HashSet<_> = (self.topics)(state).into_iter().collect();
-        let mut chosen = self.chosen.lock();
-        chosen.retain(|interest| {
-            let stays = wanted.contains(interest);
+        let topics = self.topics.lock().clone();
+        let Some(topics) = topics else {
+            return;
+        };
+        let follows = || self.followed.lock().follow(topics(state), &self.subscriptions);
+        if catch_unwind(AssertUnwindSafe(follows)).is_err() {
+            tracing::error!("what chooses topics from the state panicked: subscriptions stay");
+        }
+    }
+
+    /// The connection has ended, and what the application gave is dropped: it may hold the connection.
+    pub(super) fn forget(&self) {
+        let topics = self.topics.lock().take();
+        drop(topics);
+    }
+}
+
+impl Followed {
+    fn follow(&mut self, wanted: Vec<Interest>, subscriptions: &Subscriptions) {
+        let is_new = wanted != self.wanted;
+        if !is_new && self.chosen.len() == wanted.len() {
+            return;
+        }
+        let asked: HashSet<_> = wanted.iter().collect();
+        self.chosen.retain(|interest| {
+            let stays = asked.contains(interest);
             if !stays {
-                self.subscriptions.remove(interest.clone());
+                subscriptions.remove(interest.clone());
             }
             stays
         });
-        for interest in wanted {
+        for interest in &wanted {
             // What a handler has subscribed the connection to is the handler's to end.
-            if chosen.contains(&interest) || self.subscriptions.contains(interest.clone()) {
+            if self.chosen.contains(interest) || subscriptions.contains(interest.clone()) {
                 continue;
             }
-            match self.subscriptions.add(interest.clone()) {
-                Ok(()) => drop(chosen.insert(interest)),
-                Err(error) => {
+            match subscriptions.add(interest.clone()) {
+                Ok(()) => drop(self.chosen.insert(interest.clone())),
+                // Said once, and tried again with every change of the state.
+                Err(error) if is_new => {
                     let what =
                         "the connection is not subscribed to a topic that its state asks for";
                     tracing::warn!(?interest, %error, "{what}");
                 }
+                Err(_) => {}
             }
         }
+        self.wanted = wanted;
     }
 }
 
 impl<S> fmt::Debug for StateTopics<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StateTopics").field("chosen", &self.chosen.lock()).finish_non_exhaustive()
+        f.debug_struct("StateTopics")
+            .field("followed", &self.followed.lock())
+            .finish_non_exhaustive()
     }
 }

@@ -5,8 +5,8 @@ use std::{cell::RefCell, rc::Rc};
 use futures_executor::LocalPool;
 use futures_util::task::LocalSpawnExt;
 use hardlight_driver::{
-    Acceptor, EventEmitter, EventHub, EventStream, Pattern, Received, client_resuming,
-    proto::{ConnectionError, GapReason, Limits, Resume},
+    Acceptor, EventEmitter, EventHub, EventStream, Pattern, Received, ServiceClient, client_with,
+    proto::{ClientConfig, ConnectionError, GapReason, Limits, Resume},
 };
 use hardlight_macros::{Events, rpc};
 
@@ -108,9 +108,10 @@ impl House {
         let handler = chat::Handler::new(connection.clone());
         let timer = ManualTimer::default();
         let end = self.spawn(acceptor.serve(handler, server_side, timer.clone()));
-        let limits = self.client_limits.clone();
-        let (connecting, driver) =
-            client_resuming(client_side, ManualTimer::default(), limits, resume);
+        let config = ClientConfig::new(<chat::Client as ServiceClient>::schema())
+            .with_limits(self.client_limits.clone())
+            .with_resume(resume);
+        let (connecting, driver) = client_with(client_side, ManualTimer::default(), config);
         self.spawn(driver);
         let client = self.pool.run_until(connecting).expect("the server answers");
         Guest { client, connection, to_client, to_server, timer, end }

@@ -109,12 +109,19 @@ pub(super) fn server(events: &Events<'_>, private: &TokenStream) -> TokenStream 
 
             /// Whether the connection may be subscribed to this. It is asked before each subscription, whoever makes it: one
             /// that is refused fails with `SubscribeError::Refused`. By default all are allowed.
+            ///
+            /// The state may be locked while it runs: what it needs to know, keep beside it.
             #[allow(unused_variables)]
             fn check(&self, interest: &#private::Interest) -> bool {
                 true
             }
 
-            /// Lets this decide for a connection from here on. The first one that is attached stays.
+            /// Lets this decide for a connection from here on, until it ends. The first one that is attached stays.
+            ///
+            /// # Panics
+            ///
+            /// If this thread holds the connection's state, by a guard that is still alive.
+            #[track_caller]
             fn attach(self, connection: &#private::ServerConnection<__State, #ident>)
             where
                 Self: ::core::marker::Sized,

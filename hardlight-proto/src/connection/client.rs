@@ -4,7 +4,7 @@
 
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    string::String,
+    string::{String, ToString},
     vec::Vec,
 };
 use core::{fmt, time::Duration};
@@ -52,7 +52,9 @@ pub struct Client {
     notes: VecDeque<Note>,
     /// Methods that the server does not have as they are here; `None` before it said so.
     refused_methods: Option<BTreeMap<u32, Mismatch>>,
-    /// State fields that the server has with another type.
+    /// Whether the connection goes on without those state fields that the server has with another type.
+    partial_state: bool,
+    /// Those fields.
     skipped_fields: BTreeSet<u32>,
     features: FeatureSet,
     /// The server is stopping.
@@ -255,7 +257,7 @@ impl sealed::Role for Client {
 impl Connection<Client> {
     /// A client's side that waits for the server's Hello.
     pub fn client(config: ClientConfig, now: Time) -> Self {
-        let ClientConfig { schema, limits, compression, resume } = config;
+        let ClientConfig { schema, limits, compression, partial_state, resume } = config;
         let role = Client {
             open: CallIds::default(),
             cancelled: CallIds::default(),
@@ -264,6 +266,7 @@ impl Connection<Client> {
             ended: VecDeque::new(),
             notes: VecDeque::new(),
             refused_methods: None,
+            partial_state,
             skipped_fields: BTreeSet::new(),
             features: FeatureSet::new(),
             going_away: false,
@@ -606,6 +609,7 @@ impl Connection<Client> {
         }
         self.accept_hello(&hello, None);
         self.compare_schema(&hello);
+        self.check_state_fits()?;
         self.link.heartbeat = hello.heartbeat_interval.map(Heartbeat::new);
         self.role.topics.set_epoch(hello.epoch);
         self.role.features = FeatureSet::of_names(hello.features);
@@ -662,6 +666,19 @@ impl Connection<Client> {
                 }));
             }
         }
+    }
+
+    /// Unless the application can do without them, fields of other types are no state to work with.
+    fn check_state_fits(&self) -> Result<(), ConnectionError> {
+        if self.role.partial_state || self.role.skipped_fields.is_empty() {
+            return Ok(());
+        }
+        let fields = self.role.notes.iter().filter_map(|note| match note {
+            Note::Mismatch(mismatch) if mismatch.part == SchemaPart::StateField => Some(mismatch),
+            _ => None,
+        });
+        let fields: Vec<_> = fields.map(ToString::to_string).collect();
+        Err(ConnectionError::Incompatible(fields.join("; ").into()))
     }
 
     fn handle_methods(&mut self, methods: &[RefusedMethod]) -> Result<(), ProtocolError> {

@@ -8,13 +8,20 @@ pub struct ClientConfig {
     pub(super) schema: &'static ServiceSchema,
     pub(super) limits: Limits,
     pub(super) compression: bool,
+    pub(super) partial_state: bool,
     pub(super) resume: Option<Resume>,
 }
 
 impl ClientConfig {
     /// With the default limits, without compression.
     pub const fn new(schema: &'static ServiceSchema) -> Self {
-        Self { schema, limits: Limits::new(), compression: false, resume: None }
+        let limits = Limits::new();
+        Self { schema, limits, compression: false, partial_state: false, resume: None }
+    }
+
+    /// The client's view of the service.
+    pub const fn schema(&self) -> &'static ServiceSchema {
+        self.schema
     }
 
     /// The limits of this side.
@@ -36,6 +43,17 @@ impl ClientConfig {
     #[must_use]
     pub const fn with_compression(mut self, compression: bool) -> Self {
         self.compression = compression;
+        self
+    }
+
+    /// Whether the client can do without state fields that the server has with another type or under another name: they keep
+    /// their defaults, and each is reported as a [mismatch](crate::ClientEvent::Mismatch). Default: no, the connection is
+    /// refused as [incompatible](crate::ConnectionError::Incompatible) (SPEC.md, section 6.3).
+    ///
+    /// Fields that only one side has are no matter.
+    #[must_use]
+    pub const fn with_partial_state(mut self, partial_state: bool) -> Self {
+        self.partial_state = partial_state;
         self
     }
 

@@ -33,6 +33,8 @@ pub(crate) struct Setup {
     pub(crate) service: Service,
     pub(crate) limits: Limits,
     pub(crate) compression: bool,
+    /// Of a client: it goes on without state fields that do not fit.
+    pub(crate) partial_state: bool,
     /// Of a server.
     pub(crate) epoch: Option<u64>,
     /// Of a server.
@@ -68,6 +70,7 @@ impl Setup {
             service,
             limits: Limits::new(),
             compression: false,
+            partial_state: false,
             epoch: None,
             features: &[],
             snapshot: Bytes::new(),
@@ -90,6 +93,9 @@ impl Setup {
         }
         if self.compression {
             setup["compression"] = true.into();
+        }
+        if self.partial_state {
+            setup["partial_state"] = true.into();
         }
         if let Some(epoch) = self.epoch {
             setup["epoch"] = epoch.to_string().into();
@@ -185,6 +191,7 @@ impl Session {
         let config = ClientConfig::new(client.service.schema())
             .with_limits(client.limits.clone())
             .with_compression(client.compression)
+            .with_partial_state(client.partial_state)
             .with_resume(client.resume.clone());
         let client_connection = Connection::client(config, now);
         let mut config = ServerConfig::new(server.service.schema())
@@ -483,7 +490,10 @@ fn deliver<R: Role>(transmit: Transmit, to: &mut Connection<R>) -> Value {
             input
         }
         Transmit::Close(reason) => {
-            let input = json!({ "closed": reason_json(&reason) });
+            let mut closed = reason_json(&reason);
+            // Here too it is for people.
+            closed.as_object_mut().expect("it is one").entry("reason").or_insert("".into());
+            let input = json!({ "closed": closed });
             to.handle_close(Some(reason));
             input
         }

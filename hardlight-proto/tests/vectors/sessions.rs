@@ -277,6 +277,7 @@ fn state_before_the_hello_is_read() -> Session {
 
 fn a_state_field_that_does_not_fit() -> Session {
     let (mut client, mut server) = setups(&counter());
+    client.partial_state = true;
     client.service.state = vec![(0, "counter", "u64", None), (1, "other", "u32", None)];
     server.service.state = vec![(0, "counter", "u32", None), (1, "other", "u32", None)];
     server.snapshot = SET_BOTH;
@@ -290,7 +291,18 @@ fn a_state_field_that_does_not_fit() -> Session {
 fn a_state_field_of_another_name() -> Session {
     let (mut client, server) = setups(&counter());
     client.service.state = vec![(0, "total", "u32", None)];
+    client.partial_state = true;
     Session::open(&client, &server)
+}
+
+fn state_fields_that_are_refused() -> Session {
+    let (mut client, mut server) = setups(&counter());
+    client.service.state = vec![(0, "counter", "u64", None), (1, "total", "u32", None)];
+    server.service.state = vec![(0, "counter", "u32", None), (1, "other", "u32", None)];
+    server.snapshot = SET_BOTH;
+    let mut session = Session::start(&client, &server);
+    session.settle();
+    session
 }
 
 fn state_fields_of_one_end() -> Session {
@@ -374,6 +386,11 @@ fn state() -> File {
             a_state_field_that_does_not_fit(),
         ),
         case("a field of another name is another field", &["6.3"], a_state_field_of_another_name()),
+        case(
+            "fields of another type or name are refused",
+            &["6.3", "18.3"],
+            state_fields_that_are_refused(),
+        ),
         case("fields that only one end has", &["6.3", "12.1"], state_fields_of_one_end()),
         case("values beside the state", &["6.2", "11.3"], values_beside_the_state()),
         case(
