@@ -408,6 +408,36 @@ fn of_more_topics_than_a_stream_tells_apart_what_it_drops_is_counted() {
     assert_eq!(counts.dropped, 2_000 - stays as u64);
 }
 
+/// What it takes to send an event to so many clients, in bytes that are allocated in all.
+#[cfg(feature = "deflate")]
+fn cost_of_a_long_event(clients: usize) -> u64 {
+    let mut house = House::new();
+    house.compression = true;
+    let guests: Vec<_> = (0..clients).map(|_| house.guest()).collect();
+    for guest in &guests {
+        house.run(guest.client.join("blue".into())).unwrap();
+    }
+    let event = message(&"hello ".repeat(5_000));
+    let memory = allocation_counter::measure(|| {
+        house.emitter().emit("blue", event.clone());
+        house.pool.run_until_stalled();
+    });
+    for guest in &guests {
+        assert_eq!(waiting(&mut guest.client.events()), [on("blue", event.clone())]);
+    }
+    memory.bytes_total
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn an_event_is_compressed_once_however_many_it_goes_to() {
+    let [one, two, eleven] = [1, 2, 11].map(cost_of_a_long_event);
+    // Each further client expands it, which is far less work.
+    let further = two - one;
+    assert!(further < one / 2, "{one}, {two}");
+    assert!(eleven < one + 12 * further, "{one}, {two}, {eleven}");
+}
+
 #[test]
 fn a_stream_of_a_topic_that_is_dropped_is_forgotten_though_nothing_comes_of_its_topic() {
     let mut house = House::new();

@@ -53,6 +53,9 @@ use proc_macro::TokenStream;
 /// and matches `E` by variant. Of any other type `T`, an alias of a `Result` among them, the client gets
 /// `Result<T, Error>`.
 ///
+/// `#[rpc(secret)]` on a method says that its arguments and what it returns are never compressed (SPEC.md, section 22): it is
+/// for one of which either holds what is secret together with what a third party may choose.
+///
 /// `#[cfg]` on a method covers all that is generated for it. The order of the methods, their names and types may change
 /// between versions: peers compare them when they connect.
 ///
@@ -123,6 +126,9 @@ pub fn rpc(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// - `#[state(default = expression)]`: what both sides start with; otherwise it is `Default::default()`.
 /// - `#[state(skip)]`: the field stays on the server, and is in no message and in no description. It need not be `Codable`
 ///   but is `Send`, `Sync` and `'static`, and has a default. On a client it is always at that.
+///
+/// - `#[state(secret)]`: a change of the field is never compressed, nor what is sent together with it (SPEC.md, section 22):
+///   it is for what is secret, in a state that also holds what a third party may choose.
 ///
 /// # Versions
 ///

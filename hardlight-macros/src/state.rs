@@ -149,8 +149,9 @@ impl State<'_> {
         let root = &self.root;
         let fields = self.each(|field| {
             let name = field.ident.unraw().to_string();
+            let secret = field.secret.then(|| quote!(.secret()));
             let field = self.field(field);
-            quote!(#field::schema(#name),)
+            quote!(#field::schema(#name) #secret,)
         });
         quote! {
             fn schema() -> #root::__private::Vec<#root::__private::FieldSchema> {

@@ -130,9 +130,9 @@ where
     F: Fn(S, Request) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<H, Refusal>> + Send + 'static,
 {
-    let ServerOptions { limits, handshake_timeout, .. } = &shared.options;
+    let ServerOptions { limits, compression, handshake_timeout, .. } = &shared.options;
     let (request, accept) = upgrade.into_parts();
-    let acceptor = Acceptor::<S>::new(limits.clone(), &shared.hub);
+    let acceptor = Acceptor::<S>::new(limits.clone(), &shared.hub).with_compression(*compression);
     let made = tokio::select! {
         biased;
         () = shared.stop.cancelled() => Err(Refusal::unavailable()),

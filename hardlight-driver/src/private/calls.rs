@@ -70,6 +70,14 @@ pub fn method<I: Codable, R: Call<I>>(schema: ServiceSchema, name: &'static str)
     schema.method::<I, R::Output>(name)
 }
 
+/// Marks the method that was added last as secret.
+pub fn secret(mut schema: ServiceSchema) -> ServiceSchema {
+    if let Some(method) = schema.methods.last_mut() {
+        method.secret = true;
+    }
+    schema
+}
+
 /// [`ClientConnection::call`] of a method.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ pub use self::{
     app::App,
     calls::{
         Call, Returns, ServiceTypes, Types, call, decode_input, encode_output, flatten, method,
-        method_at, split_method, try_call, types,
+        method_at, secret, split_method, try_call, types,
     },
     events::{attach, attach_topics, on_event},
 };

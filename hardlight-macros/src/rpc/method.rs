@@ -92,10 +92,17 @@ pub(super) fn schema(service: &Service) -> TokenStream {
     let methods = service.methods.iter().map(|method| {
         let Method { cfgs, input, output, ident, .. } = method;
         let name = plain(ident);
+        let secret = method.secret.then(|| {
+            quote! {
+                #(#cfgs)*
+                let schema = #root::__private::secret(schema);
+            }
+        });
         quote! {
             #(#cfgs)*
             let schema =
                 #root::__private::method::<#input, #root::__private::Returns<#output>>(schema, #name);
+            #secret
         }
     });
     quote! {

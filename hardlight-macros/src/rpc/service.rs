@@ -41,6 +41,8 @@ pub(super) struct Method {
     pub(super) arguments: Vec<Argument>,
     /// The declared return type; `()` if there is none.
     pub(super) returns: Type,
+    /// `#[rpc(secret)]`
+    pub(super) secret: bool,
 }
 
 /// An argument of a method.

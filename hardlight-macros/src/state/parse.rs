@@ -34,6 +34,8 @@ pub(super) struct StateField<'a> {
     pub(super) ty: &'a Type,
     /// `#[state(default = expr)]`
     pub(super) default: Option<Expr>,
+    /// `#[state(secret)]`
+    pub(super) secret: bool,
 }
 
 /// A field that is on the server only: `#[state(skip)]`.
@@ -56,6 +58,7 @@ struct StructKeys {
 struct FieldKeys {
     default: Option<Expr>,
     skip: bool,
+    secret: bool,
 }
 
 pub(super) fn parse<'a>(item: &'a DeriveInput, errors: &mut Errors) -> Parsed<'a> {
@@ -82,7 +85,8 @@ pub(super) fn parse<'a>(item: &'a DeriveInput, errors: &mut Errors) -> Parsed<'a
                 "too many fields: a state has 4,080, those that are reserved among them",
             );
         }
-        parsed.fields.push(StateField { index, ident, ty: &field.ty, default: keys.default });
+        let FieldKeys { default, secret, .. } = keys;
+        parsed.fields.push(StateField { index, ident, ty: &field.ty, default, secret });
     }
     parsed
 }
@@ -126,11 +130,15 @@ fn reserve(meta: &ParseNestedMeta<'_>, reserved: &mut BTreeMap<u32, Span>) -> sy
 fn field_keys(field: &Field, errors: &mut Errors) -> FieldKeys {
     let mut found = FieldKeys::default();
     keys(&field.attrs, errors, |meta| {
-        if meta.path.is_ident("skip") {
-            if meta.input.peek(Token![=]) || meta.input.peek(syn::token::Paren) {
-                return Err(meta.error("`skip` takes no value: write `#[state(skip)]`"));
+        for (name, flag) in [("skip", &mut found.skip), ("secret", &mut found.secret)] {
+            if !meta.path.is_ident(name) {
+                continue;
             }
-            found.skip = true;
+            if meta.input.peek(Token![=]) || meta.input.peek(syn::token::Paren) {
+                let what = format!("`{name}` takes no value: write `#[state({name})]`");
+                return Err(meta.error(what));
+            }
+            *flag = true;
             return Ok(());
         }
         if meta.path.is_ident("reserved") {
@@ -138,7 +146,10 @@ fn field_keys(field: &Field, errors: &mut Errors) -> FieldKeys {
             return Err(meta.error(what));
         }
         if !meta.path.is_ident("default") {
-            return Err(unknown(&meta, "on a field it is `default = expression` or `skip`"));
+            return Err(unknown(
+                &meta,
+                "on a field it is `default = expression`, `secret` or `skip`",
+            ));
         }
         if !meta.input.peek(Token![=]) {
             let what =
