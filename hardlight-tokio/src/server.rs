@@ -115,7 +115,7 @@ impl Server {
     }
 
     /// Replaces the default options.
-    pub fn options(mut self, options: ServerOptions) -> Self {
+    pub fn with_options(mut self, options: ServerOptions) -> Self {
         self.options = options;
         self
     }

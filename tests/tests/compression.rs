@@ -111,7 +111,7 @@ async fn join(server_compresses: bool, client_compresses: bool) -> Joined {
         Ok(news::Handler::new(connection))
     };
     let server = Server::bind_plain("127.0.0.1:0", factory).await.unwrap();
-    let server = server.options(ServerOptions::new().compression(server_compresses));
+    let server = server.with_options(ServerOptions::new().compression(server_compresses));
     let (address, emitter) = (server.local_addr(), server.emitter());
     tokio::spawn(server.run());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

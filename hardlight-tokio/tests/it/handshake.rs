@@ -90,7 +90,7 @@ async fn a_request_may_arrive_byte_by_byte() {
 async fn a_client_that_sends_no_head_is_dropped() {
     let (server, handler) = bind_plain().await;
     let options = ServerOptions::new().handshake_timeout(Duration::from_secs(5));
-    let server = Running::plain_with(server.options(options), handler);
+    let server = Running::plain_with(server.with_options(options), handler);
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
     let mut answer = Vec::new();
