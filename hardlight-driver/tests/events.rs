@@ -390,6 +390,45 @@ fn a_stream_that_nobody_reads_drops_its_oldest_and_counts_them_first() {
 }
 
 #[test]
+fn a_stream_that_is_read_too_slowly_has_its_hole_behind_what_was_read_and_before_what_is_left() {
+    let mut house = House::new();
+    house.client_limits = Limits::new().with_max_queued_event_bytes(10_000);
+    let guest = house.guest();
+    let mut events = guest.client.events();
+    house.run(guest.client.join("blue".into())).unwrap();
+    house.run(guest.client.join("red".into())).unwrap();
+    house.emitter().emit("red", message("first"));
+    house.emitter().emit("blue", message("first"));
+    house.pool.run_until_stalled();
+    assert_eq!(waiting(&mut events).len(), 2);
+    // "red" stays whole.
+    house.run(guest.client.flood("blue".into(), 100)).unwrap();
+    house.emitter().emit("red", message("last"));
+    house.pool.run_until_stalled();
+    let events = waiting(&mut events);
+    assert_eq!(events[0], lagged("blue", 91, GapReason::Lagged));
+    assert_eq!(events.last(), Some(&on("red", message("last"))));
+    assert_eq!(events.len(), 1 + 9 + 1);
+}
+
+#[test]
+fn a_stream_that_nobody_reads_takes_no_more_memory_than_its_limit_says() {
+    const LIMIT: usize = 100_000;
+    let mut house = House::new();
+    house.client_limits = Limits::new().with_max_queued_event_bytes(LIMIT);
+    let guest = house.guest();
+    let events = guest.client.events();
+    house.run(guest.client.join("blue".into())).unwrap();
+    // Short events take the most besides.
+    for _ in 0..10_000 {
+        house.emitter().emit("blue", ChatEvent::Cleared);
+        house.pool.run_until_stalled();
+    }
+    let freed = -allocation_counter::measure(|| drop(events)).bytes_current;
+    assert!((LIMIT as i64..2 * LIMIT as i64).contains(&freed), "{freed}");
+}
+
+#[test]
 fn of_more_topics_than_a_stream_tells_apart_what_it_drops_is_counted() {
     let mut house = House::new();
     house.client_limits = Limits::new().with_max_queued_event_bytes(10_000);

@@ -219,19 +219,24 @@ impl Inner {
     /// Gives something to the streams that take it, or keeps it for one: the wakers of those who wait for that.
     #[must_use]
     fn give(&mut self, item: &Item) -> Vec<Waker> {
-        let (mut wakers, mut dropped, mut kept) = (Vec::new(), 0, None);
+        let streams = self.topics.get_mut(item.topic());
+        // One for all of them, unless there is one only.
+        let several = self.streams.len() + streams.as_ref().map_or(0, |streams| streams.len()) > 1;
+        let shared = several.then(|| item.detach());
+        let (mut wakers, mut dropped, mut taken) = (Vec::new(), 0, false);
         let mut give = |queue: &Weak<Mutex<Queue>>| {
             let Some(queue) = queue.upgrade() else { return false };
             let mut queue = queue.lock();
-            dropped += queue.push(Item::clone(kept.get_or_insert_with(|| item.detach())));
+            dropped += queue.push(shared.as_ref().map_or_else(|| item.detach(), Item::clone));
             wakers.extend(queue.take_waker());
+            taken = true;
             true
         };
         self.streams.retain(&mut give);
-        if let Some(streams) = self.topics.get_mut(item.topic()) {
+        if let Some(streams) = streams {
             streams.retain(give);
         }
-        if kept.is_none() && self.is_early && !self.handled.contains(&item.kind()) {
+        if !taken && self.is_early && !self.handled.contains(&item.kind()) {
             dropped += self.early.push(item.detach());
         }
         self.counts.dropped += dropped;
