@@ -1723,6 +1723,11 @@ class Server(End):
     def command_features(self, given: dict) -> None:
         self.features = sorted(only(given, "features")["features"], key=str.encode)
         self.push(Frame("FEATURES", {"features": self.features}))
+        for number, call in list(self.calls.items()):
+            feature = self.methods[call.method].get("feature")
+            if not call.running and feature is not None and feature not in self.features:
+                del self.calls[number]
+                self.answer_error(number, MISSING_FEATURE)
 
     def command_announce(self, given: dict) -> None:
         only(given, "topic", "name", "next")

@@ -219,7 +219,8 @@ impl End {
         } else {
             let config = ClientConfig::new(wire::schema())
                 .with_limits(limits)
-                .with_compression(true);
+                .with_compression(true)
+                .with_partial_state(true);
             Self::Client(Connection::client(config, Time::ZERO).into())
         };
         for frame in carrier.before() {

@@ -91,6 +91,7 @@ pub fn client_config(setup: Setup, limits: Limits) -> ClientConfig {
     ClientConfig::new(schema())
         .with_limits(limits)
         .with_compression(setup.compression)
+        .with_partial_state(true)
         .with_resume(setup.resumes.then(resume))
 }
 

@@ -19,8 +19,8 @@ mod transport;
 mod wire;
 
 pub use client::{
-    Attachment, ClientConnection, ClientDriver, DriverOf, EventCounts, EventStream, Projection,
-    Received, StateSnapshot, StateWatch, ValuesSnapshot, client, client_with,
+    Attachment, ClientConnection, ClientDriver, DriverOf, EventCounts, EventStream, FeatureWatch,
+    Projection, Received, StateSnapshot, StateWatch, ValuesSnapshot, client, client_with,
 };
 pub use error::Error;
 pub use events::{
@@ -30,7 +30,9 @@ pub use events::{
 };
 pub use hardlight_proto as proto;
 pub use hardlight_proto::sync;
-pub use server::{Acceptor, ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell};
-pub use service::{Dispatch, Service, ServiceClient};
+pub use server::{
+    Acceptor, FeaturesCell, ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell,
+};
+pub use service::{Dispatch, Service, ServiceClient, ServiceMethod};
 pub use timer::Timer;
 pub use transport::{Incoming, Outgoing, Transport};

@@ -23,6 +23,18 @@ pub trait Service: Sized + Send + Sync + 'static {
     fn new(connection: ServerConnection<Self::State, Self::Events>) -> Self;
 }
 
+/// A method of a service. `#[rpc]` implements it for the generated `Method`; nobody else is to, as for [`Service`].
+pub trait ServiceMethod: Copy {
+    /// The method's name in the trait.
+    fn name(self) -> &'static str;
+
+    /// The name of the [`Feature`](hardlight_proto::Feature) that a connection needs to call it.
+    fn feature(self) -> Option<&'static str>;
+
+    /// Whether its input and output are never compressed (SPEC.md, section 22).
+    fn is_secret(self) -> bool;
+}
+
 /// Runs the methods of a service on a handler of type `H`. `#[rpc]` implements it for every `H` that implements the
 /// trait; nobody else is to, as for [`Service`].
 pub trait Dispatch<H>: Service {

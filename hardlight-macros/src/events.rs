@@ -10,7 +10,7 @@ mod parse;
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::{DeriveInput, Fields, Ident, Path, Type, Variant, ext::IdentExt};
+use syn::{DeriveInput, Expr, Fields, Ident, Path, Type, Variant, ext::IdentExt};
 
 use crate::{errors::Errors, span::generated};
 
@@ -50,6 +50,8 @@ struct Event<'a> {
     variant: &'a Variant,
     /// `on_changed`
     method: Ident,
+    /// `#[events(feature = expr)]`
+    feature: Option<Expr>,
     /// It is never compressed.
     secret: bool,
 }

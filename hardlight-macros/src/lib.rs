@@ -4,6 +4,7 @@ mod advice;
 mod codable;
 mod errors;
 mod events;
+mod feature;
 mod root;
 mod rpc;
 mod span;
@@ -38,6 +39,7 @@ use proc_macro::TokenStream;
 /// | | | default |
 /// |---|---|---|
 /// | `state = Type` | The connection state, `#[derive(ConnectionState)]`. It must be visible wherever the generated types are used. | `()` |
+/// | `feature = Feature::Name` | What a connection needs to call any of the methods: see [`Feature`](derive@Feature). | nothing |
 /// | `events = Enum` | The types of events, `#[derive(Events)]`. It must be visible wherever the generated types are used. | none |
 /// | `module = "name"` | The name of the generated module. | the trait's, in snake_case |
 /// | `crate = path` | Where `hardlight`, or the adapter in its place, is found. | what the manifest calls it |
@@ -53,8 +55,9 @@ use proc_macro::TokenStream;
 /// and matches `E` by variant. Of any other type `T`, an alias of a `Result` among them, the client gets
 /// `Result<T, Error>`.
 ///
-/// `#[rpc(secret)]` on a method says that its arguments and what it returns are never compressed (SPEC.md, section 22): it is
-/// for one of which either holds what is secret together with what a third party may choose.
+/// `#[rpc(feature = Feature::Name)]` on a method says which [feature](derive@Feature) a connection needs to call it; without
+/// it such a call fails with `CallError::MissingFeature` before its arguments are decoded. `#[rpc(secret)]` says that its
+/// arguments and its result are never compressed (SPEC.md, section 22).
 ///
 /// `#[cfg]` on a method covers all that is generated for it. The order of the methods, their names and types may change
 /// between versions: peers compare them when they connect.
@@ -68,7 +71,7 @@ use proc_macro::TokenStream;
 ///   waiting while too many calls are in flight, unless the trait itself has a method of that name. `Client`
 ///   dereferences to `ClientConnection`, which has the state and the events and closes the connection.
 /// - `Handler` is what the trait is implemented on, in the trait's own crate: `impl Counter for counter::Handler`. It has
-///   the state as `self.state`, values by name as `self.values()`, sends events by `self.events` and subscribes its client
+///   the state as `self.state`, values by name as `self.values()`, what the client may do as `self.features()`, sends events by `self.events` and subscribes its client
 ///   to them by `self.subscriptions`; `self.connection()` is the handle of the connection. `Handler::accept` is the simplest
 ///   factory of a server, `Handler::new(connection)` makes one in yours, and `Handler::with_app(connection, data)` one whose
 ///   `self.app::<Data>()` is that data; it panics if it is asked for as another type.
@@ -126,15 +129,16 @@ pub fn rpc(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// - `#[state(default = expression)]`: what both sides start with; otherwise it is `Default::default()`.
 /// - `#[state(skip)]`: the field stays on the server, and is in no message and in no description. It need not be `Codable`
 ///   but is `Send`, `Sync` and `'static`, and has a default. On a client it is always at that.
-///
-/// - `#[state(secret)]`: a change of the field is never compressed, nor what is sent together with it (SPEC.md, section 22):
-///   it is for what is secret, in a state that also holds what a third party may choose.
+/// - `#[state(feature = Feature::Name)]`: only connections with that [feature](derive@Feature) get the field. For others it
+///   is at its default, on the client; on the server it may have any value.
+/// - `#[state(secret)]`: the field is never compressed, nor what is sent together with it (SPEC.md, section 22): for one that
+///   holds what is secret, in a state that also holds what a third party may choose.
 ///
 /// # Versions
 ///
 /// A field is known to the other side by its index: its place among the fields that are not skipped. One that the other
-/// side does not have is left alone, so append fields, and do not reorder them. A field whose type or name differs keeps
-/// its default on the client, which says so in its log.
+/// side does not have is left alone, so append fields, and do not reorder them. A field whose type or name differs is
+/// no state to work with: the client refuses to connect, and names it, unless it says that it can do without.
 ///
 /// `#[state(reserved(2, 5))]` on the struct says that the fields with these indexes are gone; those that follow keep
 /// theirs, and no new field takes one of them.
@@ -224,11 +228,84 @@ pub fn connection_state(item: TokenStream) -> TokenStream {
 /// `#[events(crate = path)]` on the enum says where `hardlight`, or the adapter in its place, is found, if not under the
 /// name in the manifest.
 ///
+/// `#[events(feature = Feature::Name)]` on a variant says that only connections with that [feature](derive@Feature) get it;
+/// others are told, where it is missing, that there was something that is not for them.
+///
 /// `#[events(secret)]` on a variant says that it is never compressed (SPEC.md, section 22): it is for an event that holds
 /// what is secret together with what a third party may choose.
 #[proc_macro_derive(Events, attributes(events))]
 pub fn events(item: TokenStream) -> TokenStream {
     events::expand(item.into()).into()
+}
+
+/// Makes each variant of an enum a feature: something that a connection may be allowed.
+///
+/// Methods, fields of the state and events may need one. A connection that lacks it may not call such a method, and gets no
+/// such field or event. It has none until the application gives it some.
+///
+/// ```
+/// use hardlight::{ConnectionState, Events, Feature, codable, rpc};
+///
+/// #[derive(Feature)]
+/// pub enum Allowed {
+///     Account,
+///     Admin,
+/// }
+///
+/// #[derive(ConnectionState)]
+/// pub struct State {
+///     motto: String,
+///     #[state(feature = Allowed::Account)]
+///     inbox: Vec<String>,
+/// }
+///
+/// #[derive(Events)]
+/// pub enum News {
+///     Published(String),
+///     #[events(feature = Allowed::Admin)]
+///     Reported(String),
+/// }
+///
+/// #[rpc(state = State, events = News)]
+/// pub trait Forum {
+///     #[rpc(secret)]
+///     async fn log_in(&self, password: String) -> bool;
+///     #[rpc(feature = Allowed::Account)]
+///     async fn post(&self, text: String);
+/// }
+///
+/// impl Forum for forum::Handler {
+///     async fn log_in(&self, password: String) -> bool {
+///         let known = password == "open sesame";
+///         if known {
+///             self.features().insert(Allowed::Account);
+///         }
+///         known
+///     }
+///
+///     async fn post(&self, text: String) {
+///         self.events.emit("news", News::Published(text));
+///     }
+/// }
+///
+/// fn show(client: &forum::Client) {
+///     if client.can(forum::Method::Post) { /* ... */ }
+/// }
+/// # fn main() {}
+/// ```
+///
+/// # Names
+///
+/// Both sides know a feature by its name: that of the variant in snake_case, `account`, or what `#[features(name = "...")]`
+/// on the variant says, of 1 to 64 bytes. Enums may share a name: it is one feature.
+///
+/// # Arguments
+///
+/// `#[features(crate = path)]` on the enum says where `hardlight`, or the adapter in its place, is found, if not under the
+/// name in the manifest.
+#[proc_macro_derive(Feature, attributes(features))]
+pub fn feature(item: TokenStream) -> TokenStream {
+    feature::expand(item.into()).into()
 }
 
 /// Lets a struct or enum travel: in calls, answers, events and connection state.

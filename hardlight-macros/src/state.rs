@@ -149,9 +149,13 @@ impl State<'_> {
         let root = &self.root;
         let fields = self.each(|field| {
             let name = field.ident.unraw().to_string();
+            let feature = field
+                .feature
+                .as_ref()
+                .map(|feature| quote!(.with_feature(#root::__private::Feature::name(&#feature))));
             let secret = field.secret.then(|| quote!(.secret()));
             let field = self.field(field);
-            quote!(#field::schema(#name) #secret,)
+            quote!(#field::schema(#name) #feature #secret,)
         });
         quote! {
             fn schema() -> #root::__private::Vec<#root::__private::FieldSchema> {

@@ -21,6 +21,18 @@ pub struct FeatureSet {
     names: BTreeSet<String>,
 }
 
+/// Something that a connection may be allowed: a name, which methods, state fields and events may need.
+/// `#[derive(Feature)]` implements it for an enum, each variant of which is a feature.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a feature",
+    label = "not a feature",
+    note = "write `#[derive(Feature)]` on an enum, and name one of its variants"
+)]
+pub trait Feature {
+    /// The feature's name, by which both sides know it: 1 to 64 bytes.
+    fn name(&self) -> &'static str;
+}
+
 /// Why a feature was not added to a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]

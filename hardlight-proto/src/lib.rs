@@ -53,7 +53,7 @@ pub use error::{CallError, ConnectionError, Initiator, ProtocolError};
 #[cfg(feature = "payload")]
 pub use event::Events;
 pub use event::{Announcement, EncodedEvent, NoEvents, Overflow};
-pub use features::{FeatureError, FeatureSet, MAX_FEATURE_NAME_BYTES, MAX_FEATURES};
+pub use features::{Feature, FeatureError, FeatureSet, MAX_FEATURE_NAME_BYTES, MAX_FEATURES};
 pub use frame::{
     APPLICATION_EXTENSIONS, CallId, Content, ExtensionError, Extensions, Frame, Frames, GapReason,
     Hello, HelloEntry, HelloField, MAX_EXTENSION_BYTES, Mismatch, REVISION, RefusedMethod, Resume,
@@ -67,8 +67,8 @@ pub use schema::{
 };
 #[cfg(feature = "payload")]
 pub use state::{
-    ConnectionState, PatchError, StateCopy, StateDiff, StateError, StateOperation, StateOperations,
-    StateSize, StateSource, StateWriter, ValueError, Values, WithValues,
+    ConnectionState, GatedFields, PatchError, StateCopy, StateDiff, StateError, StateOperation,
+    StateOperations, StateSize, StateSource, StateWriter, ValueError, Values, WithValues,
 };
 pub use time::Time;
 pub use topic::Topic;

@@ -4,7 +4,10 @@ pub use alloc::vec::Vec;
 
 pub use bytes::Bytes;
 
-pub use crate::schema::{EventSchema, FieldSchema, TypeDescription};
+pub use crate::{
+    features::Feature,
+    schema::{EventSchema, FieldSchema, TypeDescription},
+};
 
 #[cfg(feature = "payload")]
 pub use crate::{

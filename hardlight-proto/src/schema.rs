@@ -306,6 +306,8 @@ pub struct EventSchema {
     pub fingerprint: Fingerprint,
     /// The text that it is the fingerprint of; empty if it is not known.
     pub ty: String,
+    /// The feature that a connection needs to get it.
+    pub feature: Option<&'static str>,
 }
 
 impl EventSchema {
@@ -318,7 +320,15 @@ impl EventSchema {
 
     /// An event whose fields have this fingerprint.
     pub const fn with_fingerprint(name: &'static str, fingerprint: Fingerprint) -> Self {
-        Self { name, name_hash: fnv1a(name.as_bytes()), fingerprint, ty: String::new() }
+        let name_hash = fnv1a(name.as_bytes());
+        Self { name, name_hash, fingerprint, ty: String::new(), feature: None }
+    }
+
+    /// Which feature a connection needs to get it. Default: none.
+    #[must_use]
+    pub const fn with_feature(mut self, feature: &'static str) -> Self {
+        self.feature = Some(feature);
+        self
     }
 }
 

@@ -60,6 +60,21 @@ fn what_was_gained_may_be_used_and_what_was_lost_may_not() {
 }
 
 #[test]
+fn a_call_that_waits_to_be_started_is_refused_once_its_feature_is_lost() {
+    let mut pair = pair(features(["paid"]));
+    pair.server.hold_calls(true);
+    let (free, paid) = (pair.call(0), pair.call(1));
+    assert_eq!(pair.take_server_events(), []);
+    pair.server.set_features(FeatureSet::new());
+    pair.server.hold_calls(false);
+    pair.drive();
+    assert_eq!(pair.take_server_events(), [started(free, 0, INPUT)]);
+    let expected = [ClientEvent::Features, failed(paid, CallError::MissingFeature)];
+    assert_eq!(pair.take_client_events(), expected);
+    assert_eq!(pair.server.input_bytes(), INPUT.len());
+}
+
+#[test]
 fn a_change_comes_before_the_state_and_the_answer_of_the_call_that_made_it() {
     let mut pair = pair(FeatureSet::new());
     let id = pair.call(0);

@@ -3,7 +3,7 @@
 
 mod support;
 
-use hardlight_macros::{ConnectionState, codable};
+use hardlight_macros::{ConnectionState, Feature, codable};
 use hardlight_proto::*;
 use support::{client, client_events, client_failed, exceeded, quiet, sent, server};
 
@@ -124,4 +124,81 @@ fn a_state_that_stays_small_may_change_for_ever_and_is_measured_now_and_then() {
         assert_eq!(allowed, Ok(true));
     }
     assert!((1..=1000 * 10 / 100).contains(&measured), "measured {measured} times");
+}
+
+#[derive(Debug, ConnectionState)]
+struct Gated {
+    open: u32,
+    #[state(feature = Allowed::Paid)]
+    paid: Vec<u32>,
+    #[state(feature = Allowed::Admin, default = 5)]
+    admin: u32,
+}
+
+#[derive(Feature)]
+enum Allowed {
+    #[features(name = "paid")]
+    Paid,
+    Admin,
+}
+
+fn features(names: &[&str]) -> FeatureSet {
+    let mut features = FeatureSet::new();
+    names.iter().for_each(|name| features.insert(*name).expect("a good name"));
+    features
+}
+
+/// What a client has that applied what was sent.
+fn seen(copy: &mut Gated, server: &mut Connection<Server>) -> (u32, Vec<u32>, u32) {
+    for frame in sent(server) {
+        if let Frame::State { operations: Content::Plain(operations), .. } = frame {
+            copy.apply(StateOperations::new(&operations)).expect("it applies");
+        }
+    }
+    (copy.open, copy.paid.clone(), copy.admin)
+}
+
+#[test]
+fn fields_that_need_a_feature_come_and_go_with_it() {
+    let schema = Gated::schema();
+    let needs: Vec<_> = schema.iter().map(|field| field.feature).collect();
+    assert_eq!(needs, [None, Some("paid"), Some("admin")]);
+
+    let state = Gated { open: 1, paid: vec![1], admin: 1 };
+    let (mut source, snapshot) = StateSource::with_features(state, features(&["admin"])).unwrap();
+    let mut copy = Gated::initial();
+    copy.apply(StateOperations::new(&snapshot)).unwrap();
+    assert_eq!((copy.open, &copy.paid[..], copy.admin), (1, &[][..], 1));
+
+    let mut server = server(quiet());
+    sent(&mut server);
+    // What changes of a field that is not there is not sent.
+    source.get_mut().paid.push(2);
+    source.send_changes(&mut server);
+    assert_eq!(sent(&mut server), []);
+    source.set_features(features(&["admin", "paid"]), &mut server);
+    assert_eq!(seen(&mut copy, &mut server), (1, vec![1, 2], 1));
+    source.get_mut().paid.push(3);
+    source.send_changes(&mut server);
+    assert_eq!(seen(&mut copy, &mut server), (1, vec![1, 2, 3], 1));
+    source.get_mut().open = 2;
+    source.set_features(features(&["paid"]), &mut server);
+    assert_eq!(seen(&mut copy, &mut server), (2, vec![1, 2, 3], 5));
+    source.set_features(FeatureSet::new(), &mut server);
+    source.get_mut().paid.clear();
+    source.get_mut().admin = 7;
+    source.send_changes(&mut server);
+    assert_eq!(seen(&mut copy, &mut server), (2, vec![], 5));
+    source.set_features(features(&["admin", "paid"]), &mut server);
+    assert_eq!(seen(&mut copy, &mut server), (2, vec![], 7));
+}
+
+#[test]
+fn a_change_of_the_features_is_told_before_the_fields_that_come_with_it() {
+    let (mut source, _) = StateSource::new(Gated { open: 1, paid: vec![1], admin: 1 }).unwrap();
+    let mut server = server(quiet());
+    sent(&mut server);
+    source.set_features(features(&["paid"]), &mut server);
+    let frames = sent(&mut server);
+    assert!(matches!(frames[..], [Frame::Features(_), Frame::State { .. }]), "{frames:?}");
 }

@@ -8,15 +8,15 @@ mod timer;
 pub use connect::{connect, connect_driver, connect_plain, connect_plain_with, connect_with};
 pub use hardlight_driver::{
     Attachment, ClientConnection, ConnectionId, Dispatch, Emitted, Error, EventCounts,
-    EventEmitter, EventHub, EventStream, Interest, Keep, Overflow, Pattern, PatternError,
-    Projection, Received, Relay, RelayError, RelayedEvent, ServerConnection, Service,
-    ServiceClient, StateCell, StateGuard, StateReadGuard, StateSnapshot, StateWatch,
-    SubscribeError, SubscribeOptions, Subscriptions, Topic, TopicNotice, TopicNotices,
+    EventEmitter, EventHub, EventStream, FeatureWatch, FeaturesCell, Interest, Keep, Overflow,
+    Pattern, PatternError, Projection, Received, Relay, RelayError, RelayedEvent, ServerConnection,
+    Service, ServiceClient, ServiceMethod, StateCell, StateGuard, StateReadGuard, StateSnapshot,
+    StateWatch, SubscribeError, SubscribeOptions, Subscriptions, Topic, TopicNotice, TopicNotices,
     TopicOptions, ValuesCell, ValuesSnapshot, proto,
     proto::{
         CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
-        GapReason, Initiator, Limits, Mismatch, NoEvents, ProtocolError, Resume, SchemaMismatch,
-        SchemaPart, ValueError, Values,
+        Feature, FeatureSet, GapReason, Initiator, Limits, Mismatch, NoEvents, ProtocolError,
+        Resume, SchemaMismatch, SchemaPart, ValueError, Values,
     },
     sync,
 };

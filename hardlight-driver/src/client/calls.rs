@@ -5,6 +5,7 @@ use std::{collections::VecDeque, task::Waker};
 use bytes::Bytes;
 use hardlight_proto::{
     CallError, CloseReason, ConnectionError, MAX_CALLS_IN_FLIGHT, Resume, SchemaMismatch,
+    SchemaPart,
 };
 use slab::Slab;
 
@@ -69,6 +70,13 @@ pub(super) enum WhenFull {
 }
 
 impl Calls {
+    /// Whether the server has the method of this name as it is here, as far as it has said.
+    pub(super) fn fits(&self, method: &str) -> bool {
+        let is_it =
+            |other: &SchemaMismatch| other.part == SchemaPart::Method && other.name == method;
+        !self.mismatches.iter().any(is_it)
+    }
+
     /// Puts a call in line.
     pub(super) fn insert(
         &mut self,

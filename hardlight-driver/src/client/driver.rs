@@ -146,10 +146,14 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
                 ClientEvent::Busy => break,
                 ClientEvent::Open { snapshot } => {
                     self.apply(&snapshot);
+                    self.shared.features.publish(self.connection.features());
                     self.shared.mailbox.with(|calls| calls.opened = true);
                     self.shared.tell();
                 }
                 ClientEvent::State { operations } => self.apply(&operations),
+                ClientEvent::Features => {
+                    self.shared.features.publish(self.connection.features());
+                }
                 ClientEvent::Event { topic, event, payload, .. } => {
                     let topic = self.topic(topic);
                     self.shared.events.receive(&topic, event, &payload);

@@ -4,6 +4,7 @@ mod attached;
 mod calls;
 mod driver;
 mod events;
+mod features;
 mod queue;
 mod state;
 mod stream;
@@ -20,22 +21,28 @@ use bytes::Bytes;
 use event_listener::Event;
 use hardlight_proto::{
     CallError, ClientConfig, CloseReason, Codable, ConnectionError, ConnectionState, Events,
-    GapReason, Limits, NoEvents, Resume, SchemaMismatch, Topic, payload,
+    Feature, FeatureSet, GapReason, Limits, NoEvents, Resume, SchemaMismatch, Topic, payload,
 };
 
 pub use attached::Attachment;
 pub use driver::ClientDriver;
 pub use events::EventCounts;
+pub use features::FeatureWatch;
 pub use state::{StateSnapshot, ValuesSnapshot};
 pub use stream::{EventStream, Received};
 pub use watch::{Projection, StateWatch};
 
 use crate::{
-    error::Error, mailbox::Mailbox, service::ServiceClient, timer::Timer, transport::Transport,
+    error::Error,
+    mailbox::Mailbox,
+    service::{ServiceClient, ServiceMethod},
+    timer::Timer,
+    transport::Transport,
 };
 use attached::Attached;
 use calls::{CallKey, Calls, WhenFull};
 use events::Receivers;
+use features::PublishedFeatures;
 use queue::Kind;
 use state::PublishedState;
 
@@ -83,6 +90,7 @@ where
         mailbox: Mailbox::new(Calls::default()),
         state: PublishedState::new(),
         events: Receivers::new(config.limits().max_queued_event_bytes()),
+        features: PublishedFeatures::default(),
         progress: Event::new(),
     });
     let driver = ClientDriver::new(Arc::clone(&shared), transport, timer, config);
@@ -108,6 +116,7 @@ struct Shared<S, E> {
     mailbox: Mailbox<Calls>,
     state: PublishedState<S>,
     events: Receivers<E>,
+    features: PublishedFeatures,
     /// The connection has opened, ended or finished.
     progress: Event,
 }
@@ -174,6 +183,31 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     /// What became of the events of this connection so far.
     pub fn event_counts(&self) -> EventCounts {
         self.shared().events.counts()
+    }
+
+    /// What the server lets this connection do, as far as it has said (SPEC.md, section 14). It is known from the beginning,
+    /// and whatever a call has changed when that call returns.
+    pub fn features(&self) -> Arc<FeatureSet> {
+        self.shared().features.get()
+    }
+
+    /// Whether this connection has a feature.
+    pub fn has(&self, feature: impl Feature) -> bool {
+        self.features().contains(feature.name())
+    }
+
+    /// Whether this connection may call a method: it has the feature that the method needs, if it needs one, and the server
+    /// has the method as it is here. A user interface shows by it what is possible; the server decides by itself.
+    ///
+    /// Which feature a method needs is what this client was built with.
+    pub fn can(&self, method: impl ServiceMethod) -> bool {
+        let has_feature = method.feature().is_none_or(|feature| self.features().contains(feature));
+        has_feature && self.shared().mailbox.with(|calls| calls.fits(method.name()))
+    }
+
+    /// Watches the features change from here on.
+    pub fn watch_features(&self) -> FeatureWatch<S, E> {
+        FeatureWatch::new(Arc::clone(self.shared()))
     }
 
     /// What of this side's service the server does not have, or has with other types; each alone does not work. Methods are
@@ -320,6 +354,7 @@ impl<S, E: Events> Shared<S, E> {
         self.mailbox.with(|calls| calls.end(error, &mut wakers));
         wakers.into_iter().for_each(Waker::wake);
         self.events.end();
+        self.features.tell();
         self.state.changed.notify(usize::MAX);
         self.tell();
     }

@@ -7,7 +7,7 @@ use hardlight_proto::{
     CallError, Codable, ConnectionState, Events, ServiceSchema, WithValues, payload, read_varint,
 };
 
-use crate::{ClientConnection, Error};
+use crate::{ClientConnection, Error, ServiceMethod};
 
 /// Reads the arguments of a call, and lets go of their bytes: they are part of the message they came in, and would keep
 /// all of it for as long as the handler runs.
@@ -70,10 +70,11 @@ pub fn method<I: Codable, R: Call<I>>(schema: ServiceSchema, name: &'static str)
     schema.method::<I, R::Output>(name)
 }
 
-/// Marks the method that was added last as secret.
-pub fn secret(mut schema: ServiceSchema) -> ServiceSchema {
-    if let Some(method) = schema.methods.last_mut() {
-        method.secret = true;
+/// Says in a schema what its methods need: those of `methods`, in the same order.
+pub fn needs<M: ServiceMethod>(mut schema: ServiceSchema, methods: &[M]) -> ServiceSchema {
+    for (described, method) in schema.methods.iter_mut().zip(methods) {
+        described.feature = method.feature();
+        described.secret = method.is_secret();
     }
     schema
 }

@@ -7,7 +7,7 @@ mod events;
 pub use bytes::Bytes;
 pub use hardlight_proto::__private::*;
 pub use hardlight_proto::{
-    CallError, ConnectionState, EventSchema, Events, FieldSchema, GapReason, NoEvents,
+    CallError, ConnectionState, EventSchema, Events, Feature, FieldSchema, GapReason, NoEvents,
     ServiceSchema, StateError, StateOperation, StateOperations, StateWriter,
     payload::{decode, encode_to_bytes},
 };
@@ -17,7 +17,7 @@ pub use self::{
     app::App,
     calls::{
         Call, Returns, ServiceTypes, Types, call, decode_input, encode_output, flatten, method,
-        method_at, secret, split_method, try_call, types,
+        method_at, needs, split_method, try_call, types,
     },
     events::{attach, attach_topics, on_event},
 };
@@ -25,6 +25,6 @@ pub use crate::{
     client::{Attachment, ClientConnection, EventStream, Received},
     error::Error,
     events::{EventEmitter, Interest, Subscriptions, Topic},
-    server::{ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell},
-    service::{Dispatch, Service, ServiceClient},
+    server::{FeaturesCell, ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell},
+    service::{Dispatch, Service, ServiceClient, ServiceMethod},
 };

@@ -81,7 +81,8 @@ where
         let shared = Arc::clone(&end.shared);
         let (schema, limits) = (config.schema(), config.limits().clone());
         let wire = Wire::new(transport, timer);
-        let snapshot = shared.go_live();
+        let (features, snapshot) = shared.go_live();
+        let config = config.with_features(features);
         let encoded = snapshot.as_ref().map_or_else(|_| Bytes::new(), Bytes::clone);
         let mut connection = Connection::server(config, encoded, wire.now());
         if let Err(error) = snapshot {
@@ -232,11 +233,21 @@ where
     }
 
     fn start(&mut self, id: CallId, method: u32, input: Bytes) {
+        if !self.may_run(method) {
+            return self.answer(id, Err(CallError::MissingFeature));
+        }
         let dispatch = &self.dispatch;
         let future = || dispatch(method, input);
         if let Poll::Ready(result) = self.handlers.start(id, method, &self.shared, future) {
             self.answer(id, result);
         }
+    }
+
+    /// Whether the connection has the feature that the method needs: a handler that has run since the call was read may have
+    /// taken it away.
+    fn may_run(&self, method: u32) -> bool {
+        let needs = self.schema.methods[method as usize].feature;
+        needs.is_none_or(|feature| self.shared.features.read().contains(feature))
     }
 
     fn report_panic(&self, id: CallId) {
@@ -378,6 +389,7 @@ where
             Command::State(operations) => self.connection.send_state(operations),
             Command::Fail(error) => self.connection.abort(cannot_encode(error)),
             Command::Announce(announce) => self.announce(*announce),
+            Command::Features(features) => self.connection.set_features(features),
             Command::Leave { topic } => self.connection.leave_topic(topic),
             Command::Event { event, gap, .. } => {
                 if let (Some(reason), Some(last)) = (gap, event.sequence().checked_sub(1)) {

@@ -6,7 +6,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use hardlight_proto::{CallId, CloseCode, CloseReason, EncodeError, GapReason, Overflow, Topic};
+use hardlight_proto::{
+    CallId, CloseCode, CloseReason, EncodeError, FeatureSet, GapReason, Overflow, Topic,
+};
 
 use super::call_set::CallSet;
 use crate::{events::EncodedEvent, mailbox::Mailbox};
@@ -72,6 +74,8 @@ pub(crate) struct Commands {
 pub(crate) enum Command {
     /// State operations.
     State(Bytes),
+    /// What the connection may do has changed.
+    Features(FeatureSet),
     /// The state could not be encoded.
     Fail(EncodeError),
     /// A subscription begins.
@@ -194,7 +198,7 @@ impl Commands {
                 self.latest.remove(topic);
                 self.change_topic();
             }
-            Command::Announce(_) => self.change_topic(),
+            Command::Announce(_) | Command::Features(_) => self.change_topic(),
             Command::Fail(_) | Command::Event { .. } | Command::Empty => {}
         }
         self.queue.push_back(command);

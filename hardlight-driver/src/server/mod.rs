@@ -2,6 +2,7 @@
 
 mod call_set;
 mod driver;
+mod features;
 mod handlers;
 mod held;
 pub(crate) mod mailbox;
@@ -15,6 +16,7 @@ use hardlight_proto::{
     CloseReason, ConnectionError, ConnectionState, Events, Limits, NoEvents, ServerConfig,
 };
 
+pub use features::FeaturesCell;
 pub use state::{StateCell, StateGuard, StateReadGuard};
 pub use values::ValuesCell;
 
@@ -68,6 +70,11 @@ impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
     /// Values beside the state, of any type that travels, by name: also for a service without a state.
     pub const fn values(&self) -> ValuesCell<'_, S> {
         ValuesCell::new(&self.state)
+    }
+
+    /// What the connection may do.
+    pub const fn features(&self) -> FeaturesCell<'_, S> {
+        FeaturesCell::new(&self.state)
     }
 
     /// Sends events to the clients that are subscribed to a topic.

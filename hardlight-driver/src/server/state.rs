@@ -13,8 +13,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use hardlight_proto::{ConnectionState, EncodeError, StateWriter, Values, WithValues};
-use parking_lot::{RecursiveRwLock, RecursiveRwLockReadGuard, RecursiveRwLockWriteGuard};
+use hardlight_proto::{
+    ConnectionState, EncodeError, FeatureSet, GatedFields, StateWriter, Values, WithValues,
+};
+use parking_lot::{RecursiveRwLock, RecursiveRwLockReadGuard, RecursiveRwLockWriteGuard, RwLock};
 
 use super::{
     held::{Access, Held},
@@ -36,6 +38,8 @@ pub(super) struct Shared<S: ConnectionState> {
     /// The driver found the state locked, and waits for it: a hint to those who hold it.
     awaited: AtomicBool,
     pub(super) mailbox: Arc<ServerMailbox>,
+    /// What the connection may do. Changed under the state's lock only.
+    pub(super) features: RwLock<FeatureSet>,
     /// What the connection is subscribed to follows from its state, if the application says so.
     pub(super) topics: OnceLock<StateTopics<S>>,
 }
@@ -45,6 +49,8 @@ struct Tracked<S: ConnectionState> {
     all: WithValues<S>,
     /// What is known of what the client was last sent.
     shadow: <WithValues<S> as ConnectionState>::Shadow,
+    /// Which of the fields that need a feature the client has.
+    gated: GatedFields,
     /// Kept for its memory.
     writer: StateWriter,
 }
@@ -213,25 +219,27 @@ impl<S: ConnectionState> Shared<S> {
     pub(super) fn new(mailbox: Arc<ServerMailbox>) -> Self {
         let mut all = WithValues::initial();
         let shadow = all.shadow();
-        let tracked = Tracked { all, shadow, writer: StateWriter::new() };
+        let gated = GatedFields::of::<WithValues<S>>();
+        let tracked = Tracked { all, shadow, gated, writer: StateWriter::new() };
         Self {
             state: RecursiveRwLock::new(tracked),
             awaited: AtomicBool::new(false),
             mailbox,
+            features: RwLock::default(),
             topics: OnceLock::new(),
         }
     }
 
-    /// Encodes the whole state, and sends changes from here on. Panics as [`StateCell::lock`] does.
+    /// Encodes the whole state, and sends changes from here on: what the connection may do by now, and the state. Panics as [`StateCell::lock`] does.
     #[track_caller]
-    pub(super) fn go_live(&self) -> Result<Bytes, EncodeError> {
+    pub(super) fn go_live(&self) -> (FeatureSet, Result<Bytes, EncodeError>) {
         let mut guard = self.lock();
-        let tracked = &mut *guard.tracked;
-        let mut writer = StateWriter::new();
-        tracked.all.snapshot(&mut writer)?;
-        tracked.shadow = tracked.all.shadow();
-        self.mailbox.with(|commands| commands.live = true);
-        Ok(writer.finish())
+        let features = self.features.read().clone();
+        let snapshot = guard.tracked.take_snapshot(&features);
+        if snapshot.is_ok() {
+            self.mailbox.with(|commands| commands.live = true);
+        }
+        (features, snapshot)
     }
 
     /// Encodes what has changed, unless somebody holds the state: then the driver is woken once it is free.
@@ -258,7 +266,7 @@ impl<S: ConnectionState> Shared<S> {
         });
         // What a handler wrote that panicked was not looked at yet.
         self.follow_state(&guard);
-        Some(guard.tracked.take_changes())
+        Some(guard.tracked.take_changes(&self.features))
     }
 
     /// Subscribes the connection to what its state says, behind the changes that led to it.
@@ -268,6 +276,27 @@ impl<S: ConnectionState> Shared<S> {
         {
             topics.follow(state);
         }
+    }
+
+    /// Changes what the connection may do: whether `change` says that it did. Panics as [`StateCell::lock`] does.
+    ///
+    /// The client hears of it at once, however slow it is; of the fields of the state that come and go by it as of any change
+    /// of the state.
+    #[track_caller]
+    pub(super) fn change_features(&self, change: impl FnOnce(&mut FeatureSet) -> bool) -> bool {
+        let mut guard = self.lock();
+        let mut features = self.features.read().clone();
+        if !change(&mut features) {
+            return false;
+        }
+        self.features.write().clone_from(&features);
+        self.mailbox.post(|commands| {
+            if commands.live {
+                commands.push(Command::Features(features));
+            }
+        });
+        guard.written = true;
+        true
     }
 
     /// Has the connection's subscriptions follow its state from here on, unless they do already. Panics as
@@ -289,7 +318,17 @@ impl<S: ConnectionState> Shared<S> {
 }
 
 impl<S: ConnectionState> Tracked<S> {
-    fn take_changes(&mut self) -> Result<Bytes, EncodeError> {
+    fn take_snapshot(&mut self, features: &FeatureSet) -> Result<Bytes, EncodeError> {
+        self.gated.apply(features, &mut self.writer);
+        self.all.snapshot(&mut self.writer)?;
+        self.shadow = self.all.shadow();
+        Ok(self.writer.take())
+    }
+
+    fn take_changes(&mut self, features: &RwLock<FeatureSet>) -> Result<Bytes, EncodeError> {
+        if !self.gated.is_empty() {
+            self.gated.apply(&features.read(), &mut self.writer);
+        }
         self.all.diff(&mut self.shadow, &mut self.writer)?;
         Ok(self.writer.take())
     }
@@ -311,7 +350,7 @@ impl<S: ConnectionState> StateGuard<'_, S> {
     #[inline(never)]
     fn send(&mut self) {
         let shared = self.holds.shared;
-        shared.mailbox.send_state(|| self.tracked.take_changes());
+        shared.mailbox.send_state(|| self.tracked.take_changes(&shared.features));
         shared.follow_state(&self.tracked.all.state);
     }
 }

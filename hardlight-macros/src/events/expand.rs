@@ -83,7 +83,10 @@ fn events_impl(events: &Events<'_>) -> TokenStream {
     let payloads = events.variants.iter().map(|event| event.payload_definition(events));
     let schemas = events.variants.iter().map(|event| {
         let (payload, name) = (event.payload(), event.ident.unraw().to_string());
-        quote!(#private::EventSchema::new::<#payload>(#name))
+        let feature = event.feature.as_ref();
+        let feature =
+            feature.map(|feature| quote!(.with_feature(#private::Feature::name(&#feature))));
+        quote!(#private::EventSchema::new::<#payload>(#name) #feature)
     });
     let mut secrets = events.variants.iter().filter(|event| event.secret).peekable();
     let is_secret = secrets.peek().is_some().then(|| {

@@ -3,7 +3,7 @@
 use heck::ToSnakeCase;
 use quote::format_ident;
 use syn::{
-    Attribute, Data, DeriveInput, Generics, Path, Type, Variant, ext::IdentExt, parse_quote,
+    Attribute, Data, DeriveInput, Expr, Generics, Path, Type, Variant, ext::IdentExt, parse_quote,
     visit_mut::VisitMut,
 };
 
@@ -108,7 +108,7 @@ fn event<'a>(
     errors: &mut Errors,
 ) -> Option<Event<'a>> {
     let Variant { ident, fields, .. } = variant;
-    let secret = secret(variant, errors);
+    let (feature, secret) = keys(variant, errors);
     check(variant, errors);
     let name = ident.unraw().to_string().to_snake_case();
     let method = format_ident!("on_{name}", span = generated(ident.span()));
@@ -135,18 +135,25 @@ fn event<'a>(
         SpellOutSelf(own).visit_type_mut(&mut ty);
         ty
     });
-    Some(Event { index, ident, fields, types: types.collect(), variant, method, secret })
+    Some(Event { index, ident, fields, types: types.collect(), variant, method, feature, secret })
 }
 
-/// Whether the variant says that it is secret.
-fn secret(variant: &Variant, errors: &mut Errors) -> bool {
+/// The feature that the variant says it needs, and whether it says that it is secret.
+fn keys(variant: &Variant, errors: &mut Errors) -> (Option<Expr>, bool) {
+    let mut feature = None;
     let mut secret = false;
     for attribute in own(&variant.attrs) {
         let parsed = attribute.parse_nested_meta(|meta| {
+            if meta.path.is_ident("feature") {
+                if feature.replace(meta.value()?.parse()?).is_some() {
+                    return Err(meta.error("`feature` is given twice"));
+                }
+                return Ok(());
+            }
             if !meta.path.is_ident("secret") {
-                return Err(
-                    meta.error("unknown key in #[events(...)] on a variant: there is `secret`")
-                );
+                let what = "unknown key in #[events(...)] on a variant: there are \
+                            `feature = Feature::Name` and `secret`";
+                return Err(meta.error(what));
             }
             if std::mem::replace(&mut secret, true) {
                 return Err(meta.error("`secret` is given twice"));
@@ -157,7 +164,7 @@ fn secret(variant: &Variant, errors: &mut Errors) -> bool {
             errors.add(error);
         }
     }
-    secret
+    (feature, secret)
 }
 
 fn check(variant: &Variant, errors: &mut Errors) {

@@ -2,21 +2,22 @@
 
 use proc_macro2::TokenStream;
 use syn::{
-    Ident, LitStr, Path, Token, Type,
+    Expr, Ident, LitStr, Path, Token, Type,
     ext::IdentExt,
     parse::{ParseStream, Parser},
 };
 
 use crate::errors::Errors;
 
-const KNOWN: &str =
-    "known are `state = Type`, `events = Enum`, `module = \"name\"` and `crate = path`";
+const KNOWN: &str = "known are `state = Type`, `events = Enum`, `feature = Feature::Name`, `module = \"name\"` \
+     and `crate = path`";
 
 /// What the user chose; `None` where nothing was said.
 #[derive(Default)]
 pub(super) struct Args {
     pub(super) state: Option<Type>,
     pub(super) events: Option<Type>,
+    pub(super) feature: Option<Expr>,
     pub(super) module: Option<Ident>,
     pub(super) root: Option<Path>,
 }
@@ -52,6 +53,7 @@ impl Args {
         match key.to_string().as_str() {
             "state" => set(&mut self.state, key, value(key, "a type", input)?, errors),
             "events" => set(&mut self.events, key, value(key, "an enum", input)?, errors),
+            "feature" => set(&mut self.feature, key, value(key, "a feature", input)?, errors),
             "module" => {
                 let name: LitStr = value(key, "a name in quotes", input)?;
                 match name.parse::<Ident>() {

@@ -7,7 +7,7 @@ use syn::{
     parse_quote_spanned, spanned::Spanned,
 };
 
-use super::{names::generated, parse::is_own};
+use super::{names::generated, needs};
 
 /// From this many arguments on, `self` counted, clippy objects.
 const CLIPPY_TOO_MANY: usize = 8;
@@ -25,7 +25,7 @@ pub(super) fn expand(item: &ItemTrait) -> TokenStream {
 }
 
 fn rewrite(function: &mut TraitItemFn) {
-    function.attrs.retain(|attribute| !is_own(attribute));
+    function.attrs.retain(|attribute| !needs::is_own(attribute));
     if function.default.is_none() {
         drop_patterns(function);
     }

@@ -86,32 +86,27 @@ fn variant(method: &Method) -> TokenStream {
 }
 
 /// `fn schema()`, inside the module: worked out once for client and server.
-pub(super) fn schema(service: &Service) -> TokenStream {
+pub(super) fn schema(service: &Service, vis: &TokenStream) -> TokenStream {
     let root = &service.root.inside;
     let name = plain(&service.names.service);
     let methods = service.methods.iter().map(|method| {
         let Method { cfgs, input, output, ident, .. } = method;
         let name = plain(ident);
-        let secret = method.secret.then(|| {
-            quote! {
-                #(#cfgs)*
-                let schema = #root::__private::secret(schema);
-            }
-        });
         quote! {
             #(#cfgs)*
             let schema =
                 #root::__private::method::<#input, #root::__private::Returns<#output>>(schema, #name);
-            #secret
         }
     });
     quote! {
-        fn schema() -> &'static #root::__private::ServiceSchema {
+        /// The service as a whole: its methods, its state and its events, with the types of all of them.
+        #vis fn schema() -> &'static #root::__private::ServiceSchema {
             static SCHEMA: ::std::sync::OnceLock<#root::__private::ServiceSchema> =
                 ::std::sync::OnceLock::new();
             SCHEMA.get_or_init(|| {
                 let schema = #root::__private::ServiceSchema::new(#name);
                 #(#methods)*
+                let schema = #root::__private::needs(schema, Method::ALL);
                 #root::__private::types::<Method, #root::__private::Types<State, Events>>(schema)
             })
         }

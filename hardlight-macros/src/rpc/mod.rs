@@ -10,6 +10,7 @@ mod client;
 mod definition;
 mod method;
 mod names;
+mod needs;
 mod parse;
 mod payloads;
 mod server;
@@ -59,11 +60,13 @@ fn not_a_trait(item: TokenStream, error: &syn::Error) -> TokenStream {
 fn generate(service: &Service) -> TokenStream {
     let definition = definition::expand(&service.item);
     let payloads = payloads::definitions(service);
+    let needs = needs::expand(service);
     let client_methods = client::methods(service);
     let module = module(service);
     quote! {
         #definition
         #payloads
+        #needs
         #client_methods
         #module
     }
@@ -81,7 +84,7 @@ fn module(service: &Service) -> TokenStream {
     let exports = payloads::exports(service, vis);
     let types = payloads::types(service);
     let method = method::expand(service, vis);
-    let schema = method::schema(service);
+    let schema = method::schema(service, vis);
     let client = client::definition(service, vis);
     let connection = server::connection(service, vis);
     let handler = server::handler(service, vis);

@@ -10,6 +10,7 @@ use super::{
     args::Args,
     check,
     names::{self, Names},
+    needs,
     service::{Argument, Method, Root, Service},
 };
 use crate::errors::Errors;
@@ -33,6 +34,7 @@ pub(super) fn service(args: Args, item: ItemTrait, errors: &mut Errors) -> Servi
         root: Root::new(args.root, &names),
         state: args.state.unwrap_or_else(|| parse_quote!(())),
         events: args.events,
+        feature: args.feature,
         dispatchable: item.generics.params.is_empty(),
         item,
         names,
@@ -58,14 +60,14 @@ fn method(function: &TraitItemFn, earlier: &[Method], errors: &mut Errors) -> Op
     };
     let cfgs = attributes(&function.attrs, &["cfg"]);
     check::collision(ident, &variant, &cfgs, earlier, errors);
-    let secret = method_keys(function, errors);
+    let needs = needs::parse(function, errors);
     Some(Method {
         ident: ident.clone(),
         input: format_ident!("{variant}Input", span = variant.span()),
         output: format_ident!("{variant}Output"),
         variant,
         cfgs,
-        secret,
+        needs,
         docs: attributes(&function.attrs, &["doc", "deprecated"]),
         arguments: function.sig.inputs.iter().filter_map(argument).collect(),
         returns: match &function.sig.output {
@@ -76,31 +78,6 @@ fn method(function: &TraitItemFn, earlier: &[Method], errors: &mut Errors) -> Op
             }
         },
     })
-}
-
-/// Whether a method says that it is secret.
-fn method_keys(function: &TraitItemFn, errors: &mut Errors) -> bool {
-    let mut secret = false;
-    for attribute in function.attrs.iter().filter(|attribute| is_own(attribute)) {
-        let parsed = attribute.parse_nested_meta(|meta| {
-            if !meta.path.is_ident("secret") {
-                return Err(meta.error("unknown key in #[rpc(...)] on a method: there is `secret`"));
-            }
-            if std::mem::replace(&mut secret, true) {
-                return Err(meta.error("`secret` is given twice"));
-            }
-            Ok(())
-        });
-        if let Err(error) = parsed {
-            errors.add(error);
-        }
-    }
-    secret
-}
-
-/// Whether it is `#[rpc(...)]`, by whatever path.
-pub(super) fn is_own(attribute: &Attribute) -> bool {
-    attribute.path().segments.last().is_some_and(|last| last.ident == "rpc")
 }
 
 fn argument(argument: &FnArg) -> Option<Argument> {

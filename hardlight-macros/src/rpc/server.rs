@@ -129,6 +129,11 @@ pub(super) fn handler(service: &Service, vis: &TokenStream) -> TokenStream {
                 self.connection.connection.values()
             }
 
+            /// What the connection may do.
+            pub const fn features(&self) -> #root::__private::FeaturesCell<'_, T::State> {
+                self.connection.connection.features()
+            }
+
             async fn accepted<E>(connection: Connection<T>) -> ::core::result::Result<Self, E> {
                 ::core::result::Result::Ok(Self::without_app(connection))
             }

@@ -2,9 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{Attribute, Ident, ItemTrait, Path, TraitItemFn, Type};
+use syn::{Attribute, Expr, Ident, ItemTrait, Path, TraitItemFn, Type};
 
-use super::names::Names;
+use super::{names::Names, needs::Needs};
 use crate::root;
 
 /// A trait under `#[rpc]`.
@@ -16,6 +16,8 @@ pub(super) struct Service {
     pub(super) state: Type,
     /// The enum of events; `None` if the user named none.
     pub(super) events: Option<Type>,
+    /// What all methods need that do not say otherwise.
+    pub(super) feature: Option<Expr>,
     pub(super) root: Root,
     /// The methods without errors, in trait order.
     pub(super) methods: Vec<Method>,
@@ -36,13 +38,13 @@ pub(super) struct Method {
     pub(super) output: Ident,
     /// `#[cfg]`, which goes on everything that is generated for the method.
     pub(super) cfgs: Vec<Attribute>,
+    /// `#[rpc(...)]` on the method.
+    pub(super) needs: Needs,
     /// `#[doc]` and `#[deprecated]`, which go on the client's methods.
     pub(super) docs: Vec<Attribute>,
     pub(super) arguments: Vec<Argument>,
     /// The declared return type; `()` if there is none.
     pub(super) returns: Type,
-    /// `#[rpc(secret)]`
-    pub(super) secret: bool,
 }
 
 /// An argument of a method.

@@ -34,6 +34,8 @@ pub(super) struct StateField<'a> {
     pub(super) ty: &'a Type,
     /// `#[state(default = expr)]`
     pub(super) default: Option<Expr>,
+    /// `#[state(feature = expr)]`
+    pub(super) feature: Option<Expr>,
     /// `#[state(secret)]`
     pub(super) secret: bool,
 }
@@ -57,8 +59,9 @@ struct StructKeys {
 #[derive(Default)]
 struct FieldKeys {
     default: Option<Expr>,
-    skip: bool,
+    feature: Option<Expr>,
     secret: bool,
+    skip: bool,
 }
 
 pub(super) fn parse<'a>(item: &'a DeriveInput, errors: &mut Errors) -> Parsed<'a> {
@@ -68,12 +71,16 @@ pub(super) fn parse<'a>(item: &'a DeriveInput, errors: &mut Errors) -> Parsed<'a
     let reserved = reserved.into_keys().collect::<BTreeSet<_>>();
     let mut indexes = (0..).filter(|index| !reserved.contains(index));
     for field in fields(item, errors) {
-        let keys = field_keys(field, errors);
+        let FieldKeys { default, feature, secret, skip } = field_keys(field, errors);
         let Some(ident) = &field.ident else {
             continue;
         };
-        if keys.skip {
-            let default = keys.default;
+        if skip {
+            if feature.is_some() || secret {
+                let what =
+                    "a field with `skip` never leaves the server: remove `feature` and `secret`";
+                errors.push(ident, what);
+            }
             parsed.skipped.push(SkippedField { ident, ty: &field.ty, default });
             continue;
         }
@@ -85,8 +92,7 @@ pub(super) fn parse<'a>(item: &'a DeriveInput, errors: &mut Errors) -> Parsed<'a
                 "too many fields: a state has 4,080, those that are reserved among them",
             );
         }
-        let FieldKeys { default, secret, .. } = keys;
-        parsed.fields.push(StateField { index, ident, ty: &field.ty, default, secret });
+        parsed.fields.push(StateField { index, ident, ty: &field.ty, default, feature, secret });
     }
     parsed
 }
@@ -130,15 +136,21 @@ fn reserve(meta: &ParseNestedMeta<'_>, reserved: &mut BTreeMap<u32, Span>) -> sy
 fn field_keys(field: &Field, errors: &mut Errors) -> FieldKeys {
     let mut found = FieldKeys::default();
     keys(&field.attrs, errors, |meta| {
-        for (name, flag) in [("skip", &mut found.skip), ("secret", &mut found.secret)] {
-            if !meta.path.is_ident(name) {
-                continue;
-            }
+        if meta.path.is_ident("skip") {
             if meta.input.peek(Token![=]) || meta.input.peek(syn::token::Paren) {
-                let what = format!("`{name}` takes no value: write `#[state({name})]`");
-                return Err(meta.error(what));
+                return Err(meta.error("`skip` takes no value: write `#[state(skip)]`"));
             }
-            *flag = true;
+            found.skip = true;
+            return Ok(());
+        }
+        if meta.path.is_ident("secret") {
+            found.secret = true;
+            return Ok(());
+        }
+        if meta.path.is_ident("feature") {
+            if found.feature.replace(meta.value()?.parse()?).is_some() {
+                return Err(meta.error("`feature` is given twice"));
+            }
             return Ok(());
         }
         if meta.path.is_ident("reserved") {
@@ -148,7 +160,7 @@ fn field_keys(field: &Field, errors: &mut Errors) -> FieldKeys {
         if !meta.path.is_ident("default") {
             return Err(unknown(
                 &meta,
-                "on a field it is `default = expression`, `secret` or `skip`",
+                "on a field it is `default = expression`, `feature = Feature::Name`, `secret` or `skip`",
             ));
         }
         if !meta.input.peek(Token![=]) {

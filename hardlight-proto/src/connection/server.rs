@@ -293,14 +293,29 @@ impl Connection<Server> {
         self.fail(ConnectionError::Internal(why.into()));
     }
 
-    /// Changes what the connection may do, and tells the client. Calls that arrive from here on are checked against it.
+    /// Changes what the connection may do, and tells the client. Calls that arrive from here on are checked against it, and
+    /// those that arrived and were not given out yet.
     pub fn set_features(&mut self, features: FeatureSet) {
         if self.is_ended() || self.role.features == features {
             return;
         }
         self.link.outbox.push(Frame::Features(features.to_names()));
         self.role.features = features;
+        let held = core::mem::take(&mut self.role.held);
+        for call in held {
+            if self.may_call(call.method) {
+                self.role.held.push_back(call);
+            } else {
+                self.refuse_held(call.id, CallError::MissingFeature);
+            }
+        }
         self.check_waiting();
+    }
+
+    /// Whether the connection has the feature that this method needs.
+    fn may_call(&self, method: u32) -> bool {
+        let needs = self.link.schema.methods[method as usize].feature;
+        needs.is_none_or(|feature| self.role.features.contains(feature))
     }
 
     /// Tells the client that a subscription is in force: `topic` stands for `name` from here on, and the next event that
@@ -579,8 +594,7 @@ impl Connection<Server> {
             return Err(CallError::GoingAway);
         }
         let method = method.map_err(Mismatch::to_call_error)?;
-        let needs = self.link.schema.methods[method as usize].feature;
-        if needs.is_some_and(|feature| !self.role.features.contains(feature)) {
+        if !self.may_call(method) {
             return Err(CallError::MissingFeature);
         }
         if bytes > self.link.limits.max_input_bytes().saturating_sub(self.role.inputs.total()) {

@@ -13,6 +13,7 @@ mod copy;
 mod diff;
 mod error;
 pub(crate) mod field;
+mod gated;
 mod leaves;
 mod lists;
 mod maps;
@@ -33,6 +34,7 @@ pub use self::{
     copy::{StateCopy, StateSize},
     diff::{Change, StateDiff},
     error::{PatchError, StateError},
+    gated::GatedFields,
     operations::{StateOperation, StateOperations, StateWriter},
     reader::{FieldPatch, PatchReader},
     source::StateSource,

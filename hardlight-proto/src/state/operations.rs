@@ -54,6 +54,11 @@ impl StateWriter {
         self.treatments.insert(field, Treatment::SendWhole);
     }
 
+    /// Ends any other treatment of a field.
+    pub(super) fn write_as_usual(&mut self, field: u32) {
+        self.treatments.remove(&field);
+    }
+
     /// Sets a field to a value, unless the field is treated otherwise.
     ///
     /// # Errors

@@ -4,10 +4,11 @@ use core::{fmt, ops::Deref};
 
 use bytes::Bytes;
 
-use super::{ConnectionState, StateWriter};
+use super::{ConnectionState, GatedFields, StateWriter};
 use crate::{
     close::{CloseCode, CloseReason},
     connection::{Connection, Server},
+    features::FeatureSet,
     payload::EncodeError,
 };
 
@@ -18,19 +19,44 @@ use crate::{
 pub struct StateSource<S: ConnectionState> {
     state: S,
     shadow: S::Shadow,
+    gated: GatedFields,
+    features: FeatureSet,
+    /// Kept for its memory.
+    writer: StateWriter,
 }
 
 impl<S: ConnectionState> StateSource<S> {
-    /// A state, and the snapshot that [`Connection::server`] takes.
+    /// A state, and the snapshot that [`Connection::server`] takes, for a connection without features.
     ///
     /// # Errors
     ///
     /// If a value cannot be encoded.
-    pub fn new(mut state: S) -> Result<(Self, Bytes), EncodeError> {
-        let mut snapshot = StateWriter::new();
-        state.snapshot(&mut snapshot)?;
+    pub fn new(state: S) -> Result<(Self, Bytes), EncodeError> {
+        Self::with_features(state, FeatureSet::new())
+    }
+
+    /// [`new`](Self::new), for a connection that begins with these features, as its
+    /// [`ServerConfig`](crate::ServerConfig::with_features) has them too.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot be encoded.
+    pub fn with_features(mut state: S, features: FeatureSet) -> Result<(Self, Bytes), EncodeError> {
+        let mut gated = GatedFields::of::<S>();
+        let mut writer = StateWriter::new();
+        gated.apply(&features, &mut writer);
+        state.snapshot(&mut writer)?;
+        let snapshot = writer.take();
         let shadow = state.shadow();
-        Ok((Self { state, shadow }, snapshot.finish()))
+        Ok((Self { state, shadow, gated, features, writer }, snapshot))
+    }
+
+    /// Changes what the connection may do, and sends the fields that it gains by that; those that it loses go back to their
+    /// defaults at the client.
+    pub fn set_features(&mut self, features: FeatureSet, connection: &mut Connection<Server>) {
+        connection.set_features(features.clone());
+        self.features = features;
+        self.send_changes(connection);
     }
 
     /// The state, to be changed; to send what has changed takes [`send_changes`](Self::send_changes).
@@ -56,9 +82,9 @@ impl<S: ConnectionState> StateSource<S> {
     ///
     /// If a value cannot be encoded. The connection is to end then: [`Connection::abort`].
     pub fn changes(&mut self) -> Result<Option<Bytes>, EncodeError> {
-        let mut changes = StateWriter::new();
-        self.state.diff(&mut self.shadow, &mut changes)?;
-        Ok((!changes.is_empty()).then(|| changes.finish()))
+        self.gated.apply(&self.features, &mut self.writer);
+        self.state.diff(&mut self.shadow, &mut self.writer)?;
+        Ok((!self.writer.is_empty()).then(|| self.writer.take()))
     }
 }
 

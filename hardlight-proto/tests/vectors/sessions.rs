@@ -215,6 +215,26 @@ fn calls_that_wait_behind_output() -> Session {
     session
 }
 
+fn a_call_that_waits_and_loses_its_feature() -> Session {
+    let mut service = counter();
+    service.methods[0].2 = Some("write");
+    let (client, mut server) = setups(&service);
+    server.features = &["write"];
+    server.limits = server.limits.with_max_buffered_bytes(1000);
+    let mut session = Session::open(&client, &server);
+    let first = session.call(1, Bytes::new());
+    session.settle();
+    session.fill(true);
+    session.answer(first, bytes(1000));
+    session.call(0, ONE);
+    session.call(1, Bytes::new());
+    session.settle();
+    session.set_features(&[]);
+    session.fill(false);
+    session.settle();
+    session
+}
+
 fn calls() -> File {
     let cases = vec![
         case("a call and its answer", &["6.1", "10.1", "19.1", "19.2"], a_call_and_its_answer()),
@@ -399,6 +419,11 @@ fn state() -> File {
             values_that_only_the_server_has(),
         ),
         case("features gained and lost", &["14.1", "14.2", "14.3", "18.1"], features()),
+        case(
+            "a call that waits and loses its feature",
+            &["14.2", "18.1"],
+            a_call_that_waits_and_loses_its_feature(),
+        ),
         case("features from the beginning", &["6.2", "14.2"], features_from_the_beginning()),
     ];
     file("sessions/state.json", "Connection state, and features.", cases)

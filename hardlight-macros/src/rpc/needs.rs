@@ -1,0 +1,86 @@
+//! What a method needs, and what else is said of it: `#[rpc(...)]` on the method.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Attribute, Expr, TraitItemFn};
+
+use super::service::{Method, Service};
+use crate::errors::Errors;
+
+/// What the user said of a method.
+#[derive(Default)]
+pub(super) struct Needs {
+    /// `feature = Feature::Name`
+    pub(super) feature: Option<Expr>,
+    /// `secret`
+    pub(super) secret: bool,
+}
+
+/// Whether the attribute is for the macro to read, and to take off the method.
+pub(super) fn is_own(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("rpc")
+}
+
+pub(super) fn parse(function: &TraitItemFn, errors: &mut Errors) -> Needs {
+    let mut found = Needs::default();
+    for attribute in function.attrs.iter().filter(|attribute| is_own(attribute)) {
+        let parsed = attribute.parse_nested_meta(|meta| {
+            if meta.path.is_ident("feature") {
+                if found.feature.replace(meta.value()?.parse()?).is_some() {
+                    return Err(meta.error("`feature` is given twice"));
+                }
+                return Ok(());
+            }
+            if meta.path.is_ident("secret") {
+                found.secret = true;
+                return Ok(());
+            }
+            let what = "unknown key in #[rpc(...)] on a method: there are \
+                        `feature = Feature::Name` and `secret`";
+            Err(meta.error(what))
+        });
+        if let Err(error) = parsed {
+            errors.add(error);
+        }
+    }
+    found
+}
+
+/// The `impl ServiceMethod`, beside the trait, where the user's paths mean what the user meant.
+pub(super) fn expand(service: &Service) -> TokenStream {
+    let (root, module) = (&service.root.beside, &service.names.module);
+    let features = service.methods.iter().filter_map(|Method { cfgs, variant, needs, .. }| {
+        let feature = needs.feature.as_ref().or(service.feature.as_ref())?;
+        Some(quote! {
+            #(#cfgs)*
+            #module::Method::#variant => {
+                ::core::option::Option::Some(#root::__private::Feature::name(&#feature))
+            }
+        })
+    });
+    let secrets = service.methods.iter().filter(|method| method.needs.secret);
+    let secrets = secrets
+        .map(|Method { cfgs, variant, .. }| quote!(#(#cfgs)* #module::Method::#variant => true));
+    quote! {
+        #[allow(unreachable_patterns)]
+        impl #root::__private::ServiceMethod for #module::Method {
+            fn name(self) -> &'static str {
+                #module::Method::name(self)
+            }
+
+            fn feature(self) -> ::core::option::Option<&'static str> {
+                match self {
+                    #(#features)*
+                    _ => ::core::option::Option::None,
+                }
+            }
+
+            fn is_secret(self) -> bool {
+                match self {
+                    #(#secrets,)*
+                    _ => false,
+                }
+            }
+        }
+    }
+}
