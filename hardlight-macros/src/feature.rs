@@ -2,16 +2,21 @@
 
 use heck::ToSnakeCase;
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{
-    Attribute, Data, DeriveInput, Fields, Ident, LitStr, Path, Variant, ext::IdentExt,
+    Attribute, Data, DeriveInput, Expr, Fields, Ident, LitStr, Path, Variant, ext::IdentExt,
     spanned::Spanned,
 };
 
-use crate::{errors::Errors, root};
+use crate::{errors::Errors, root, span::generated};
 
 /// The longest name of a feature, in bytes: SPEC.md, section 14.1.
 const MAX_NAME_BYTES: usize = 64;
+
+/// The name of the feature that an expression of the user's is: an error in it is reported there.
+pub(crate) fn name_of(feature: &Expr, root: &impl ToTokens) -> TokenStream {
+    quote_spanned!(generated(feature.span())=> #root::__private::Feature::name(&#feature))
+}
 
 /// Expands `#[derive(Feature)] item`.
 pub(crate) fn expand(item: TokenStream) -> TokenStream {
@@ -28,7 +33,7 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
     let errors = errors.into_compile_errors();
     let ident = &item.ident;
     let (parameters, arguments, clause) = item.generics.split_for_impl();
-    let arms = features.iter().map(|(variant, name)| quote!(Self::#variant => #name));
+    let arms = features.iter().map(|(variant, name)| quote!(Self::#variant { .. } => #name));
     // Without variants there is nothing to match; there are some unless the enum is in error.
     let body = if features.is_empty() { quote!("") } else { quote!(match self { #(#arms,)* }) };
     quote! {

@@ -10,7 +10,7 @@ use syn::{
 };
 
 use self::parse::{Parsed, SkippedField, StateField, parse};
-use crate::{errors::Errors, root};
+use crate::{errors::Errors, feature::name_of, root};
 
 /// Expands `#[derive(ConnectionState)] item`.
 pub(crate) fn expand(item: TokenStream) -> TokenStream {
@@ -149,10 +149,8 @@ impl State<'_> {
         let root = &self.root;
         let fields = self.each(|field| {
             let name = field.ident.unraw().to_string();
-            let feature = field
-                .feature
-                .as_ref()
-                .map(|feature| quote!(.with_feature(#root::__private::Feature::name(&#feature))));
+            let feature = field.feature.as_ref().map(|feature| name_of(feature, root));
+            let feature = feature.map(|name| quote!(.with_feature(#name)));
             let secret = field.secret.then(|| quote!(.secret()));
             let field = self.field(field);
             quote!(#field::schema(#name) #feature #secret,)

@@ -7,6 +7,7 @@ use syn::{Attribute, DeriveInput, Fields, Ident, ext::IdentExt, parse_quote};
 use super::{Event, Events, handler};
 use crate::{
     codable::implementation,
+    feature::name_of,
     span::{generated, visibility},
 };
 
@@ -84,8 +85,8 @@ fn events_impl(events: &Events<'_>) -> TokenStream {
     let schemas = events.variants.iter().map(|event| {
         let (payload, name) = (event.payload(), event.ident.unraw().to_string());
         let feature = event.feature.as_ref();
-        let feature =
-            feature.map(|feature| quote!(.with_feature(#private::Feature::name(&#feature))));
+        let feature = feature.map(|feature| name_of(feature, &events.root));
+        let feature = feature.map(|name| quote!(.with_feature(#name)));
         quote!(#private::EventSchema::new::<#payload>(#name) #feature)
     });
     let mut secrets = events.variants.iter().filter(|event| event.secret).peekable();

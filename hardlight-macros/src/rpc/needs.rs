@@ -5,7 +5,7 @@ use quote::quote;
 use syn::{Attribute, Expr, TraitItemFn};
 
 use super::service::{Method, Service};
-use crate::errors::Errors;
+use crate::{errors::Errors, feature::name_of};
 
 /// What the user said of a method.
 #[derive(Default)]
@@ -18,7 +18,7 @@ pub(super) struct Needs {
 
 /// Whether the attribute is for the macro to read, and to take off the method.
 pub(super) fn is_own(attribute: &Attribute) -> bool {
-    attribute.path().is_ident("rpc")
+    attribute.path().segments.last().is_some_and(|last| last.ident == "rpc")
 }
 
 pub(super) fn parse(function: &TraitItemFn, errors: &mut Errors) -> Needs {
@@ -32,7 +32,9 @@ pub(super) fn parse(function: &TraitItemFn, errors: &mut Errors) -> Needs {
                 return Ok(());
             }
             if meta.path.is_ident("secret") {
-                found.secret = true;
+                if std::mem::replace(&mut found.secret, true) {
+                    return Err(meta.error("`secret` is given twice"));
+                }
                 return Ok(());
             }
             let what = "unknown key in #[rpc(...)] on a method: there are \
@@ -51,11 +53,10 @@ pub(super) fn expand(service: &Service) -> TokenStream {
     let (root, module) = (&service.root.beside, &service.names.module);
     let features = service.methods.iter().filter_map(|Method { cfgs, variant, needs, .. }| {
         let feature = needs.feature.as_ref().or(service.feature.as_ref())?;
+        let name = name_of(feature, root);
         Some(quote! {
             #(#cfgs)*
-            #module::Method::#variant => {
-                ::core::option::Option::Some(#root::__private::Feature::name(&#feature))
-            }
+            #module::Method::#variant => ::core::option::Option::Some(#name),
         })
     });
     let secrets = service.methods.iter().filter(|method| method.needs.secret);
