@@ -3,8 +3,9 @@
 mod support;
 
 use hardlight_driver::{
-    ConnectionId, Interest, Overflow, Pattern, SubscribeError, SubscribeOptions, Topic,
-    proto::Limits,
+    ConnectionId, Interest, Keep, Overflow, Pattern, SubscribeError, SubscribeOptions, Topic,
+    TopicOptions,
+    proto::{Limits, TOPIC_OVERHEAD_BYTES},
 };
 use support::house::{House, message, numbered, on, pattern, waiting};
 
@@ -171,6 +172,72 @@ fn topics_that_a_pattern_brings_are_left_before_they_are_too_many_and_come_again
     house.pool.run_until_stalled();
     assert!(!guest.client.is_closed());
     assert_eq!(emitter.emit("own007", message("0")), 1);
+}
+
+/// A house in which a connection has room for this many topics that a pattern brings, with names of six bytes.
+fn with_room_for(topics: usize) -> House {
+    let mut house = House::new();
+    // The pattern takes a bit of it.
+    let limits =
+        Limits::new().with_max_topic_bytes((topics + 1) * (TOPIC_OVERHEAD_BYTES + 6) * 4 / 3);
+    (house.limits, house.client_limits) = (limits.clone(), limits);
+    house
+}
+
+#[test]
+fn the_history_of_a_topic_that_was_left_for_others_does_not_come_again() {
+    let mut house = with_room_for(2);
+    house.hub.configure(pattern("#"), TopicOptions::new().keep(Keep::events(100)));
+    for number in 0..3 {
+        house.emitter().emit("room00", message(&number.to_string()));
+    }
+    let guest = house.guest();
+    let mut events = guest.client.events_of("room00");
+    let history = SubscribeOptions::new().history(10);
+    guest.connection.subscriptions.add_with(pattern("+"), history).unwrap();
+    house.pool.run_until_stalled();
+    for number in 3..6 {
+        house.emitter().emit("room00", message(&number.to_string()));
+        for topic in 1..5 {
+            house.emitter().emit(format!("room{topic:02}"), message("other"));
+        }
+        house.pool.run_until_stalled();
+    }
+    assert_eq!(waiting(&mut events), numbered("room00", 0..6));
+}
+
+#[test]
+fn a_topic_that_was_left_for_others_comes_again_by_whichever_pattern_is_left() {
+    let mut house = with_room_for(2);
+    let (guest, other) = (house.guest(), house.guest());
+    let subscriptions = &guest.connection.subscriptions;
+    subscriptions.add(pattern("#")).unwrap();
+    // So that the topic stays.
+    other.connection.subscriptions.add("room00").unwrap();
+    let emitter = house.emitter();
+    let push_out = || {
+        for topic in 1..5 {
+            emitter.emit(format!("room{topic:02}"), message("other"));
+        }
+    };
+    assert_eq!(emitter.emit("room00", message("0")), 2);
+    push_out();
+    assert_eq!(emitter.emit("room00", message("1")), 2);
+    push_out();
+    // It may come by another pattern.
+    subscriptions.add(pattern("+")).unwrap();
+    subscriptions.remove(pattern("#"));
+    assert_eq!(emitter.emit("room00", message("2")), 2);
+    push_out();
+    // Or by none.
+    subscriptions.remove(pattern("+"));
+    assert_eq!(emitter.emit("room00", message("3")), 1);
+    subscriptions.add(pattern("+")).unwrap();
+    assert_eq!(emitter.emit("room00", message("4")), 2);
+    push_out();
+    guest.cut();
+    house.pool.run_until_stalled();
+    assert_eq!(emitter.emit("room00", message("5")), 1);
 }
 
 #[test]

@@ -228,8 +228,7 @@ pub fn connection_state(item: TokenStream) -> TokenStream {
 /// `#[events(crate = path)]` on the enum says where `hardlight`, or the adapter in its place, is found, if not under the
 /// name in the manifest.
 ///
-/// `#[events(feature = Feature::Name)]` on a variant says that only connections with that [feature](derive@Feature) get it;
-/// others are told, where it is missing, that there was something that is not for them.
+/// `#[events(feature = Feature::Name)]` on a variant says that only connections with that [feature](derive@Feature) get it.
 ///
 /// `#[events(secret)]` on a variant says that it is never compressed (SPEC.md, section 22): it is for an event that holds
 /// what is secret together with what a third party may choose.

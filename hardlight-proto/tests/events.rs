@@ -312,12 +312,11 @@ fn a_reason_that_is_not_known_is_a_loss_all_the_same() {
 }
 
 #[test]
-fn subscriptions_that_change_without_end_behind_a_slow_client_end_the_connection() {
+fn subscriptions_without_end_behind_a_slow_client_end_the_connection() {
     let limits = Limits::new().with_max_buffered_bytes(1000).with_max_topic_bytes(1000);
     let mut pair = on_chat(limits);
     for topic in 0..100_000 {
         pair.server.announce_topic(topic, 0, CHAT);
-        pair.server.leave_topic(topic);
         assert!(pair.server.queued_bytes() < 64 * 1024 + 6000);
     }
     assert!(pair.server.is_ended());

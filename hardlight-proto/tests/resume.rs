@@ -54,7 +54,9 @@ fn a_topic_goes_on_where_the_client_left_off_and_what_is_gone_is_a_gap() {
     for (next, gap) in [(5, vec![]), (6, vec![gap_frame(5, 5)]), (9, vec![gap_frame(5, 8)])] {
         let mut server = resumed_server(Some(EPOCH));
         assert_eq!(server.resume_hint(b"chat"), Some(5));
+        assert_eq!(server.resume_names().collect::<Vec<_>>(), [b"chat"]);
         server.announce_topic(7, next, CHAT);
+        assert_eq!(server.resume_names().count(), 0);
         let mut expected = vec![topic_frame(7, 5, TopicStart::Resumed, CHAT)];
         expected.extend(gap);
         assert_eq!(sent(&mut server), expected);
@@ -75,6 +77,7 @@ fn a_topic_that_numbers_anew_says_that_it_does() {
         let mut server = resumed_server(epoch);
         if epoch != Some(EPOCH) {
             assert_eq!(server.resume_hint(b"chat"), None);
+            assert_eq!(server.resume_names().count(), 0);
         }
         server.announce_topic(7, next, CHAT);
         let expected = [topic_frame(7, next, TopicStart::Restarted, CHAT)];

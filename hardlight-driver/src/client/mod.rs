@@ -94,7 +94,7 @@ where
         progress: Event::new(),
     });
     let driver = ClientDriver::new(Arc::clone(&shared), transport, timer, config);
-    let connection = ClientConnection { handle: Arc::new(Handle { shared }) };
+    let connection = ClientConnection { handle: Arc::new(Handle { shared }), first_method: 0 };
     let connecting = async move {
         connection.opened().await?;
         Ok(C::new(connection))
@@ -105,6 +105,8 @@ where
 /// The client's handle of a connection. Clones share the connection; when the last one is dropped, it closes.
 pub struct ClientConnection<S: ConnectionState, E: Events = NoEvents> {
     handle: Arc<Handle<S, E>>,
+    /// The place of the service's methods among those of the connection, which may have several services.
+    first_method: u32,
 }
 
 /// Closes the connection when the last clone of a [`ClientConnection`] is gone.
@@ -144,6 +146,11 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         input: I,
     ) -> Result<O, Error> {
         self.call_when(WhenFull::Fail, method, input).await
+    }
+
+    /// The connection as a service has it whose methods begin at this place.
+    pub(crate) fn of_methods_from(&self, first_method: u32) -> Self {
+        Self { handle: Arc::clone(&self.handle), first_method: self.first_method + first_method }
     }
 
     /// The state as the client knows it now. It holds every change that the calls answered so far have made.
@@ -325,7 +332,7 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         drop(input);
         let call = Call {
             mailbox: &self.shared().mailbox,
-            stage: Stage::New { method, payload, when_full },
+            stage: Stage::New { method: self.first_method + method, payload, when_full },
         };
         let output = call.await?;
         payload::decode(&output).map_err(|_| Error::Call(CallError::InvalidOutput))
@@ -366,7 +373,7 @@ impl<S, E: Events> Shared<S, E> {
 
 impl<S: ConnectionState, E: Events> Clone for ClientConnection<S, E> {
     fn clone(&self) -> Self {
-        Self { handle: Arc::clone(&self.handle) }
+        Self { handle: Arc::clone(&self.handle), first_method: self.first_method }
     }
 }
 

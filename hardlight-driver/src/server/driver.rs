@@ -12,6 +12,7 @@ use bytes::Bytes;
 use hardlight_proto::{
     Announcement, CallError, CallId, CloseCode, CloseReason, Connection, ConnectionError,
     ConnectionState, EncodeError, Limits, Server, ServerConfig, ServerEvent, ServiceSchema, Time,
+    Topic,
 };
 
 use super::{
@@ -216,8 +217,8 @@ where
                     self.cancel(id);
                 }
                 Some(ServerEvent::Open) => {
-                    let may_resume = self.connection.may_resume();
-                    self.end.subscriptions.subscriber().set_may_resume(may_resume);
+                    let names = self.connection.resume_names().map(Topic::from).collect();
+                    self.end.subscriptions.resume(names);
                 }
                 Some(ServerEvent::Closed(error)) => {
                     tracing::debug!(%error, "connection ended");
@@ -390,7 +391,7 @@ where
             Command::Fail(error) => self.connection.abort(cannot_encode(error)),
             Command::Announce(announce) => self.announce(*announce),
             Command::Features(features) => self.connection.set_features(features),
-            Command::Leave { topic } => self.connection.leave_topic(topic),
+            Command::Leave { topic, .. } => self.connection.leave_topic(topic),
             Command::Event { event, gap, .. } => {
                 if let (Some(reason), Some(last)) = (gap, event.sequence().checked_sub(1)) {
                     self.connection.skip_events(event.topic(), last, reason);
@@ -402,13 +403,11 @@ where
     }
 
     fn announce(&mut self, announce: Announce) {
-        let Announce { topic, next, name, overflow, kept, history } = announce;
-        let deflates = self.connection.deflates();
-        let kept = kept.iter().map(|event| &**event);
+        let Announce { topic, next, name, overflow, kept, history, .. } = announce;
         let announcement = Announcement::new(topic, next, name.to_bytes())
             .with_overflow(overflow)
-            .with_kept(kept, deflates)
             .with_history(history);
+        let announcement = kept.into_iter().fold(announcement, Announcement::with_kept);
         self.connection.announce(announcement);
     }
 

@@ -4,7 +4,7 @@ mod sending;
 mod subscribing;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     hash::{BuildHasher, RandomState},
     sync::{
         Arc,
@@ -70,6 +70,8 @@ struct Followers {
     pattern: Pattern,
     /// By the stamp of when that began.
     by_stamp: BTreeMap<u64, Follower>,
+    /// The stamp of each connection.
+    stamps: HashMap<ConnectionId, u64>,
 }
 
 struct Follower {

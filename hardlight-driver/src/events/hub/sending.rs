@@ -154,7 +154,7 @@ impl Hub {
             let is_reserved = reserved.next_if_eq(&place).is_some();
             let mailbox = &member.subscriber.mailbox;
             wakers.extend(mailbox.post_quietly(|commands| {
-                commands.push_event(&event, member.overflow, is_reserved);
+                commands.push_event(&event, member.subscription, member.overflow, is_reserved);
             }));
         }
         if let Some(kept) = state.extra.as_mut().and_then(|extra| extra.kept.as_mut()) {

@@ -1,5 +1,7 @@
 //! What generated code tells the driver about a service.
 
+mod several;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,7 +10,7 @@ use hardlight_proto::{CallError, ConnectionState, Events, ServiceSchema};
 use crate::{client::ClientConnection, server::ServerConnection};
 
 /// The server's side of a service, seen by one connection. `#[rpc]` implements it for the generated `Connection`; nobody
-/// else is to: it may gain members in any release.
+/// else is to: it may gain members in any release. A tuple of services is one, too.
 pub trait Service: Sized + Send + Sync + 'static {
     /// The connection state; `()` if the service has none.
     type State: ConnectionState;
