@@ -12,6 +12,7 @@ mod error;
 mod events;
 mod inside;
 mod mailbox;
+mod opening;
 mod server;
 mod service;
 mod timer;
@@ -20,7 +21,8 @@ mod wire;
 
 pub use client::{
     Attachment, ClientConnection, ClientDriver, DriverOf, EventCounts, EventStream, FeatureWatch,
-    Projection, Received, StateSnapshot, StateWatch, ValuesSnapshot, client, client_with,
+    Projection, Received, StateSnapshot, StateWatch, ValuesSnapshot, client, client_answered,
+    client_with,
 };
 pub use error::Error;
 pub use events::{

@@ -104,8 +104,9 @@ fn is_send(_: impl Send) {}
 #[cfg(feature = "tokio")]
 mod tokio {
     use hardlight::{
-        BindError, Certificate, ClientOptions, ConnectError, Identity, IdentityError, Refusal,
-        Request, Server, ServerHandle, ServerOptions, Trust, TrustError,
+        BindError, Certificate, ClientAuth, ClientOptions, ConnectError, DevelopmentAuthority,
+        HeaderError, Identity, IdentityError, OriginError, OriginPolicy, Refusal, Request,
+        Response, ResponseHeaders, Server, ServerHandle, ServerOptions, TlsInfo, Trust, TrustError,
     };
     use static_assertions::{assert_impl_all, assert_not_impl_any};
 
@@ -115,6 +116,12 @@ mod tokio {
     assert_not_impl_any!(Server: Clone);
     assert_impl_all!(ServerHandle: Clone, Send, Sync, Unpin);
     assert_impl_all!(Request: Clone, Send, Sync);
+    assert_impl_all!(Response: Clone, Send, Sync);
+    assert_impl_all!(ResponseHeaders: Send, Sync);
+    assert_impl_all!(TlsInfo: Clone, Send, Sync);
+    assert_impl_all!(OriginPolicy: Clone, Send, Sync);
+    assert_impl_all!(ClientAuth: Clone, Send, Sync);
+    assert_impl_all!(DevelopmentAuthority: Send, Sync);
     assert_impl_all!(Refusal: Clone, Send, Sync);
     assert_impl_all!(Identity: Clone, Send, Sync);
     assert_impl_all!(Certificate: Clone, Send, Sync);
@@ -123,6 +130,8 @@ mod tokio {
     assert_impl_all!(ServerOptions: Clone, Send, Sync);
     assert_impl_all!(BindError: Send, Sync, std::error::Error);
     assert_impl_all!(ConnectError: Send, Sync, std::error::Error);
+    assert_impl_all!(HeaderError: Clone, Send, Sync, std::error::Error);
+    assert_impl_all!(OriginError: Clone, Send, Sync, std::error::Error);
     assert_impl_all!(IdentityError: Send, Sync, std::error::Error);
     assert_impl_all!(TrustError: Send, Sync, std::error::Error);
 
@@ -168,6 +177,10 @@ fn the_guide_names_every_handle() {
         "`ServerHandle`",
         "`Request`",
         "`Refusal`",
+        "`Response`",
+        "`TlsInfo`",
+        "`OriginPolicy`",
+        "`ClientAuth`",
         "`Identity`",
         "`Certificate`",
         "`Trust`",

@@ -35,6 +35,7 @@ pub use watch::{Projection, StateWatch};
 use crate::{
     error::Error,
     mailbox::Mailbox,
+    opening::Opening,
     service::{ServiceClient, ServiceMethod},
     timer::Timer,
     transport::Transport,
@@ -85,6 +86,39 @@ where
     T: Transport,
     M: Timer,
 {
+    client_opened(transport, timer, config, Opening::none())
+}
+
+/// [`client_with`], on a connection that the server has accepted with a response: [`ClientConnection::response`] finds it.
+///
+/// # Panics
+///
+/// As [`client_with`].
+pub fn client_answered<C, T, M>(
+    transport: T,
+    timer: M,
+    config: ClientConfig,
+    response: impl Send + Sync + 'static,
+) -> (impl Future<Output = Result<C, ConnectionError>>, DriverOf<C, T, M>)
+where
+    C: ServiceClient,
+    T: Transport,
+    M: Timer,
+{
+    client_opened(transport, timer, config, Opening::new(response))
+}
+
+fn client_opened<C, T, M>(
+    transport: T,
+    timer: M,
+    config: ClientConfig,
+    response: Opening,
+) -> (impl Future<Output = Result<C, ConnectionError>>, DriverOf<C, T, M>)
+where
+    C: ServiceClient,
+    T: Transport,
+    M: Timer,
+{
     assert!(std::ptr::eq(config.schema(), C::schema()), "the schema is that of the service");
     let shared = Arc::new(Shared {
         mailbox: Mailbox::new(Calls::default()),
@@ -92,6 +126,7 @@ where
         events: Receivers::new(config.limits().max_queued_event_bytes()),
         features: PublishedFeatures::default(),
         progress: Event::new(),
+        response,
     });
     let driver = ClientDriver::new(Arc::clone(&shared), transport, timer, config);
     let connection = ClientConnection { handle: Arc::new(Handle { shared }), first_method: 0 };
@@ -121,6 +156,7 @@ struct Shared<S, E> {
     features: PublishedFeatures,
     /// The connection has opened, ended or finished.
     progress: Event,
+    response: Opening,
 }
 
 impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
@@ -165,6 +201,12 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     /// what [`state`](Self::state) does; [`StateSnapshot::values`] are those of the same moment as a state.
     pub fn values(&self) -> ValuesSnapshot<S> {
         self.shared().state.values()
+    }
+
+    /// What the server answered before the connection began, of the type that the adapter has for it:
+    /// `response::<Response>()` on every adapter that sees one. `None` if it is of another type, or there was none.
+    pub fn response<R: 'static>(&self) -> Option<&R> {
+        self.shared().response.get()
     }
 
     /// Watches the state and the values change from here on.

@@ -23,6 +23,7 @@ pub use values::ValuesCell;
 use crate::{
     events::{ConnectionId, EventEmitter, EventHub, Interest, Subscriptions},
     mailbox::Mailbox,
+    opening::Opening,
     service::{Dispatch, Service},
     timer::Timer,
     transport::Transport,
@@ -37,6 +38,7 @@ pub struct ServerConnection<S: ConnectionState, E: Events = NoEvents> {
     state: StateCell<S>,
     events: EventEmitter<E>,
     subscriptions: Subscriptions,
+    request: Opening,
 }
 
 impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
@@ -54,7 +56,23 @@ impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
             state: StateCell { shared: Arc::new(shared) },
             events: hub.emitter(),
             subscriptions: Subscriptions::new(Arc::clone(&hub.hub), mailbox, topics),
+            request: Opening::none(),
         }
+    }
+
+    /// This handle with a request for [`request`](Self::request) to find: for tests of handlers that look at one. Handles
+    /// that were taken before have none.
+    #[must_use]
+    pub fn with_request<R: Send + Sync + 'static>(mut self, request: R) -> Self {
+        self.request = Opening::new(request);
+        self
+    }
+
+    /// What the client asked for before the connection began, of the type that the adapter has for it: `request::<Request>()`
+    /// on every adapter that speaks WebSocket. `None` if it is of another type, or there was none: the connection is detached,
+    /// or of a transport of your own.
+    pub fn request<R: 'static>(&self) -> Option<&R> {
+        self.request.get()
     }
 
     /// Names the connection among those of its server: in [`EventHub::subscribers`], for one.
@@ -123,6 +141,7 @@ impl<S: ConnectionState, E: Events> Clone for ServerConnection<S, E> {
             state: self.state.clone(),
             events: self.events.clone(),
             subscriptions: self.subscriptions.clone(),
+            request: self.request.clone(),
         }
     }
 }
@@ -180,6 +199,13 @@ impl<S: Service> Acceptor<S> {
     #[must_use]
     pub const fn with_compression(mut self, compression: bool) -> Self {
         self.compression = compression;
+        self
+    }
+
+    /// Has handlers find a request: see [`ServerConnection::request`]. Handles that were taken before have none.
+    #[must_use]
+    pub fn with_request<R: Send + Sync + 'static>(mut self, request: R) -> Self {
+        self.connection = self.connection.with_request(request);
         self
     }
 

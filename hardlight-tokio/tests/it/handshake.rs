@@ -100,6 +100,16 @@ async fn a_client_that_sends_no_head_is_dropped() {
 }
 
 #[tokio::test]
+async fn a_handshake_may_have_all_the_time_there_is() {
+    let (server, handler) = bind_plain().await;
+    let options = ServerOptions::new().handshake_timeout(Duration::MAX);
+    let server = Running::plain_with(server.with_options(options), handler);
+    let client: Client = connect_plain(&server.url).await.unwrap();
+    assert_eq!(client.double(21).await.unwrap(), 42);
+    assert!(answer(&server, b"GET / HTTP/1.1\r\n\r\n").await.starts_with("HTTP/1.1 4"));
+}
+
+#[tokio::test]
 async fn a_factory_refuses_with_its_own_status() {
     let server = Running::plain().await;
     let answer = answer(&server, upgrade("/nowhere", "hl.1").as_bytes()).await;
