@@ -96,8 +96,8 @@ impl Limits {
     }
 
     /// Events that may wait for a slow reader, in bytes: on a server for the client, on a client for each of its
-    /// streams. Beyond it some are dropped, and the reader is told how many: in a stream the oldest, on a server by
-    /// [`Overflow`](crate::Overflow). Default 1 MiB.
+    /// streams, and once more for what nobody has taken yet. Beyond it some are dropped, and the reader is told how many: in a
+    /// stream the oldest, on a server by [`Overflow`](crate::Overflow). Default 1 MiB.
     ///
     /// Each counts 64 bytes more than it takes on the wire, for its place in the queue, which takes up to twice that.
     ///

@@ -117,7 +117,7 @@ impl Server {
     }
 
     /// Replaces the default options.
-    pub fn options(mut self, options: ServerOptions) -> Self {
+    pub fn with_options(mut self, options: ServerOptions) -> Self {
         self.options = options;
         self
     }

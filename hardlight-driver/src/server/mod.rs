@@ -12,7 +12,9 @@ mod values;
 
 use std::{fmt, sync::Arc};
 
-use hardlight_proto::{CloseReason, ConnectionError, ConnectionState, Events, Limits, NoEvents};
+use hardlight_proto::{
+    CloseReason, ConnectionError, ConnectionState, Events, Limits, NoEvents, ServerConfig,
+};
 
 pub use features::FeaturesCell;
 pub use state::{StateCell, StateGuard, StateReadGuard};
@@ -157,6 +159,7 @@ impl<S: ConnectionState, E: Events> fmt::Debug for ServerConnection<S, E> {
 pub struct Acceptor<S: Service> {
     connection: ServerConnection<S::State, S::Events>,
     limits: Limits,
+    compression: bool,
     end: End<S::State>,
 }
 
@@ -188,7 +191,15 @@ impl<S: Service> Acceptor<S> {
             shared: Arc::clone(connection.shared()),
             subscriptions: connection.subscriptions.clone(),
         };
-        Self { connection, limits, end }
+        Self { connection, limits, compression: false, end }
+    }
+
+    /// Whether payloads may travel compressed, if the client wants it too: see
+    /// [`ServerConfig::with_compression`]. Default: no. Without the feature `deflate` never.
+    #[must_use]
+    pub const fn with_compression(mut self, compression: bool) -> Self {
+        self.compression = compression;
+        self
     }
 
     /// Has handlers find a request: see [`ServerConnection::request`]. Handles that were taken before have none.
@@ -229,7 +240,11 @@ impl<S: Service> Acceptor<S> {
     {
         let handler = Arc::new(handler);
         let dispatch = move |method, input| S::dispatch(Arc::clone(&handler), method, input);
-        ServerDriver::new(S::schema(), self.limits, transport, timer, dispatch, self.end)
+        let config = ServerConfig::new(S::schema())
+            .with_limits(self.limits)
+            .with_compression(self.compression)
+            .with_epoch(self.end.subscriptions.epoch());
+        ServerDriver::new(config, transport, timer, dispatch, self.end)
     }
 }
 
