@@ -27,7 +27,7 @@ use super::{
     subscriber::{ConnectionId, Subscriber},
     trie::{Trie, tree_levels},
 };
-use crate::server::mailbox::ServerMailbox;
+use crate::{server::mailbox::ServerMailbox, wakes::WakesLater};
 
 /// What all topics keep together, in bytes, unless something else is chosen.
 const MAX_KEPT_BYTES: usize = 64 << 20;
@@ -134,6 +134,7 @@ impl Hub {
     }
 
     pub(super) fn set_max_kept_bytes(&self, max: usize) {
+        let _later = WakesLater::enter();
         self.kept_bytes.set_max(max);
         self.shrink_kept(None);
     }
