@@ -1,10 +1,15 @@
 //! Subscriptions that follow from a connection's state.
 
-use std::{collections::HashSet, fmt};
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
+use hardlight_proto::MAX_TOPIC_NAME_BYTES;
 use parking_lot::Mutex;
 
-use crate::events::{Interest, Subscriptions};
+use crate::events::{Interest, SubscribeError, Subscriptions};
 
 /// What an application says of the topics of a connection.
 type Topics<S> = Box<dyn Fn(&S) -> Vec<Interest> + Send + Sync>;
@@ -15,11 +20,13 @@ pub(super) struct StateTopics<S> {
     subscriptions: Subscriptions,
     /// What it has subscribed the connection to.
     chosen: Mutex<HashSet<Interest>>,
+    /// A subscription failed, and that was logged.
+    warned: AtomicBool,
 }
 
 impl<S> StateTopics<S> {
     pub(super) fn new(topics: Topics<S>, subscriptions: Subscriptions) -> Self {
-        Self { topics, subscriptions, chosen: Mutex::default() }
+        Self { topics, subscriptions, chosen: Mutex::default(), warned: AtomicBool::new(false) }
     }
 
     /// The state is this now. Called under its lock, so that the order of its changes is that of the subscriptions.
@@ -40,13 +47,20 @@ impl<S> StateTopics<S> {
             }
             match self.subscriptions.add(interest.clone()) {
                 Ok(()) => drop(chosen.insert(interest)),
-                Err(error) => {
-                    let what =
-                        "the connection is not subscribed to a topic that its state asks for";
-                    tracing::warn!(?interest, %error, "{what}");
-                }
+                Err(error) => self.warn(&interest, &error),
             }
         }
+    }
+
+    /// Once for each connection: its client may have chosen the name, and change the state again and again.
+    fn warn(&self, interest: &Interest, error: &SubscribeError) {
+        if self.warned.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (bytes, connection) = (interest.as_bytes().len(), self.subscriptions.id());
+        let interest = (bytes <= MAX_TOPIC_NAME_BYTES).then_some(interest);
+        let what = "the connection is not subscribed to a topic that its state asks for; others of it are not logged";
+        tracing::warn!(%connection, ?interest, %error, "{what}");
     }
 }
 

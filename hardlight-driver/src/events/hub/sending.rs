@@ -1,6 +1,6 @@
 //! Events, from whoever emits them to every member of their topic.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use bytes::Bytes;
 use event_listener::EventListener;
@@ -57,7 +57,7 @@ pub(crate) struct Full {
 impl Hub {
     /// Sends an event to everybody who is subscribed to the topic: to how many. It is encoded if there is anybody.
     pub(crate) fn emit<E: Events>(&self, topic: &Topic, event: E) -> Result<usize, EncodeError> {
-        if is_too_long(topic) {
+        if self.is_too_long(topic) {
             return Ok(0);
         }
         let _later = WakesLater::enter();
@@ -72,7 +72,7 @@ impl Hub {
     }
 
     pub(crate) fn send(&self, emission: &Emission<'_>, patience: Patience) -> Result<usize, Full> {
-        if is_too_long(emission.topic) {
+        if self.is_too_long(emission.topic) {
             return Ok(0);
         }
         let _later = WakesLater::enter();
@@ -151,16 +151,21 @@ impl Hub {
             self.exports.push(self.epoch, emission.topic, emission.event, emission.payload);
         }
     }
-}
 
-/// Whether nobody can be subscribed to a topic, nor may it be kept, since its name is too long.
-fn is_too_long(topic: &Topic) -> bool {
-    let bytes = topic.as_bytes().len();
-    let is_too_long = bytes > MAX_TOPIC_NAME_BYTES;
-    if is_too_long {
-        tracing::error!(bytes, "an event was emitted on a topic whose name is too long");
+    /// Whether nobody can be subscribed to a topic, nor may it be kept, since its name is too long.
+    fn is_too_long(&self, topic: &Topic) -> bool {
+        let bytes = topic.as_bytes().len();
+        let is_too_long = bytes > MAX_TOPIC_NAME_BYTES;
+        if is_too_long {
+            let events = self.too_long.fetch_add(1, Ordering::Relaxed) + 1;
+            // A client may have chosen the name, and have it emitted on again and again.
+            if events.is_power_of_two() {
+                let what = "an event was emitted on a topic whose name is too long";
+                tracing::error!(bytes, events, "{what}");
+            }
+        }
+        is_too_long
     }
-    is_too_long
 }
 
 /// Reserves room for an event with all members for which emitters wait: their places, in order. If there is none

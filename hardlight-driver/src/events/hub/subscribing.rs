@@ -141,9 +141,9 @@ impl Hub {
     ) {
         self.remove_follower(pattern, stamp);
         // Whoever joined it to a topic held the patterns' lock, and is done.
-        let brought = subscriber.memberships.lock().by_pattern();
+        let brought = subscriber.memberships.lock().by_pattern(pattern);
         for entry in brought {
-            if !pattern.matches(&entry.name) || still(&entry.name) {
+            if still(&entry.name) {
                 continue;
             }
             let state = entry.state.lock();
@@ -248,6 +248,11 @@ impl Hub {
         self.set_idle(entry, state);
     }
 
+    /// Whether all who follow a pattern that matches a topic are members of it.
+    pub(super) fn knows_all_followers(&self, state: &EntryState) -> bool {
+        !state.has_shed() && state.seen == self.last_follower.load(Ordering::SeqCst)
+    }
+
     /// Makes those members of a topic that follow a pattern that matches it: those who came since it was looked last, and
     /// those who left it for others. They are handed out if they were announced anything.
     pub(super) fn join_followers(
@@ -256,12 +261,11 @@ impl Hub {
         state: &mut EntryState,
     ) -> Vec<Arc<Subscriber>> {
         let mut joined = Vec::new();
-        let shed = state.extra.as_mut().map(|extra| std::mem::take(&mut extra.shed));
-        let shed = shed.unwrap_or_default();
-        let seen = state.seen;
-        if shed.is_empty() && seen == self.last_follower.load(Ordering::SeqCst) {
+        if self.knows_all_followers(state) {
             return joined;
         }
+        let shed = state.extra.as_mut().map(|extra| std::mem::take(&mut extra.shed));
+        let (shed, seen) = (shed.unwrap_or_default(), state.seen);
         // Held until they are members, so that whoever ends a pattern finds them all.
         let patterns = self.patterns.read();
         let mut followers = Vec::new();
