@@ -109,6 +109,11 @@ impl EntryState {
         self.extra.as_ref().map_or_else(TopicOptions::new, |extra| extra.options)
     }
 
+    /// Whether connections have left it for others until its next event.
+    pub(super) fn has_shed(&self) -> bool {
+        self.extra.as_ref().is_some_and(|extra| !extra.shed.is_empty())
+    }
+
     pub(super) fn extra(&mut self) -> &mut Extra {
         self.extra.get_or_insert_with(Box::default)
     }

@@ -14,7 +14,7 @@ use hardlight_proto::{TOPIC_OVERHEAD_BYTES, Topic};
 use hashbrown::HashTable;
 use parking_lot::Mutex;
 
-use super::entry::Entry;
+use super::{Pattern, entry::Entry};
 use crate::server::mailbox::ServerMailbox;
 
 /// Names a connection among those of a hub; no other one has it, nor had.
@@ -121,9 +121,12 @@ impl Memberships {
         self.table.find(hash, |membership| membership.entry.name == *topic)
     }
 
-    /// The topics that patterns brought.
-    pub(super) fn by_pattern(&self) -> Vec<Arc<Entry>> {
-        let brought = self.table.iter().filter(|membership| membership.by_pattern);
+    /// The topics that patterns brought, and that this one matches.
+    pub(super) fn by_pattern(&self, pattern: &Pattern) -> Vec<Arc<Entry>> {
+        let brought = self
+            .table
+            .iter()
+            .filter(|membership| membership.by_pattern && pattern.matches(&membership.entry.name));
         brought.map(|membership| Arc::clone(&membership.entry)).collect()
     }
 
