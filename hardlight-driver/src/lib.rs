@@ -12,15 +12,18 @@ mod error;
 mod events;
 mod inside;
 mod mailbox;
+mod opening;
 mod server;
 mod service;
 mod timer;
 mod transport;
+mod wakes;
 mod wire;
 
 pub use client::{
     Attachment, ClientConnection, ClientDriver, DriverOf, EventCounts, EventStream, FeatureWatch,
-    Projection, Received, StateSnapshot, StateWatch, ValuesSnapshot, client, client_with,
+    Projection, Received, StateSnapshot, StateWatch, ValuesSnapshot, client, client_answered,
+    client_with,
 };
 pub use error::Error;
 pub use events::{

@@ -17,10 +17,10 @@ use futures_util::{
     future::{join, join3},
 };
 use hardlight_driver::{
-    Acceptor, Error, EventHub, client,
+    Acceptor, Error, EventHub, Received, client,
     proto::{CallError, FeatureSet, Limits},
 };
-use hardlight_macros::{ConnectionState, Feature, codable, rpc};
+use hardlight_macros::{ConnectionState, Events, Feature, codable, rpc};
 use support::{ManualTimer, Pipe, joined::note_end, transport};
 
 #[derive(Feature, Clone, Copy)]
@@ -45,7 +45,14 @@ struct Ticket {
     number: u32,
 }
 
-#[rpc(state = State)]
+#[derive(Debug, PartialEq, Events)]
+enum News {
+    Published(String),
+    #[events(feature = Allowed::Admin)]
+    Reported(String),
+}
+
+#[rpc(state = State, events = News)]
 trait Forum {
     async fn log_in(&self);
     async fn log_out(&self) -> u32;
@@ -263,6 +270,31 @@ fn what_is_taken_away_is_gone_at_once_behind_a_client_that_does_not_read() {
     assert_eq!(refused.take(), Some(Err(REFUSED)));
     assert_eq!(site.ran(), 0);
     assert_eq!(site.client.state().inbox, [""; 0]);
+}
+
+#[test]
+fn events_that_need_a_feature_do_not_come_without_it() {
+    let mut site = Site::new();
+    site.connection.subscriptions.add("all").unwrap();
+    let mut events = site.client.events();
+    let mut next = |site: &mut Site| {
+        site.pool.run_until_stalled();
+        match events.next().now_or_never().flatten() {
+            Some(Received::Event { event, .. }) => Some(event),
+            None => None,
+            other => panic!("{other:?}"),
+        }
+    };
+    site.connection.events.emit("all", News::Reported("spam".into()));
+    assert_eq!(next(&mut site), None);
+    assert!(!site.to_client.sent().concat().windows(4).any(|bytes| bytes == b"spam"));
+    site.connection.events.emit("all", News::Published("cat".into()));
+    assert_eq!(next(&mut site), Some(News::Published("cat".into())));
+    site.connection.features().insert(Allowed::Admin);
+    site.connection.events.emit("all", News::Reported("more spam".into()));
+    assert_eq!(next(&mut site), Some(News::Reported("more spam".into())));
+    let counts = site.client.event_counts();
+    assert_eq!((counts.received, counts.missed), (2, 0));
 }
 
 #[test]

@@ -3,8 +3,9 @@
 mod support;
 
 use hardlight_driver::{
-    ConnectionId, Interest, Overflow, Pattern, SubscribeError, SubscribeOptions, Topic,
-    proto::Limits,
+    ConnectionId, Interest, Keep, Overflow, Pattern, SubscribeError, SubscribeOptions, Topic,
+    TopicOptions,
+    proto::{Limits, TOPIC_OVERHEAD_BYTES},
 };
 use support::house::{House, message, numbered, on, pattern, waiting};
 
@@ -140,7 +141,7 @@ fn a_subscription_by_pattern_is_in_force_when_the_answer_arrives() {
 #[test]
 fn topics_that_a_pattern_brings_are_left_before_they_are_too_many_and_come_again() {
     let mut house = House::new();
-    let limits = Limits::new().with_max_topic_bytes(20 * (64 + 6));
+    let limits = Limits::new().with_max_topic_bytes(20 * (TOPIC_OVERHEAD_BYTES + 6));
     (house.limits, house.client_limits) = (limits.clone(), limits);
     let guest = house.guest();
     let mut events = guest.client.events();
@@ -173,15 +174,82 @@ fn topics_that_a_pattern_brings_are_left_before_they_are_too_many_and_come_again
     assert_eq!(emitter.emit("own007", message("0")), 1);
 }
 
+/// A house in which a connection has room for this many topics that a pattern brings, with names of six bytes.
+fn with_room_for(topics: usize) -> House {
+    let mut house = House::new();
+    // The pattern takes a bit of it.
+    let limits =
+        Limits::new().with_max_topic_bytes((topics + 1) * (TOPIC_OVERHEAD_BYTES + 6) * 4 / 3);
+    (house.limits, house.client_limits) = (limits.clone(), limits);
+    house
+}
+
+#[test]
+fn the_history_of_a_topic_that_was_left_for_others_does_not_come_again() {
+    let mut house = with_room_for(2);
+    house.hub.configure(pattern("#"), TopicOptions::new().keep(Keep::events(100)));
+    for number in 0..3 {
+        house.emitter().emit("room00", message(&number.to_string()));
+    }
+    let guest = house.guest();
+    let mut events = guest.client.events_of("room00");
+    let history = SubscribeOptions::new().history(10);
+    guest.connection.subscriptions.add_with(pattern("+"), history).unwrap();
+    house.pool.run_until_stalled();
+    for number in 3..6 {
+        house.emitter().emit("room00", message(&number.to_string()));
+        for topic in 1..5 {
+            house.emitter().emit(format!("room{topic:02}"), message("other"));
+        }
+        house.pool.run_until_stalled();
+    }
+    assert_eq!(waiting(&mut events), numbered("room00", 0..6));
+}
+
+#[test]
+fn a_topic_that_was_left_for_others_comes_again_by_whichever_pattern_is_left() {
+    let mut house = with_room_for(2);
+    let (guest, other) = (house.guest(), house.guest());
+    let subscriptions = &guest.connection.subscriptions;
+    subscriptions.add(pattern("#")).unwrap();
+    // So that the topic stays.
+    other.connection.subscriptions.add("room00").unwrap();
+    let emitter = house.emitter();
+    let push_out = || {
+        for topic in 1..5 {
+            emitter.emit(format!("room{topic:02}"), message("other"));
+        }
+    };
+    assert_eq!(emitter.emit("room00", message("0")), 2);
+    push_out();
+    assert_eq!(emitter.subscriber_count("room00"), 2);
+    assert_eq!(emitter.emit("room00", message("1")), 2);
+    push_out();
+    // It may come by another pattern.
+    subscriptions.add(pattern("+")).unwrap();
+    subscriptions.remove(pattern("#"));
+    assert_eq!(emitter.emit("room00", message("2")), 2);
+    push_out();
+    // Or by none.
+    subscriptions.remove(pattern("+"));
+    assert_eq!(emitter.emit("room00", message("3")), 1);
+    subscriptions.add(pattern("+")).unwrap();
+    assert_eq!(emitter.emit("room00", message("4")), 2);
+    push_out();
+    guest.cut();
+    house.pool.run_until_stalled();
+    assert_eq!(emitter.emit("room00", message("5")), 1);
+}
+
 #[test]
 fn patterns_count_against_the_limit_and_their_length_is_bounded() {
     let mut house = House::new();
-    house.limits = Limits::new().with_max_topic_bytes(2 * (64 + 4));
+    house.limits = Limits::new().with_max_topic_bytes(2 * (512 + 4));
     let guest = house.guest();
     let subscriptions = &guest.connection.subscriptions;
     subscriptions.add(pattern("ab/#")).unwrap();
     subscriptions.add("blue").unwrap();
-    let full = Err(SubscribeError::TooManyTopics { limit: 136 });
+    let full = Err(SubscribeError::TooManyTopics { limit: 1032 });
     assert_eq!(subscriptions.add(pattern("cd/#")), full);
     assert!(subscriptions.remove(pattern("ab/#")));
     assert_eq!(subscriptions.add(pattern("cd/#")), Ok(()));
@@ -216,12 +284,19 @@ fn who_is_present_on_a_topic_is_known_by_topic_and_by_pattern() {
     third.connection.subscriptions.add("room").unwrap();
     assert_eq!(house.hub.subscribers("room"), ids);
     assert_eq!(house.emitter().subscribers("other"), ids[1..]);
+    let counts =
+        |house: &House| ["room", "other", "$none"].map(|topic| house.hub.subscriber_count(topic));
+    assert_eq!(counts(&house), [3, 2, 0]);
+    // Once an event has been emitted all are known.
+    house.emitter().emit("room", message("0"));
+    assert_eq!(counts(&house), [3, 2, 0]);
     third.connection.subscriptions.remove(pattern("+"));
     assert_eq!(house.hub.subscribers("other"), ids[1..2]);
     second.cut();
     house.pool.run_until_stalled();
     assert_eq!(house.hub.subscribers("room"), [ids[0], ids[2]]);
     assert_eq!(house.hub.subscribers("other"), []);
+    assert_eq!(counts(&house), [2, 0, 0]);
 }
 
 #[test]

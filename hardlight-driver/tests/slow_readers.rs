@@ -394,3 +394,39 @@ fn the_memory_that_a_stalled_client_takes_does_not_grow_with_what_is_emitted() {
         assert!(events < 150, "{overflow:?}: {events}");
     }
 }
+
+#[test]
+fn a_slow_client_that_follows_topics_that_come_and_go_is_not_ended_for_it() {
+    for waits_for_state in [false, true] {
+        let (mut house, guest) = stalled(Overflow::DropOldest);
+        guest.connection.subscriptions.add(pattern("+/here")).unwrap();
+        // With an answer that waits for the client nothing is taken from the mailbox.
+        let call = if waits_for_state {
+            for number in 0..3 {
+                guest.connection.values().set("large", &"x".repeat(50_000 + number)).unwrap();
+                house.pool.run_until_stalled();
+            }
+            let client = guest.client.clone();
+            Some(house.spawn(async move { client.leave("nowhere".into()).await }))
+        } else {
+            None
+        };
+        house.pool.run_until_stalled();
+        let name = |topic: u32| format!("{}{topic}/here", "x".repeat(400));
+        for topic in 0..60_000 {
+            house.emitter().emit(name(topic), message(&topic.to_string()));
+            if topic % 100 == 0 {
+                house.pool.run_until_stalled();
+            }
+        }
+        house.pool.run_until_stalled();
+        assert!(guest.end.borrow().is_none(), "{:?}", guest.end.borrow());
+        // It goes on from where it is.
+        let mut events = guest.client.events_of(name(59_999));
+        guest.to_client.resume();
+        house.pool.run_until_stalled();
+        assert_eq!(waiting(&mut events), [on(&name(59_999), message("59999"))]);
+        assert!(call.is_none_or(|call| call.borrow().is_some()));
+        assert!(!guest.client.is_closed());
+    }
+}

@@ -6,8 +6,9 @@ use core::fmt;
 /// The longest reason, in bytes: what fits into a WebSocket control frame behind the code (RFC 6455, section 5.5).
 pub const MAX_CLOSE_REASON_BYTES: usize = 123;
 
-/// A close code (SPEC.md, section 18.3), of 16 bits. HardLight's own lie in 4000 to 4099; 4100 to 4999 are for applications,
-/// and so are [`NORMAL`](Self::NORMAL) and [`GOING_AWAY`](Self::GOING_AWAY). A browser may send no others but 1000.
+/// A close code (SPEC.md, section 18.3), of 16 bits. HardLight's own lie in 4000 to 4099, and those of refusals in 4400 to
+/// 4599; the others from 4100 to 4999 are for applications, and so are [`NORMAL`](Self::NORMAL) and
+/// [`GOING_AWAY`](Self::GOING_AWAY). A browser may send no others but 1000.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CloseCode(pub u16);
 
@@ -33,6 +34,30 @@ impl CloseCode {
     pub const CLOSE_TIMEOUT: Self = Self(4005);
     /// Nothing was heard of the peer for three heartbeat intervals.
     pub const HEARTBEAT_TIMEOUT: Self = Self(4006);
+
+    /// What refuses a connection where the client cannot read an HTTP status: 4000 and that status (SPEC.md, section 3.4).
+    /// `None` if the status refuses nothing: if it is not 400 to 599.
+    pub const fn refusal(status: u16) -> Option<Self> {
+        if matches!(status, 400..=599) { Some(Self(4000 + status)) } else { None }
+    }
+
+    /// The HTTP status that a refusal's code stands for; `None` for every other code.
+    pub const fn refused_status(self) -> Option<u16> {
+        if matches!(self.0, 4400..=4599) { Some(self.0 - 4000) } else { None }
+    }
+
+    /// Whether a client that was closed with this code may well succeed if it connects again, later and unchanged: the server
+    /// goes away, is busy, or the network was slow. What the client did wrong, or may not do, it will do wrong again.
+    pub const fn is_retryable(self) -> bool {
+        // 1012 and 1013, which proxies send, are "service restart" and "try again later" (IANA's registry).
+        matches!(
+            self,
+            Self::GOING_AWAY
+                | Self(1012 | 1013)
+                | Self::HANDSHAKE_TIMEOUT
+                | Self::HEARTBEAT_TIMEOUT
+        ) || matches!(self.refused_status(), Some(408 | 425 | 429 | 502..=504))
+    }
 
     /// The constant's name, where the code has one here.
     pub const fn name(self) -> Option<&'static str> {
@@ -123,6 +148,30 @@ mod tests {
         let long: String = "é".repeat(100);
         let close = CloseReason::new(CloseCode::NORMAL, long);
         assert_eq!(close.reason().len(), 122);
+    }
+
+    #[test]
+    fn a_refusal_is_the_status_and_4000_and_nothing_else_is_one() {
+        for status in [400, 401, 403, 404, 429, 503, 599] {
+            let code = CloseCode::refusal(status).unwrap();
+            assert_eq!((code.0, code.refused_status()), (4000 + status, Some(status)));
+        }
+        for status in [0, 101, 200, 302, 399, 600, u16::MAX] {
+            assert_eq!(CloseCode::refusal(status), None);
+        }
+        for code in [0, 1000, 4000, 4099, 4399, 4600, 4999, u16::MAX] {
+            assert_eq!(CloseCode(code).refused_status(), None);
+        }
+    }
+
+    #[test]
+    fn who_is_refused_for_what_it_is_does_not_try_again() {
+        for code in [1001, 1012, 1013, 4003, 4006, 4408, 4429, 4502, 4503, 4504] {
+            assert!(CloseCode(code).is_retryable(), "{code}");
+        }
+        for code in [1000, 1005, 4000, 4001, 4002, 4004, 4100, 4400, 4401, 4403, 4404, 4500, 4501] {
+            assert!(!CloseCode(code).is_retryable(), "{code}");
+        }
     }
 
     #[test]

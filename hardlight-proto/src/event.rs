@@ -1,7 +1,7 @@
 //! Events: what a server pushes to the clients that are subscribed to a topic (SPEC.md, section 13).
 
-use alloc::{boxed::Box, vec::Vec};
-use core::borrow::Borrow;
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::fmt;
 
 use bytes::{Bytes, BytesMut};
 use once_cell::race::OnceBox;
@@ -92,14 +92,27 @@ impl Overflow {
     }
 }
 
+/// The events of a topic that are kept, wherever an application keeps them: see [`Announcement::with_kept`].
+pub trait KeptEvents: fmt::Debug + Send + Sync {
+    /// The first that is kept of the events from number `sequence` on.
+    fn first_from(&self, sequence: u64) -> Option<Arc<EncodedEvent>>;
+}
+
+/// In the order of their numbers.
+impl KeptEvents for Vec<Arc<EncodedEvent>> {
+    fn first_from(&self, sequence: u64) -> Option<Arc<EncodedEvent>> {
+        self.get(self.partition_point(|event| event.sequence < sequence)).cloned()
+    }
+}
+
 /// How a server begins a subscription; see [`Connection::announce`](crate::Connection::announce).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Announcement {
     pub(crate) topic: u64,
     pub(crate) next: u64,
     pub(crate) name: Bytes,
     pub(crate) overflow: Overflow,
-    pub(crate) kept: Vec<Bytes>,
+    pub(crate) kept: Option<Arc<dyn KeptEvents>>,
     pub(crate) history: usize,
 }
 
@@ -108,7 +121,7 @@ impl Announcement {
     /// from before is sent, and the oldest that wait are dropped if too many do.
     pub const fn new(topic: u64, next: u64, name: Bytes) -> Self {
         let overflow = Overflow::DropOldest;
-        Self { topic, next, name, overflow, kept: Vec::new(), history: 0 }
+        Self { topic, next, name, overflow, kept: None, history: 0 }
     }
 
     /// What becomes of events that the client does not read in time.
@@ -118,31 +131,14 @@ impl Announcement {
         self
     }
 
-    /// The events before `next` that are kept, in order and without a hole: the last has the number before `next`. A client
-    /// that goes on from an earlier connection is sent those that it missed. Events of another topic, and what stands before
-    /// a hole, are left out.
+    /// Where the events before `next` are kept. A client that goes on from an earlier connection is sent those that it
+    /// missed, and is told of what is no longer kept. Events of another topic, or from `next` on, are not looked at.
     ///
-    /// `deflates` says whether they are compressed: [`Connection::deflates`](crate::Connection::deflates).
-    ///
-    /// Memory: they count as events that wait. Of what is more than
-    /// [`Limits::max_queued_event_bytes`](crate::Limits::with_max_queued_event_bytes) allows the oldest are left out, and
-    /// the client is told so.
+    /// Memory: each is asked for when there is room to send it, so none waits here, and those of one topic take no room
+    /// from others. One that is let go of meanwhile is stated as missing.
     #[must_use]
-    pub fn with_kept<I>(mut self, events: I, deflates: bool) -> Self
-    where
-        I: IntoIterator<Item: Borrow<EncodedEvent>, IntoIter: DoubleEndedIterator>,
-    {
-        self.kept.clear();
-        let mut next = self.next;
-        for event in events.into_iter().rev() {
-            let event = event.borrow();
-            if event.topic != self.topic || event.sequence.checked_add(1) != Some(next) {
-                break;
-            }
-            next = event.sequence;
-            self.kept.push(event.frame(deflates).clone());
-        }
-        self.kept.reverse();
+    pub fn with_kept(mut self, kept: Arc<dyn KeptEvents>) -> Self {
+        self.kept = Some(kept);
         self
     }
 
@@ -190,6 +186,11 @@ impl EncodedEvent {
     /// The topic's number.
     pub const fn topic(&self) -> u64 {
         self.topic
+    }
+
+    /// The index of its type in the server's schema.
+    pub const fn event(&self) -> u32 {
+        self.event
     }
 
     /// The event's number among those of the topic.

@@ -52,7 +52,7 @@ pub use connection::{
 pub use error::{CallError, ConnectionError, Initiator, ProtocolError};
 #[cfg(feature = "payload")]
 pub use event::Events;
-pub use event::{Announcement, EncodedEvent, NoEvents, Overflow};
+pub use event::{Announcement, EncodedEvent, KeptEvents, NoEvents, Overflow};
 pub use features::{Feature, FeatureError, FeatureSet, MAX_FEATURE_NAME_BYTES, MAX_FEATURES};
 pub use frame::{
     APPLICATION_EXTENSIONS, CallId, Content, ExtensionError, Extensions, Frame, Frames, GapReason,

@@ -1,10 +1,12 @@
-//! What the code that the macros generate refers to. Not for anybody else, and without any promise of stability.
+//! What the code that the macros generate refers to, and what the driver shares with the core. Not for anybody else, and
+//! without any promise of stability.
 
 pub use alloc::vec::Vec;
 
 pub use bytes::Bytes;
 
 pub use crate::{
+    connection::{Unannounced, Untold},
     features::Feature,
     schema::{EventSchema, FieldSchema, TypeDescription},
 };

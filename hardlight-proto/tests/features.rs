@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use hardlight_proto::*;
 use support::*;
 
@@ -148,4 +150,106 @@ fn features_that_change_without_end_behind_a_slow_client_end_the_connection() {
         assert!(server.queued_bytes() < 64 * KIB + 5000);
     }
     assert!(server.is_ended());
+}
+
+// Events.
+
+/// A service with two types of events, the second of which needs a feature.
+fn reporting() -> &'static ServiceSchema {
+    let mut schema = events(&[("said", "a"), ("reported", "b")]).clone();
+    schema.events[1] = schema.events[1].clone().with_feature("paid");
+    leak(schema)
+}
+
+/// A pair whose client is subscribed to topic 7, "chat", whose events `kept` has up to number `next`.
+fn subscribed_pair(with: FeatureSet, next: u64, kept: &[Arc<EncodedEvent>]) -> Pair {
+    let limits = quiet().with_max_buffered_bytes(1000);
+    let server = ServerConfig::new(reporting()).with_limits(limits).with_features(with);
+    let client = ClientConfig::new(reporting()).with_limits(quiet());
+    let mut pair = Pair::of(client, server, SNAPSHOT).opened();
+    let announcement = Announcement::new(7, next, CHAT).with_history(kept.len());
+    pair.server.announce(announcement.with_kept(Arc::new(kept.to_vec())));
+    pair
+}
+
+fn event(sequence: u64, event: u32) -> EncodedEvent {
+    EncodedEvent::new(7, sequence, event, INPUT)
+}
+
+fn came(sequence: u64, event: u32) -> ClientEvent {
+    let extensions = Extensions::new();
+    ClientEvent::Event { topic: CHAT, sequence, event, extensions, payload: INPUT }
+}
+
+fn withheld(first: u64, last: u64) -> ClientEvent {
+    missed(CHAT, first, last, GapReason::Withheld)
+}
+
+#[test]
+fn events_of_a_type_that_needs_a_feature_are_withheld_without_it() {
+    let mut pair = subscribed_pair(FeatureSet::new(), 0, &[]);
+    for (sequence, kind) in [(0, 0), (1, 1), (2, 1), (3, 0), (4, 1)] {
+        pair.server.send_event(&event(sequence, kind));
+    }
+    pair.drive();
+    let expected = [came(0, 0), withheld(1, 1), withheld(2, 2), came(3, 0), withheld(4, 4)];
+    assert_eq!(pair.take_client_events()[1..], expected);
+    pair.server.set_features(features(["paid"]));
+    pair.server.send_event(&event(5, 1));
+    pair.drive();
+    assert_eq!(pair.take_client_events(), [ClientEvent::Features, came(5, 1)]);
+}
+
+#[test]
+fn events_that_wait_when_their_feature_is_lost_are_withheld_as_well() {
+    let mut pair = subscribed_pair(features(["paid"]), 0, &[]);
+    pair.drive();
+    pair.take_client_events();
+    // More than is packed ahead.
+    pair.server.send_event(&EncodedEvent::new(7, 0, 0, noise(70_000)));
+    for (sequence, kind) in [(1, 0), (2, 1), (3, 1), (4, 0), (5, 1)] {
+        pair.server.send_event(&event(sequence, kind));
+    }
+    pair.server.set_features(FeatureSet::new());
+    pair.drive();
+    let events = pair.take_client_events();
+    let expected = [came(1, 0), withheld(2, 3), came(4, 0), ClientEvent::Features, withheld(5, 5)];
+    assert_eq!(events[1..], expected);
+    assert!(pair.server.is_idle());
+}
+
+#[test]
+fn kept_events_that_need_a_feature_are_withheld_from_who_comes_back_without_it() {
+    let kept: Vec<_> = [1, 0, 1, 1, 0, 1]
+        .into_iter()
+        .zip(0..)
+        .map(|(kind, sequence)| Arc::new(event(sequence, kind)))
+        .collect();
+    let mut pair = subscribed_pair(FeatureSet::new(), 6, &kept);
+    pair.drive();
+    let expected = [withheld(0, 0), came(1, 0), withheld(2, 3), came(4, 0), withheld(5, 5)];
+    assert_eq!(pair.take_client_events()[1..], expected);
+
+    let many: Vec<_> = (0..1000).map(|sequence| Arc::new(event(sequence, 1))).collect();
+    let mut pair = subscribed_pair(FeatureSet::new(), 1000, &many);
+    pair.drive();
+    let gaps = pair.take_client_events().split_off(1);
+    assert!(gaps.len() < 20, "they are told together: {}", gaps.len());
+    let mut next = 0;
+    for gap in gaps {
+        let ClientEvent::Gap { first, last, reason: GapReason::Withheld, .. } = gap else {
+            panic!("{gap:?}");
+        };
+        assert_eq!(first, next);
+        next = last + 1;
+    }
+    assert_eq!(next, 1000);
+}
+
+#[test]
+fn a_withheld_event_right_behind_its_topic_is_told() {
+    let mut pair = subscribed_pair(FeatureSet::new(), 0, &[]);
+    pair.server.send_event(&event(0, 1));
+    pair.drive();
+    assert_eq!(pair.take_client_events()[1..], [withheld(0, 0)]);
 }

@@ -1,22 +1,22 @@
 //! The client: from a URL to a connection.
 
-use std::{io, panic::resume_unwind, time::Duration};
+use std::{io, panic::resume_unwind};
 
 use hardlight_driver::{ClientDriver, ServiceClient, proto::ConnectionError};
 use hardlight_ws::{
-    ClientOptions, ConnectError, ConnectPhase, Scheme, Target, Trust, TrustError,
+    ClientOptions, ConnectError, ConnectPhase, Response, Scheme, Target, Trust, TrustError,
     WebSocketTransport, greet, websocket_config,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, lookup_host},
     task::spawn_blocking,
-    time::{Instant, timeout},
+    time::timeout,
 };
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use crate::TokioTimer;
+use crate::{TokioTimer, deadline::Deadline};
 
 /// Connects to a `wss://` URL, with the certificates that this machine trusts and the default options.
 ///
@@ -72,9 +72,9 @@ pub async fn connect_driver<C: ServiceClient>(
     };
     let deadline = Deadline::new(options.connect_timeout);
     let stream = connect_tcp(&target, deadline).await?;
-    let connector = TlsConnector::from(trust.client_config());
-    let stream = deadline
-        .within(ConnectPhase::Tls, connector.connect(target.server_name(), stream))
+    let connector = TlsConnector::from(trust.client_config(options.identity.as_ref()));
+    let handshake = connector.connect(target.server_name(), stream);
+    let stream = within(deadline, ConnectPhase::Tls, handshake)
         .await?
         .map_err(|source| ConnectError::Tls { name: target.host().to_owned(), source })?;
     open(stream, &target, &options, deadline).await
@@ -124,30 +124,14 @@ async fn system_trust() -> Result<Trust, TrustError> {
     }
 }
 
-/// The time allowed for the whole of connecting.
-#[derive(Clone, Copy)]
-struct Deadline {
-    start: Instant,
-    limit: Duration,
-}
-
-impl Deadline {
-    fn new(limit: Duration) -> Self {
-        Self { start: Instant::now(), limit }
-    }
-
-    fn remaining(self) -> Duration {
-        self.limit.saturating_sub(self.start.elapsed())
-    }
-
-    async fn within<F: Future>(
-        self,
-        phase: ConnectPhase,
-        work: F,
-    ) -> Result<F::Output, ConnectError> {
-        let late = |_| ConnectError::Timeout { phase, limit: self.limit };
-        timeout(self.remaining(), work).await.map_err(late)
-    }
+/// One step of connecting.
+async fn within<F: Future>(
+    deadline: Deadline,
+    phase: ConnectPhase,
+    step: F,
+) -> Result<F::Output, ConnectError> {
+    let late = |_| ConnectError::Timeout { phase, limit: deadline.limit };
+    deadline.within(step).await.map_err(late)
 }
 
 /// Tries the addresses of a name in turn. Each gets its share of the time, so that one that does not answer leaves some
@@ -158,8 +142,7 @@ async fn connect_tcp(target: &Target, deadline: Deadline) -> Result<TcpStream, C
         address: format!("{host}, port {port}{tried}"),
         source,
     };
-    let addresses: Vec<_> = deadline
-        .within(ConnectPhase::Lookup, lookup_host((host, port)))
+    let addresses: Vec<_> = within(deadline, ConnectPhase::Lookup, lookup_host((host, port)))
         .await?
         .map_err(|source| failed("", source))?
         .collect();
@@ -202,10 +185,9 @@ where
 {
     let config = websocket_config();
     let handshake = client_async_with_config(target.request(options)?, stream, Some(config));
-    let (socket, _) = deadline
-        .within(ConnectPhase::WebSocket, handshake)
+    let (socket, response) = within(deadline, ConnectPhase::WebSocket, handshake)
         .await?
-        .map_err(ConnectError::handshake)?;
-    let greeting = greet(socket, TokioTimer::new(), options.config(C::schema()));
-    Ok(deadline.within(ConnectPhase::Hello, greeting).await??)
+        .map_err(|error| ConnectError::handshake(error, target))?;
+    let greeting = greet(socket, TokioTimer::new(), options, Response::accepted(response)?);
+    within(deadline, ConnectPhase::Hello, greeting).await?
 }

@@ -7,7 +7,7 @@ use hardlight_driver::{
     proto::{CloseCode, CloseReason, ConnectionError},
 };
 use hardlight_ws::{
-    AcceptError, Closers, Handshake, Refusal, Registered, Request, ServerOptions, Upgrade,
+    AcceptError, Closers, Handshake, Refusal, Registered, Request, ServerOptions, TlsInfo, Upgrade,
     WebSocketTransport, websocket_config,
 };
 use tokio::{
@@ -19,7 +19,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
 use tokio_util::{either::Either, sync::CancellationToken};
 
-use crate::TokioTimer;
+use crate::{TokioTimer, deadline::Deadline};
 
 /// How much of what a refused client still sends is read, so that it gets to read why, in bytes.
 const MAX_DISCARDED_BYTES: u64 = 64 * 1024;
@@ -34,8 +34,8 @@ pub(crate) struct Shared {
     pub(crate) hub: EventHub,
 }
 
-/// Answers a request. The types of the service and of its handlers end here.
-pub(crate) type Serve = dyn Fn(Stream, Upgrade, Arc<Shared>) -> Answering + Send + Sync;
+/// Answers a request, whose handler must be made by then. The types of the service and of its handlers end here.
+pub(crate) type Serve = dyn Fn(Stream, Upgrade, Deadline, Arc<Shared>) -> Answering + Send + Sync;
 
 type Answering = Pin<Box<dyn Future<Output = Result<Serving, AcceptError>> + Send>>;
 
@@ -49,10 +49,11 @@ pub(crate) type Stream = Either<TcpStream, TlsStream<TcpStream>>;
 
 /// All of a connection's life.
 pub(crate) async fn run(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
-    let ended = match handshake_in_time(stream, peer, &shared).await {
+    let deadline = Deadline::new(shared.options.handshake_timeout);
+    let ended = match handshake_in_time(stream, peer, deadline, &shared).await {
         Ok((stream, upgrade)) => {
             let serve = Arc::clone(&shared.serve);
-            let serving = serve(stream, upgrade, shared).await;
+            let serving = serve(stream, upgrade, deadline, shared).await;
             match serving {
                 Ok(serving) => Ok(serving.driver.await),
                 Err(error) => Err(error),
@@ -74,46 +75,69 @@ where
     Fut: Future<Output = Result<H, Refusal>> + Send + 'static,
 {
     let factory = Arc::new(factory);
-    Arc::new(move |stream, upgrade, shared| {
-        Box::pin(serve(Arc::clone(&factory), stream, upgrade, shared))
+    Arc::new(move |stream, upgrade, deadline, shared| {
+        Box::pin(serve(Arc::clone(&factory), stream, upgrade, deadline, shared))
     })
 }
 
 async fn handshake_in_time(
     stream: TcpStream,
     peer: SocketAddr,
+    deadline: Deadline,
     shared: &Shared,
 ) -> Result<(Stream, Upgrade), AcceptError> {
     tokio::select! {
         biased;
         () = shared.stop.cancelled() => Err(AcceptError::Stopping),
-        result = timeout(shared.options.handshake_timeout, handshake(stream, peer, shared)) => {
-            result.unwrap_or(Err(AcceptError::Timeout))
+        result = deadline.within(handshake(stream, peer, shared)) => match result {
+            Ok(Ok(Handshaken::Upgrade(stream, upgrade))) => Ok((stream, upgrade)),
+            Ok(Ok(Handshaken::Refused(stream, answer, error))) => {
+                Err(turn_away(stream, &answer, error, &shared.options).await)
+            }
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(AcceptError::Timeout),
         }
     }
 }
 
-async fn handshake(
-    stream: TcpStream,
-    peer: SocketAddr,
-    shared: &Shared,
-) -> Result<(Stream, Upgrade), AcceptError> {
+/// What became of a client's request.
+enum Handshaken {
+    Upgrade(Stream, Upgrade),
+    /// With what is still to be told.
+    Refused(Stream, Vec<u8>, AcceptError),
+}
+
+async fn handshake(stream: TcpStream, peer: SocketAddr, shared: &Shared) -> io::Result<Handshaken> {
     stream.set_nodelay(true)?;
     let mut stream = match &shared.tls {
-        Some(tls) => Either::Right(tls.accept(stream).await.map_err(AcceptError::Tls)?),
+        Some(tls) => match tls.accept(stream).into_fallible().await {
+            Ok(stream) => Either::Right(stream),
+            // TLS has told the client already.
+            Err((error, stream)) => {
+                let (stream, error) = (Either::Left(stream), AcceptError::Tls(error));
+                return Ok(Handshaken::Refused(stream, Vec::new(), error));
+            }
+        },
         None => Either::Left(stream),
     };
-    let mut handshake = Handshake::new(shared.options.max_head_bytes, Some(peer));
+    let info = match &stream {
+        Either::Right(tls) => Some(TlsInfo::new(tls.get_ref().1)),
+        Either::Left(_) => None,
+    };
+    let mut handshake = Handshake::new(&shared.options, Some(peer), info);
     let mut input = vec![0; 2048];
     loop {
         let length = stream.read(&mut input).await?;
         if length == 0 {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         match handshake.handle_input(&input[..length]) {
             Ok(None) => {}
-            Ok(Some(upgrade)) => return Ok((stream, upgrade)),
-            Err(refusal) => return Err(refuse(stream, refusal).await),
+            Ok(Some(upgrade)) => return Ok(Handshaken::Upgrade(stream, upgrade)),
+            Err(refusal) => {
+                let (answer, error) = (refusal.response(), AcceptError::Refused(refusal));
+                return Ok(Handshaken::Refused(stream, answer, error));
+            }
         }
     }
 }
@@ -122,6 +146,7 @@ async fn serve<S, H, F, Fut>(
     factory: Arc<F>,
     mut stream: Stream,
     upgrade: Upgrade,
+    deadline: Deadline,
     shared: Arc<Shared>,
 ) -> Result<Serving, AcceptError>
 where
@@ -130,22 +155,28 @@ where
     F: Fn(S, Request) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<H, Refusal>> + Send + 'static,
 {
-    let ServerOptions { limits, handshake_timeout, .. } = &shared.options;
-    let (request, accept) = upgrade.into_parts();
-    let acceptor = Acceptor::<S>::new(limits.clone(), &shared.hub);
+    let options = &shared.options;
+    let request = upgrade.request().clone();
+    let acceptor = Acceptor::<S>::new(options.limits.clone(), &shared.hub);
+    let acceptor = acceptor.with_compression(options.compression).with_request(request.clone());
     let made = tokio::select! {
         biased;
         () = shared.stop.cancelled() => Err(Refusal::unavailable()),
-        made = factory(acceptor.connection(), request) => made,
+        made = deadline.within(factory(acceptor.connection(), request)) => {
+            made.unwrap_or_else(|_| Err(Refusal::unavailable()))
+        }
     };
     let handler = match made {
         Ok(handler) => handler,
         Err(refusal) => {
-            let refused = timeout(*handshake_timeout, refuse(stream, refusal)).await;
-            return Err(refused.unwrap_or(AcceptError::Timeout));
+            let answer = upgrade.refuse(&refusal, options.refuse_in_band);
+            let error = AcceptError::Refused(refusal);
+            return Err(turn_away(stream, &answer, error, options).await);
         }
     };
-    stream.write_all(&accept.response).await?;
+    let accept = upgrade.accept();
+    let answered = timeout(options.handshake_timeout, stream.write_all(&accept.response)).await;
+    answered.map_err(|_| AcceptError::Timeout)??;
     let config = websocket_config();
     let socket =
         WebSocketStream::from_partially_read(stream, accept.rest, Role::Server, Some(config)).await;
@@ -157,12 +188,21 @@ where
     Ok(Serving { driver: Box::pin(driver), _registered: registered })
 }
 
-/// Answers with a refusal, as well as can be.
-async fn refuse(mut stream: Stream, refusal: Refusal) -> AcceptError {
-    if stream.write_all(&refusal.response()).await.is_ok() && stream.shutdown().await.is_ok() {
-        // A socket that is closed while it holds unread input takes its output with it. The client hangs up, or the
-        // caller's timeout does.
-        let _ = copy(&mut stream.take(MAX_DISCARDED_BYTES), &mut sink()).await;
-    }
-    AcceptError::Refused(refusal)
+/// Tells a client why it is not let in, as well as can be.
+async fn turn_away(
+    mut stream: Stream,
+    answer: &[u8],
+    error: AcceptError,
+    options: &ServerOptions,
+) -> AcceptError {
+    let told = async {
+        stream.write_all(answer).await?;
+        stream.shutdown().await?;
+        // A socket that is closed while it holds unread input takes its output with it. The client hangs up, or the timeout
+        // does.
+        copy(&mut stream.take(MAX_DISCARDED_BYTES), &mut sink()).await
+    };
+    // Whether it worked changes nothing.
+    let _ = timeout(options.handshake_timeout, told).await;
+    error
 }

@@ -2,6 +2,7 @@
 
 mod connect;
 mod connection;
+mod deadline;
 mod server;
 mod timer;
 
@@ -22,8 +23,10 @@ pub use hardlight_driver::{
 };
 pub use hardlight_macros::*;
 pub use hardlight_ws::{
-    BindError, Certificate, ClientOptions, ConnectError, ConnectPhase, Identity, IdentityError,
-    Refusal, Request, ServerOptions, Trust, TrustError, http,
+    BindError, Certificate, ClientAuth, ClientOptions, ConnectError, ConnectPhase,
+    DevelopmentAuthority, HeaderError, Identity, IdentityError, OriginError, OriginPolicy, Refusal,
+    RefuseInBand, Request, Response, ResponseHeaders, ServerOptions, TlsInfo, TlsVersion, Trust,
+    TrustError, cookie, http,
 };
 pub use server::{Server, ServerHandle};
 pub use timer::TokioTimer;

@@ -17,7 +17,6 @@ use tokio::{
     task::{JoinError, JoinSet},
     time::{sleep, timeout},
 };
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::connection::{self, Serve, Shared};
@@ -32,7 +31,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
 pub struct Server {
     listener: TcpListener,
     local_addr: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    identity: Option<Identity>,
     options: ServerOptions,
     serve: Arc<Serve>,
     hub: EventHub,
@@ -47,8 +46,10 @@ impl Server {
     /// Listens at `addr` with TLS. Port 0 takes any free one; see [`local_addr`](Self::local_addr).
     ///
     /// `factory` is called for every client with the connection and the HTTP request that it begins with. It returns
-    /// the handler for this connection, or a [`Refusal`]. State that it writes is in the first thing the client sees. It
-    /// may take as long as it needs; the client gives up after its connect timeout.
+    /// the handler for this connection, or a [`Refusal`]. State that it writes is in the first thing the client sees. What it
+    /// adds to [`Request::response`] is in the HTTP response. It has what is left of
+    /// [`ServerOptions::handshake_timeout`]; a web page of an origin that is not allowed ([`ServerOptions::origins`]) does not
+    /// get as far.
     ///
     /// # Errors
     ///
@@ -56,7 +57,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime with I/O and time enabled.
+    /// Outside of a tokio runtime with I/O and time enabled; if two services on one connection have a method of the same name.
     pub async fn bind<S, H, F, Fut>(
         addr: impl ToSocketAddrs,
         identity: Identity,
@@ -68,8 +69,7 @@ impl Server {
         F: Fn(S, Request) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<H, Refusal>> + Send + 'static,
     {
-        let tls = TlsAcceptor::from(identity.server_config());
-        Self::listen::<S::Events>(addr, Some(tls), connection::erase(factory)).await
+        Self::listen::<S>(addr, Some(identity), connection::erase(factory)).await
     }
 
     /// Listens at `addr` **without TLS**: anybody on the way can read and change what is sent. For tests, and behind a
@@ -92,14 +92,16 @@ impl Server {
         F: Fn(S, Request) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<H, Refusal>> + Send + 'static,
     {
-        Self::listen::<S::Events>(addr, None, connection::erase(factory)).await
+        Self::listen::<S>(addr, None, connection::erase(factory)).await
     }
 
-    async fn listen<E: Events>(
+    async fn listen<S: Service>(
         addr: impl ToSocketAddrs,
-        tls: Option<TlsAcceptor>,
+        identity: Option<Identity>,
         serve: Arc<Serve>,
     ) -> Result<Self, BindError> {
+        // Services that cannot be joined are found here, and not with the first client.
+        let _ = S::schema();
         let addresses: Vec<_> = lookup_host(addr).await.map_err(BindError::Lookup)?.collect();
         let bound = TcpListener::bind(&*addresses).await;
         let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
@@ -109,13 +111,13 @@ impl Server {
             ServerHandle { stop: CancellationToken::new(), ended: CancellationToken::new() };
         let ended = handle.ended.clone().drop_guard();
         let options = ServerOptions::new();
-        let events = (TypeId::of::<E>(), type_name::<E>());
+        let events = (TypeId::of::<S::Events>(), type_name::<S::Events>());
         let hub = EventHub::new();
-        Ok(Self { listener, local_addr, tls, options, serve, hub, events, handle, ended })
+        Ok(Self { listener, local_addr, identity, options, serve, hub, events, handle, ended })
     }
 
     /// Replaces the default options.
-    pub fn options(mut self, options: ServerOptions) -> Self {
+    pub fn with_options(mut self, options: ServerOptions) -> Self {
         self.options = options;
         self
     }
@@ -127,7 +129,7 @@ impl Server {
 
     /// The URL of this server for clients that know its machine as `host`: a name or an IP address.
     pub fn url(&self, host: &str) -> String {
-        let scheme = if self.tls.is_some() { Scheme::Secure } else { Scheme::Plain };
+        let scheme = if self.identity.is_some() { Scheme::Secure } else { Scheme::Plain };
         url(scheme, host, self.local_addr.port())
     }
 
@@ -183,10 +185,11 @@ impl Server {
     ///
     /// Dropping the future aborts all connections. A panic in the factory ends the connection it was called for.
     pub async fn run(self) {
-        let Self { listener, tls, options, serve, hub, handle, ended, .. } = self;
+        let Self { listener, identity, options, serve, hub, handle, ended, .. } = self;
         // Declared before the tasks, hence dropped behind them.
         let _ended = ended;
         let grace = options.stop_grace;
+        let tls = identity.map(|identity| identity.server_config(&options.client_auth).into());
         let (stop, closers) = (handle.stop, Closers::new());
         let shared = Arc::new(Shared {
             tls,
@@ -225,7 +228,7 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
             .field("local_addr", &self.local_addr)
-            .field("tls", &self.tls.is_some())
+            .field("tls", &self.identity.is_some())
             .finish_non_exhaustive()
     }
 }

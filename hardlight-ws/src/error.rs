@@ -7,13 +7,13 @@ use std::{
     time::Duration,
 };
 
-use hardlight_proto::ConnectionError;
+use hardlight_proto::{CloseCode, ConnectionError, Initiator};
 use http::{HeaderName, StatusCode};
 use rustls::pki_types::pem;
 use thiserror::Error;
 use tungstenite::error::ProtocolError;
 
-use crate::{Refusal, SUBPROTOCOL};
+use crate::{Refusal, Response, SUBPROTOCOL, Target};
 
 /// How much of a refusal's body an error keeps, in bytes.
 const MAX_BODY_BYTES: usize = 1024;
@@ -36,6 +36,9 @@ pub enum ConnectError {
     /// An extra header that belongs to the WebSocket handshake itself.
     #[error("the header '{0}' belongs to the WebSocket handshake and cannot be set")]
     ReservedHeader(HeaderName),
+    /// A cookie, the token, the origin or a subprotocol holds characters that cannot stand in this header.
+    #[error("what the options have for the header '{0}' cannot stand in one")]
+    InvalidHeader(HeaderName),
     /// The certificates to trust could not be loaded.
     #[error(transparent)]
     Trust(#[from] TrustError),
@@ -63,13 +66,17 @@ pub enum ConnectError {
         /// The time allowed for the whole of connecting.
         limit: Duration,
     },
-    /// The server answered with another HTTP status than that of a WebSocket.
-    #[error("the server refused the connection: {status}{}{body}", if .body.is_empty() { "" } else { ": " })]
+    /// The server refused the connection: by an HTTP status, or in band, by a close code that stands for one.
+    #[error("the server refused the connection: {status}{}{reason}", if .reason.is_empty() { "" } else { ": " })]
     Refused {
         /// The status.
         status: StatusCode,
-        /// At most the first 1 KiB of what arrived of the body, as text.
-        body: String,
+        /// Why: at most the first 1 KiB of what arrived of the response's body, as text; or what the close said.
+        reason: String,
+        /// The close code, if it was in band.
+        close_code: Option<CloseCode>,
+        /// The head of the response: cookies that the server sets or deletes, what it asks for.
+        response: Response,
     },
     /// The server speaks WebSocket, but did not agree to HardLight.
     #[error("the server did not select the subprotocol {SUBPROTOCOL}: {0}")]
@@ -88,7 +95,12 @@ impl ConnectError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Io { .. } | Self::Timeout { .. } => true,
-            Self::Refused { status, .. } => matches!(status.as_u16(), 408 | 429 | 502..=504),
+            Self::Refused { status, .. } => {
+                CloseCode::refusal(status.as_u16()).is_some_and(CloseCode::is_retryable)
+            }
+            Self::Connection(ConnectionError::Closed { reason, .. }) => {
+                reason.code().is_retryable()
+            }
             Self::Connection(error) => {
                 matches!(error, ConnectionError::Lost(_) | ConnectionError::HandshakeTimeout)
             }
@@ -96,21 +108,63 @@ impl ConnectError {
         }
     }
 
-    /// What the client's half of the WebSocket handshake ended with.
-    pub fn handshake(error: tungstenite::Error) -> Self {
+    /// How long the server that refused the connection asks to wait before trying again. `None` if it does not say; where it
+    /// says so and [`is_retryable`](Self::is_retryable) does not, trying again is of no use all the same.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { response, .. } => response.retry_after(),
+            _ => None,
+        }
+    }
+
+    /// What the client's half of the WebSocket handshake with `target` ended with.
+    pub fn handshake(error: tungstenite::Error, target: &Target) -> Self {
+        let name = || target.host().to_owned();
         match error {
             tungstenite::Error::Http(response) => {
                 let (head, body) = response.into_parts();
                 let body = body.unwrap_or_default();
                 let body = String::from_utf8_lossy(&body[..body.len().min(MAX_BODY_BYTES)]);
-                Self::Refused { status: head.status, body: body.trim_end().to_owned() }
+                Self::Refused {
+                    status: head.status,
+                    reason: body.trim_end().to_owned(),
+                    close_code: None,
+                    response: Response::new(head.headers),
+                }
             }
+            // With TLS 1.3 a server that wants a certificate says so only here.
+            tungstenite::Error::Io(source) if is_tls(&source) => Self::Tls { name: name(), source },
+            tungstenite::Error::Io(source) => Self::Io { address: name(), source },
             tungstenite::Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(error)) => {
                 Self::Subprotocol(error.to_string())
             }
             error => Self::WebSocket(error.into()),
         }
     }
+
+    /// What became of a WebSocket that ended before both sides had greeted each other.
+    pub(crate) fn greeting(error: ConnectionError, response: &Response) -> Self {
+        let refused = match &error {
+            ConnectionError::Closed { initiator: Initiator::Remote, reason } => reason
+                .code()
+                .refused_status()
+                .and_then(|status| Some((StatusCode::from_u16(status).ok()?, reason))),
+            _ => None,
+        };
+        match refused {
+            Some((status, reason)) => Self::Refused {
+                status,
+                reason: reason.reason().to_owned(),
+                close_code: Some(reason.code()),
+                response: response.clone(),
+            },
+            None => Self::Connection(error),
+        }
+    }
+}
+
+fn is_tls(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
 /// What a client does, in order, until it has a connection.
@@ -169,7 +223,7 @@ pub enum AcceptError {
     #[error("the socket failed: {0}")]
     Io(#[from] io::Error),
     /// The client took longer than [`ServerOptions::handshake_timeout`](crate::ServerOptions::handshake_timeout).
-    #[error("it did not finish TLS and its HTTP request in time")]
+    #[error("it did not do its part of the handshake in time")]
     Timeout,
     /// It was refused, by the handshake or by the application's factory.
     #[error("refused: {0}")]
@@ -308,7 +362,7 @@ fn http_hint(error: &Source) -> &'static str {
 /// What to do about the refusals that people meet first. rustls keeps the first reason as an opaque error, which only
 /// its name tells apart.
 fn tls_hint(error: &io::Error) -> &'static str {
-    use rustls::{CertificateError, Error};
+    use rustls::{AlertDescription, CertificateError, Error};
     match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
         Some(Error::InvalidCertificate(CertificateError::Other(other)))
             if other.to_string().contains("CaUsedAsEndEntity") =>
@@ -320,9 +374,55 @@ fn tls_hint(error: &io::Error) -> &'static str {
             " (the certificate is neither trusted itself nor signed by one that is: if it is the server's own, \
              have the client trust it, with ClientOptions::trust)"
         }
+        Some(Error::AlertReceived(AlertDescription::CertificateRequired)) => {
+            " (the server wants to see a certificate of the client's: ClientOptions::identity)"
+        }
         Some(Error::InvalidMessage(_)) => {
             " (this does not look like TLS: a server without TLS is reached with connect_plain and a ws:// URL)"
         }
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hardlight_proto::CloseReason;
+
+    use super::*;
+
+    fn refused(status: u16) -> ConnectError {
+        let mut response = http::Response::new(Some(b"why\n".to_vec()));
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        let target = Target::parse("wss://a", crate::Scheme::Secure).unwrap();
+        ConnectError::handshake(tungstenite::Error::Http(response.into()), &target)
+    }
+
+    fn closed(code: u16, initiator: Initiator) -> ConnectError {
+        let reason = CloseReason::new(CloseCode(code), "why");
+        let error = ConnectionError::Closed { initiator, reason };
+        ConnectError::greeting(error, &Response::default())
+    }
+
+    #[test]
+    fn a_status_and_its_close_code_are_the_same_error() {
+        for status in [400, 401, 403, 404, 408, 425, 429, 500, 502, 503, 504] {
+            let (by_status, in_band) = (refused(status), closed(4000 + status, Initiator::Remote));
+            assert_eq!(by_status.to_string(), in_band.to_string());
+            assert_eq!(by_status.is_retryable(), in_band.is_retryable());
+            let is_retryable = matches!(status, 408 | 425 | 429 | 502..=504);
+            assert_eq!(by_status.is_retryable(), is_retryable, "{status}");
+        }
+    }
+
+    #[test]
+    fn other_closes_are_no_refusals() {
+        for (code, initiator) in
+            [(4001, Initiator::Remote), (4399, Initiator::Remote), (4401, Initiator::Local)]
+        {
+            let error = closed(code, initiator);
+            assert!(matches!(error, ConnectError::Connection(_)), "{error}");
+            assert!(!error.is_retryable(), "{error}");
+        }
+        assert!(closed(1001, Initiator::Remote).is_retryable());
     }
 }

@@ -8,34 +8,33 @@ use std::{
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use hardlight_driver::{ClientDriver, ServiceClient, Timer, client_with};
-use hardlight_proto::{ClientConfig, ConnectionError};
+use hardlight_driver::{ClientDriver, ServiceClient, Timer, client_answered};
 use tungstenite::{Error, Message};
 
-use crate::WebSocketTransport;
+use crate::{ClientOptions, ConnectError, Response, WebSocketTransport};
 
 /// Drives a client's connection over a WebSocket until the server's Hello and snapshot were read. After that the driver
-/// is to be polled (spawned, usually) by the caller; dropping the future, or the driver, drops the connection.
+/// is to be polled (spawned, usually) by the caller; dropping the future, or the driver, drops the connection. `response` is
+/// what the server accepted the WebSocket with.
 ///
 /// # Errors
 ///
-/// Why the connection ended before.
-///
-/// # Panics
-///
-/// If `config` was made with another schema than `C::schema()`.
+/// [`ConnectError::Refused`] if the server closed it in place of a greeting with a code that refuses it, else
+/// [`ConnectError::Connection`] with what ended it.
 pub async fn greet<C, W, M>(
     socket: W,
     timer: M,
-    config: ClientConfig,
-) -> Result<(C, ClientDriver<C::State, C::Events, WebSocketTransport<W>, M>), ConnectionError>
+    options: &ClientOptions,
+    response: Response,
+) -> Result<(C, ClientDriver<C::State, C::Events, WebSocketTransport<W>, M>), ConnectError>
 where
     C: ServiceClient,
     W: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin,
     M: Timer,
 {
+    let transport = WebSocketTransport::new(socket);
     let (connecting, mut driver) =
-        client_with::<C, _, _>(WebSocketTransport::new(socket), timer, config);
+        client_answered::<C, _, _>(transport, timer, options.config(C::schema()), response.clone());
     let mut connecting = pin!(connecting);
     let client = poll_fn(|cx| {
         // The driver first: what it reads makes the client ready. A driver that has ended is not to be polled again.
@@ -44,6 +43,6 @@ where
             Poll::Pending => connecting.as_mut().poll(cx),
         }
     });
-    let client = client.await?;
+    let client = client.await.map_err(|error| ConnectError::greeting(error, &response))?;
     Ok((client, driver))
 }

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use hardlight_proto::SUBPROTOCOL;
 use http::{
     HeaderMap, HeaderValue, StatusCode, Uri,
-    header::{CONTENT_LENGTH, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, TRANSFER_ENCODING},
+    header::{
+        CONTENT_LENGTH, HOST, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, TRANSFER_ENCODING,
+    },
 };
 use tungstenite::{
     error::{CapacityError, Error, ProtocolError},
@@ -13,12 +15,10 @@ use tungstenite::{
         machine::TryParse,
         server::{Request as HttpRequest, Response, create_response, write_response},
     },
+    protocol::frame::Frame,
 };
 
-use crate::{Refusal, Request};
-
-/// What an entry of `Sec-WebSocket-Protocol` begins with if it is a bearer token: no choice of protocol, and secret.
-pub(crate) const TOKEN_PREFIX: &str = "hl.token.";
+use crate::{Refusal, RefuseInBand, Request, ServerOptions, TlsInfo, transport::to_frame};
 
 /// What a 426 must say (RFC 9110, section 15.5.22, and RFC 6455, section 4.2.2).
 const UPGRADE: &[(&str, &str)] = &[("connection", "upgrade"), ("upgrade", "websocket")];
@@ -28,21 +28,26 @@ const UPGRADE_TO_VERSION_13: &[(&str, &str)] =
 /// Reads the head of one HTTP request.
 ///
 /// Feed it what arrives with [`handle_input`](Self::handle_input) until that gives an [`Upgrade`] or a [`Refusal`].
-/// Holds at most the limit it was made with.
+/// Holds at most [`ServerOptions::max_head_bytes`].
 #[derive(Debug)]
-pub struct Handshake {
+pub struct Handshake<'a> {
+    options: &'a ServerOptions,
     head: Vec<u8>,
-    max_head_bytes: usize,
     /// The length at which an incomplete head is parsed again, so that errors are found early at a cost that stays
     /// linear however small the pieces are.
     parse_at: usize,
     peer: Option<SocketAddr>,
+    tls: Option<TlsInfo>,
 }
 
-impl Handshake {
-    /// A handshake with the client at `peer`, whose request line and headers may take `max_head_bytes`.
-    pub const fn new(max_head_bytes: usize, peer: Option<SocketAddr>) -> Self {
-        Self { head: Vec::new(), max_head_bytes, parse_at: 0, peer }
+impl<'a> Handshake<'a> {
+    /// A handshake with the client at `peer`, over TLS or without.
+    pub const fn new(
+        options: &'a ServerOptions,
+        peer: Option<SocketAddr>,
+        tls: Option<TlsInfo>,
+    ) -> Self {
+        Self { options, head: Vec::new(), parse_at: 0, peer, tls }
     }
 
     /// Takes the next bytes of the client; `None` means that more are needed.
@@ -51,7 +56,8 @@ impl Handshake {
     ///
     /// The response to send, if this request cannot become a HardLight connection. Nothing may be fed after that.
     pub fn handle_input(&mut self, input: &[u8]) -> Result<Option<Upgrade>, Refusal> {
-        let fits = input.len().min(self.max_head_bytes - self.head.len());
+        let max_head_bytes = self.options.max_head_bytes;
+        let fits = input.len().min(max_head_bytes - self.head.len());
         let seen = self.head.len();
         self.head.extend_from_slice(&input[..fits]);
         if (ends_head(&self.head, seen) || self.head.len() >= self.parse_at)
@@ -59,21 +65,50 @@ impl Handshake {
         {
             let mut rest = self.head.split_off(length);
             rest.extend_from_slice(&input[fits..]);
-            return Upgrade::new(request, rest, self.peer).map(Some);
+            return self.upgrade(request, rest).map(Some);
         }
-        if self.head.len() == self.max_head_bytes {
-            return Err(too_large(self.max_head_bytes));
+        if self.head.len() == max_head_bytes {
+            return Err(too_large(max_head_bytes));
         }
         self.parse_at = self.head.len() * 2;
         Ok(None)
     }
+
+    fn upgrade(&mut self, http: HttpRequest, rest: Vec<u8>) -> Result<Upgrade, Refusal> {
+        check_target(http.uri())?;
+        check_framing(http.headers())?;
+        let mut response = create_response(&http).map_err(refuse)?;
+        let request = Request::new(http, self.peer, self.tls.take());
+        self.check_origin(&request)?;
+        if !request.subprotocols().any(|offered| offered == SUBPROTOCOL) {
+            return Err(no_common_subprotocol(&request));
+        }
+        let selected = HeaderValue::from_static(SUBPROTOCOL);
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, selected);
+        Ok(Upgrade { response, rest, request })
+    }
+
+    /// By status also where refusals are in band: no page that is not allowed gets as far as a WebSocket.
+    fn check_origin(&self, request: &Request) -> Result<(), Refusal> {
+        let checked = self.options.origins.check(request.headers(), request.tls().is_some());
+        checked.map_err(|origin| {
+            let (peer, host) = (self.peer, request.headers().get(HOST));
+            tracing::warn!(
+                ?peer,
+                ?origin,
+                ?host,
+                "refused a web page of an origin that is not allowed"
+            );
+            Refusal::new(StatusCode::FORBIDDEN, "this origin is not allowed\n")
+        })
+    }
 }
 
-/// A request that may become a connection: refuse it with a [`Refusal`], or send the response of its [`Accept`] and speak
-/// WebSocket from then on.
+/// A request that may become a connection: [`accept`](Self::accept) it and speak WebSocket from then on, or
+/// [`refuse`](Self::refuse) it.
 #[derive(Debug)]
 pub struct Upgrade {
-    response: Vec<u8>,
+    response: Response,
     rest: Vec<u8>,
     request: Request,
 }
@@ -84,22 +119,37 @@ impl Upgrade {
         &self.request
     }
 
-    /// Takes it apart: the request for the application, and what accepts it.
-    pub fn into_parts(self) -> (Request, Accept) {
-        (self.request, Accept { response: self.response, rest: self.rest })
+    /// Lets the client in, with the headers that the factory has added to [`Request::response`].
+    pub fn accept(mut self) -> Accept {
+        // The map of what was taken repeats no name for a further value of it.
+        let mut name = None;
+        for (next, value) in self.request.response().take() {
+            name = next.or(name);
+            self.response.headers_mut().append(name.clone().expect("the first has a name"), value);
+        }
+        Accept { response: response_bytes(&self.response), rest: self.rest }
     }
 
-    fn new(http: HttpRequest, rest: Vec<u8>, peer: Option<SocketAddr>) -> Result<Self, Refusal> {
-        check_target(http.uri())?;
-        check_framing(http.headers())?;
-        let mut response = create_response(&http).map_err(refuse)?;
-        let request = Request::new(http, peer);
-        if !request.subprotocols().any(|offered| offered == SUBPROTOCOL) {
-            return Err(no_common_subprotocol(&request));
+    /// What tells the client that it is refused, to be written whole; the connection is to be closed behind it. By status or
+    /// in band, as `in_band` has it.
+    pub fn refuse(mut self, refusal: &Refusal, in_band: RefuseInBand) -> Vec<u8> {
+        let is_in_band = match in_band {
+            RefuseInBand::WithOrigin => self.request.headers().contains_key(ORIGIN),
+            RefuseInBand::Always => true,
+            RefuseInBand::Never => false,
+        };
+        self.request.response().take();
+        if !is_in_band {
+            return refusal.response();
         }
-        let selected = HeaderValue::from_static(SUBPROTOCOL);
-        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, selected);
-        Ok(Self { response: response_bytes(&response), rest, request })
+        for (name, value) in refusal.headers() {
+            self.response.headers_mut().append(name, value.clone());
+        }
+        let mut bytes = response_bytes(&self.response);
+        Frame::close(Some(to_frame(&refusal.close_reason())))
+            .format(&mut bytes)
+            .expect("a Vec takes every write");
+        bytes
     }
 }
 
@@ -110,6 +160,17 @@ pub struct Accept {
     pub response: Vec<u8>,
     /// What the client sent behind its request: the first bytes of the WebSocket.
     pub rest: Vec<u8>,
+}
+
+/// The entries of `Sec-WebSocket-Protocol`, tokens among them, in the client's order of preference.
+pub(crate) fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers
+        .get_all(SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|offered| !offered.is_empty())
 }
 
 /// Whether an empty line ends within `head[seen..]`. Only says when to parse: the parser decides.
@@ -146,7 +207,7 @@ fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
 fn response_bytes(response: &Response) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(192);
     write_response(&mut bytes, response)
-        .expect("a Vec takes every write, and a 101 has ASCII headers only");
+        .expect("a Vec takes every write, and headers are ASCII: see `headers::append`");
     bytes
 }
 
@@ -164,12 +225,12 @@ fn refuse(error: Error) -> Refusal {
                  a GET request over HTTP/1.1 with 'Upgrade: websocket' is required.\n"
             ),
         )
-        .with_headers(UPGRADE),
+        .with_own_headers(UPGRADE),
         Error::Protocol(ProtocolError::MissingSecWebSocketVersionHeader) => Refusal::new(
             StatusCode::UPGRADE_REQUIRED,
             "This server speaks version 13 of the WebSocket protocol.\n",
         )
-        .with_headers(UPGRADE_TO_VERSION_13),
+        .with_own_headers(UPGRADE_TO_VERSION_13),
         Error::Capacity(CapacityError::TooManyHeaders) => {
             Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too many headers\n")
         }
@@ -187,8 +248,7 @@ fn too_large(max_head_bytes: usize) -> Refusal {
 }
 
 fn no_common_subprotocol(request: &Request) -> Refusal {
-    let offered: Vec<_> =
-        request.subprotocols().filter(|offered| !offered.starts_with(TOKEN_PREFIX)).collect();
+    let offered: Vec<_> = request.subprotocols().collect();
     let offered = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
     Refusal::new(
         StatusCode::BAD_REQUEST,
@@ -197,164 +257,4 @@ fn no_common_subprotocol(request: &Request) -> Refusal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-
-    fn head(lines: &[&str]) -> Vec<u8> {
-        let mut head = "GET /rooms/7?as=guest HTTP/1.1\r\nHost: example.com\r\n".to_owned();
-        for line in lines {
-            head += line;
-            head += "\r\n";
-        }
-        (head + "\r\n").into_bytes()
-    }
-
-    fn good(subprotocols: &str) -> Vec<u8> {
-        head(&[
-            "Connection: keep-alive, Upgrade",
-            "Upgrade: websocket",
-            "Sec-WebSocket-Version: 13",
-            &format!("Sec-WebSocket-Key: {KEY}"),
-            &format!("Sec-WebSocket-Protocol: {subprotocols}"),
-        ])
-    }
-
-    fn read(input: &[u8]) -> Result<Option<Upgrade>, Refusal> {
-        Handshake::new(16 * 1024, None).handle_input(input)
-    }
-
-    fn refused(input: &[u8]) -> Refusal {
-        read(input).expect_err("it should be refused")
-    }
-
-    #[test]
-    fn a_good_request_is_accepted_and_what_follows_it_is_kept() {
-        let mut input = good("chat, hl.1");
-        input.extend_from_slice(b"\x82\x00");
-        let upgrade = read(&input).unwrap().unwrap();
-        let (request, accept) = upgrade.into_parts();
-        assert_eq!((request.path(), request.query()), ("/rooms/7", Some("as=guest")));
-        assert_eq!(accept.rest, b"\x82\x00");
-        let response = String::from_utf8(accept.response).unwrap();
-        assert!(response.starts_with("HTTP/1.1 101 Switching Protocols\r\n"), "{response}");
-        // The example of RFC 6455, section 1.3.
-        assert!(
-            response.contains("sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"),
-            "{response}"
-        );
-        assert!(response.contains("sec-websocket-protocol: hl.1\r\n"), "{response}");
-        assert!(response.ends_with("\r\n\r\n"), "{response}");
-    }
-
-    #[test]
-    fn a_request_may_arrive_in_any_pieces() {
-        let input = good("hl.1");
-        for size in 1..input.len() {
-            let mut handshake = Handshake::new(16 * 1024, None);
-            let mut pieces = input.chunks(size).peekable();
-            while let Some(piece) = pieces.next() {
-                let upgrade = handshake.handle_input(piece).unwrap();
-                assert_eq!(upgrade.is_some(), pieces.peek().is_none(), "pieces of {size}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_token_is_never_echoed() {
-        let accepted = read(&good("hl.1, hl.token.c2VjcmV0")).unwrap().unwrap();
-        assert!(!format!("{:?}", accepted.request()).contains("c2VjcmV0"));
-        assert!(!String::from_utf8(accepted.response).unwrap().contains("c2VjcmV0"));
-        let refusal = refused(&good("hl.2, hl.token.c2VjcmV0"));
-        assert!(!refusal.body().contains("c2VjcmV0"), "{refusal}");
-    }
-
-    #[test]
-    fn another_subprotocol_is_refused_by_name() {
-        let refusal = refused(&good("hl.2, chat"));
-        assert_eq!(refusal.status(), StatusCode::BAD_REQUEST);
-        assert_eq!(
-            refusal.body(),
-            "no common subprotocol: offered hl.2, chat; this server speaks hl.1\n"
-        );
-        assert!(refused(&good("")).body().contains("offered none"));
-        assert!(refused(&good("HL.1")).body().contains("offered HL.1"));
-    }
-
-    #[test]
-    fn subprotocols_may_be_spread_over_headers() {
-        let input = String::from_utf8(good("chat")).unwrap();
-        let input = input.trim_end().to_owned() + "\r\nsec-websocket-protocol: x,hl.1\r\n\r\n";
-        assert!(read(input.as_bytes()).unwrap().is_some());
-    }
-
-    #[test]
-    fn what_is_no_websocket_request_is_told_to_upgrade() {
-        let post = b"POST / HTTP/1.1\r\nHost: a\r\n\r\n".to_vec();
-        let old = b"GET / HTTP/1.0\r\nHost: a\r\n\r\n".to_vec();
-        let h2c = head(&["Connection: upgrade", "Upgrade: h2c"]);
-        for input in [head(&[]), post, old, h2c] {
-            let refusal = refused(&input);
-            assert_eq!(refusal.status(), StatusCode::UPGRADE_REQUIRED);
-            assert!(refusal.body().contains("hl.1"), "{refusal}");
-            let response = String::from_utf8(refusal.response()).unwrap();
-            assert!(response.contains("\r\nupgrade: websocket\r\n"), "{response}");
-            assert!(response.contains("\r\nconnection: close\r\n"), "{response}");
-        }
-    }
-
-    #[test]
-    fn another_websocket_version_is_told_which_one_is_spoken() {
-        let input = String::from_utf8(good("hl.1")).unwrap().replace("Version: 13", "Version: 8");
-        let refusal = refused(input.as_bytes());
-        assert_eq!(refusal.status(), StatusCode::UPGRADE_REQUIRED);
-        let response = String::from_utf8(refusal.response()).unwrap();
-        assert!(response.contains("\r\nsec-websocket-version: 13\r\n"), "{response}");
-    }
-
-    #[test]
-    fn bad_requests_are_refused() {
-        let good = String::from_utf8(good("hl.1")).unwrap();
-        let bad = [
-            "\x16\x03\x01\x02\x00\x01".to_owned(),
-            "hello\r\n\r\n".to_owned(),
-            good.replace(KEY, "short"),
-            good.replace("Sec-WebSocket-Key", "X-Key"),
-            good.replace("Host", "X-Host"),
-            good.replace("Host: example.com", "Host: example.com\r\nHost: other"),
-            good.replace("Host: example.com", "Host: example.com\r\nContent-Length: 5"),
-            good.replace("Host: example.com", "Host: example.com\r\nTransfer-Encoding: chunked"),
-            good.replace("/rooms", "rooms\\\\"),
-            good.replace("GET /rooms/7", "GET http://elsewhere/rooms/7"),
-            good.replace("GET /rooms/7?as=guest", "GET *"),
-            good.replace("GET /rooms/7?as=guest", "GET elsewhere:80"),
-            good.replace(
-                "Host: example.com",
-                &format!("Host: example.com\r\nSec-WebSocket-Key: {KEY}"),
-            ),
-        ];
-        for input in bad {
-            assert_eq!(refused(input.as_bytes()).status(), StatusCode::BAD_REQUEST, "{input}");
-        }
-    }
-
-    #[test]
-    fn a_head_beyond_the_limit_is_refused_and_never_held() {
-        let input = good("hl.1");
-        let mut exact = Handshake::new(input.len(), None);
-        assert!(exact.handle_input(&input).unwrap().is_some());
-
-        let mut short = Handshake::new(input.len() - 1, None);
-        let refusal = short.handle_input(&input).unwrap_err();
-        assert_eq!(refusal.status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
-        assert!(refusal.body().contains("max_head_bytes"), "{refusal}");
-        assert!(short.head.len() < input.len());
-    }
-
-    #[test]
-    fn too_many_headers_are_refused() {
-        let refusal = refused(&head(&["a: b"; 200]));
-        assert_eq!(refusal.status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
-    }
-}
+mod tests;

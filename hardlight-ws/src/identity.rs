@@ -1,4 +1,4 @@
-//! Who a server is: its certificate chain and private key.
+//! Who a server or a client is: its certificate chain and private key.
 
 use std::{
     fmt, fs,
@@ -19,13 +19,13 @@ use rustls::{
     sign::{CertifiedKey, SingleCertAndKey},
 };
 
-use crate::{Certificate, IdentityError, tls};
+use crate::{Certificate, ClientAuth, IdentityError, tls};
 
 /// How long a development certificate is valid, from one day before it is made (clocks differ).
 const DEVELOPMENT_VALIDITY: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 const CLOCK_DIFFERENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A server's certificate chain and the private key that goes with it.
+/// A certificate chain and the private key that goes with it: a server's, or a client's that is asked for one.
 ///
 /// Cheap to clone. `Debug` shows the length of the chain, never the key.
 #[derive(Clone)]
@@ -35,7 +35,7 @@ impl Identity {
     /// A new self-signed identity, **for development and tests only**: a fresh key, valid for these names and IP
     /// addresses, for about 90 days from now.
     ///
-    /// A client must be told to trust it: [`Trust::certificate`](crate::Trust::certificate) with
+    /// The other side must be told to trust it: [`Trust::certificate`](crate::Trust::certificate) with
     /// [`certificate`](Self::certificate), or its [`certificate_pem`](Self::certificate_pem) through a file. It lives
     /// in memory alone, so a server that makes one at each start has another certificate at each start.
     ///
@@ -45,16 +45,7 @@ impl Identity {
     pub fn development(
         names: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Self, IdentityError> {
-        let names: Vec<String> = names.into_iter().map(Into::into).collect();
-        if names.is_empty() {
-            return Err(IdentityError::NoNames);
-        }
-        let key = KeyPair::generate().map_err(|error| IdentityError::Generate(error.into()))?;
-        let certificate = development_certificate(names, &key)
-            .map_err(|error| IdentityError::Generate(error.into()))?;
-        let key = PrivateKeyDer::try_from(key.serialize_der())
-            .expect("rcgen writes keys as PKCS #8, which rustls reads");
-        Self::new(vec![certificate.der().clone()], key)
+        generate(names, |params, key| params.self_signed(key))
     }
 
     /// An identity from two PEM files: the certificate chain (the server's own certificate first) and the private key
@@ -97,15 +88,20 @@ impl Identity {
         self.certificate().pem()
     }
 
-    /// The TLS settings of a server with this identity: TLS 1.2 and 1.3, ALPN `http/1.1`, no client certificates.
-    pub fn server_config(&self) -> Arc<ServerConfig> {
+    /// The TLS settings of a server with this identity: TLS 1.2 and 1.3, ALPN `http/1.1`, client certificates as
+    /// `client_auth` has it.
+    pub fn server_config(&self, client_auth: &ClientAuth) -> Arc<ServerConfig> {
         let mut config = ServerConfig::builder_with_provider(tls::provider())
             .with_safe_default_protocol_versions()
             .expect(tls::PROVIDER_SUPPORTS_DEFAULTS)
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&self.0))));
+            .with_client_cert_verifier(client_auth.verifier())
+            .with_cert_resolver(self.resolver());
         config.alpn_protocols = tls::alpn();
         Arc::new(config)
+    }
+
+    pub(crate) fn resolver(&self) -> Arc<SingleCertAndKey> {
+        Arc::new(SingleCertAndKey::from(Arc::clone(&self.0)))
     }
 
     /// `chain` is not empty: every caller has seen to it.
@@ -130,20 +126,43 @@ impl fmt::Debug for Identity {
     }
 }
 
-fn development_certificate(
-    names: Vec<String>,
-    key: &KeyPair,
-) -> Result<rcgen::Certificate, rcgen::Error> {
-    let now = SystemTime::now();
+/// A development identity for `names`, signed as `sign` does.
+pub(crate) fn generate(
+    names: impl IntoIterator<Item = impl Into<String>>,
+    sign: impl FnOnce(CertificateParams, &KeyPair) -> Result<rcgen::Certificate, rcgen::Error>,
+) -> Result<Identity, IdentityError> {
+    let names: Vec<String> = names.into_iter().map(Into::into).collect();
+    if names.is_empty() {
+        return Err(IdentityError::NoNames);
+    }
+    let generated = KeyPair::generate().and_then(|key| {
+        let certificate = sign(development_params(names)?, &key)?;
+        Ok((certificate, key))
+    });
+    let (certificate, key) = generated.map_err(|error| IdentityError::Generate(error.into()))?;
+    let key = PrivateKeyDer::try_from(key.serialize_der())
+        .expect("rcgen writes keys as PKCS #8, which rustls reads");
+    Identity::new(vec![certificate.der().clone()], key)
+}
+
+fn development_params(names: Vec<String>) -> Result<CertificateParams, rcgen::Error> {
+    let subject = names[0].clone();
     let mut params = CertificateParams::new(names)?;
+    set_validity(&mut params);
     params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, "HardLight development");
-    params.not_before = (now - CLOCK_DIFFERENCE).into();
-    params.not_after = (now + DEVELOPMENT_VALIDITY).into();
+    params.distinguished_name.push(DnType::CommonName, subject);
+    params.distinguished_name.push(DnType::OrganizationName, "HardLight development");
     // Not a CA: rustls refuses a CA's certificate as a server's own.
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params.self_signed(key)
+    params.extended_key_usages =
+        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    Ok(params)
+}
+
+pub(crate) fn set_validity(params: &mut CertificateParams) {
+    let now = SystemTime::now();
+    params.not_before = (now - CLOCK_DIFFERENCE).into();
+    params.not_after = (now + DEVELOPMENT_VALIDITY).into();
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, IdentityError> {
@@ -171,7 +190,8 @@ mod tests {
     /// A certificate and its key as PEM, made as `openssl req -x509` makes them if `ca`.
     fn pair(name: &str) -> (String, String) {
         let key = KeyPair::generate().unwrap();
-        let certificate = development_certificate(vec![name.to_owned()], &key).unwrap();
+        let params = development_params(vec![name.to_owned()]).unwrap();
+        let certificate = params.self_signed(&key).unwrap();
         (certificate.pem(), key.serialize_pem())
     }
 

@@ -1,30 +1,45 @@
 #![doc = include_str!("../README.md")]
 
+mod authority;
 mod certificate;
+mod client_auth;
 mod closers;
+mod cookies;
 mod error;
 mod greet;
 mod handshake;
+mod headers;
 mod identity;
 mod options;
+mod origin;
 mod refusal;
 mod request;
+mod response;
 mod target;
 mod tls;
+mod tls_info;
+mod token;
 mod transport;
 mod trust;
 
+pub use authority::DevelopmentAuthority;
 pub use certificate::Certificate;
+pub use client_auth::ClientAuth;
 pub use closers::{Closers, Registered};
+pub use cookie;
 pub use error::{AcceptError, BindError, ConnectError, ConnectPhase, IdentityError, TrustError};
 pub use greet::greet;
 pub use handshake::{Accept, Handshake, Upgrade};
 pub use hardlight_proto::SUBPROTOCOL;
+pub use headers::{HeaderError, ResponseHeaders};
 pub use http;
 pub use identity::Identity;
 pub use options::{ClientOptions, ServerOptions, websocket_config};
-pub use refusal::Refusal;
+pub use origin::{OriginError, OriginPolicy};
+pub use refusal::{Refusal, RefuseInBand};
 pub use request::Request;
+pub use response::Response;
 pub use target::{Scheme, Target, url};
+pub use tls_info::{TlsInfo, TlsVersion};
 pub use transport::{TransportError, WebSocketTransport};
 pub use trust::Trust;

@@ -1,12 +1,13 @@
 //! What an application can set on a client or a server, and what follows from it for the WebSocket.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
+use cookie::{Cookie, CookieJar};
 use hardlight_proto::{ClientConfig, Limits, MAX_MESSAGE_BYTES, Resume, ServiceSchema};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tungstenite::protocol::WebSocketConfig;
 
-use crate::Trust;
+use crate::{ClientAuth, Identity, OriginPolicy, RefuseInBand, Trust};
 
 /// tungstenite fills this much with zeros before every read, so its default of 128 KiB costs more than it saves.
 const READ_BUFFER_BYTES: usize = 8 * 1024;
@@ -15,19 +16,33 @@ const READ_BUFFER_BYTES: usize = 8 * 1024;
 const WRITE_BUFFER_BYTES: usize = 16 * 1024;
 
 /// How a client connects.
-#[derive(Clone, Debug)]
+///
+/// `Debug` shows the names of headers and cookies, and no values.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct ClientOptions {
     /// See [`trust`](Self::trust).
     pub trust: Option<Trust>,
+    /// See [`identity`](Self::identity).
+    pub identity: Option<Identity>,
     /// See [`connect_timeout`](Self::connect_timeout).
     pub connect_timeout: Duration,
     /// See [`limits`](Self::limits).
     pub limits: Limits,
     /// See [`header`](Self::header).
     pub headers: HeaderMap,
+    /// See [`compression`](Self::compression).
+    pub compression: bool,
     /// See [`partial_state`](Self::partial_state).
     pub partial_state: bool,
+    /// See [`cookie`](Self::cookie).
+    pub cookies: Vec<Cookie<'static>>,
+    /// See [`token`](Self::token).
+    pub token: Option<String>,
+    /// See [`origin`](Self::origin).
+    pub origin: Option<String>,
+    /// See [`subprotocol`](Self::subprotocol).
+    pub subprotocols: Vec<String>,
     /// See [`resume`](Self::resume).
     pub resume: Option<Resume>,
 }
@@ -37,10 +52,16 @@ impl ClientOptions {
     pub fn new() -> Self {
         Self {
             trust: None,
+            identity: None,
             connect_timeout: Duration::from_secs(10),
             limits: Limits::new(),
             headers: HeaderMap::new(),
+            compression: false,
             partial_state: false,
+            cookies: Vec::new(),
+            token: None,
+            origin: None,
+            subprotocols: Vec::new(),
             resume: None,
         }
     }
@@ -51,6 +72,16 @@ impl ClientOptions {
     #[must_use]
     pub fn trust(mut self, trust: impl Into<Trust>) -> Self {
         self.trust = Some(trust.into());
+        self
+    }
+
+    /// Who the client is, for a server that asks for a certificate ([`ClientAuth`]). Default: nobody. A plain connection
+    /// (`ws://`) shows none.
+    ///
+    /// Memory: the certificates and the key, shared by all clones.
+    #[must_use]
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identity = Some(identity);
         self
     }
 
@@ -80,6 +111,16 @@ impl ClientOptions {
         self
     }
 
+    /// Whether payloads may travel compressed, if the server allows it: [`ServerOptions::compression`] says when that pays, and
+    /// what to mark as secret before. Default: no.
+    ///
+    /// Memory: as there.
+    #[must_use]
+    pub const fn compression(mut self, compression: bool) -> Self {
+        self.compression = compression;
+        self
+    }
+
     /// Whether this client can do without state fields that the server has with another type or under another name: they
     /// keep their defaults, and [`mismatches`](hardlight_driver::ClientConnection::mismatches) names them. Default: no,
     /// connecting fails with [`ConnectionError::Incompatible`](hardlight_proto::ConnectionError::Incompatible) (SPEC.md,
@@ -87,6 +128,52 @@ impl ClientOptions {
     #[must_use]
     pub const fn partial_state(mut self, partial_state: bool) -> Self {
         self.partial_state = partial_state;
+        self
+    }
+
+    /// Sends a cookie with the HTTP request; its attributes stay here. Default: none. Memory: none beyond the handshake.
+    ///
+    /// A name or a value that cannot stand in a header makes connecting fail with
+    /// [`ConnectError::InvalidHeader`](crate::ConnectError::InvalidHeader).
+    #[must_use]
+    pub fn cookie(mut self, cookie: impl Into<Cookie<'static>>) -> Self {
+        self.cookies.push(cookie.into());
+        self
+    }
+
+    /// Sends all cookies of a jar, one for this server: [`Response::store`](crate::Response::store) fills it.
+    #[must_use]
+    pub fn cookies(mut self, jar: &CookieJar) -> Self {
+        self.cookies.extend(jar.iter().cloned());
+        self
+    }
+
+    /// Sends a bearer token, as `Authorization: Bearer`. Default: none. Memory: none beyond the handshake.
+    ///
+    /// One with other characters than letters, digits, `-._~+/` and `=` at its end (RFC 6750) makes connecting fail with
+    /// [`ConnectError::InvalidHeader`](crate::ConnectError::InvalidHeader).
+    #[must_use]
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// Says which web page connects, as a browser does: `https://app.example.com`. For applications that show web pages, and
+    /// for tests. Default: none, and a server lets a client that is no browser in. Memory: none beyond the handshake.
+    #[must_use]
+    pub fn origin(mut self, origin: impl Into<String>) -> Self {
+        self.origin = Some(origin.into());
+        self
+    }
+
+    /// Offers one more subprotocol behind `hl.1`, for the server's factory to see; `hl.1` is the one that is spoken. Default:
+    /// none. Memory: none beyond the handshake.
+    ///
+    /// One that is no HTTP token makes connecting fail with
+    /// [`ConnectError::InvalidHeader`](crate::ConnectError::InvalidHeader).
+    #[must_use]
+    pub fn subprotocol(mut self, subprotocol: impl Into<String>) -> Self {
+        self.subprotocols.push(subprotocol.into());
         self
     }
 
@@ -105,8 +192,29 @@ impl ClientOptions {
     pub fn config(&self, schema: &'static ServiceSchema) -> ClientConfig {
         ClientConfig::new(schema)
             .with_limits(self.limits.clone())
+            .with_compression(self.compression)
             .with_partial_state(self.partial_state)
             .with_resume(self.resume.clone())
+    }
+}
+
+impl fmt::Debug for ClientOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cookies: Vec<_> = self.cookies.iter().map(Cookie::name).collect();
+        f.debug_struct("ClientOptions")
+            .field("trust", &self.trust)
+            .field("identity", &self.identity)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("limits", &self.limits)
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("cookies", &cookies)
+            .field("token", &self.token.is_some())
+            .field("origin", &self.origin)
+            .field("subprotocols", &self.subprotocols.len())
+            .field("compression", &self.compression)
+            .field("partial_state", &self.partial_state)
+            .field("resume", &self.resume)
+            .finish()
     }
 }
 
@@ -122,12 +230,20 @@ impl Default for ClientOptions {
 pub struct ServerOptions {
     /// See [`limits`](Self::limits).
     pub limits: Limits,
+    /// See [`compression`](Self::compression).
+    pub compression: bool,
     /// See [`handshake_timeout`](Self::handshake_timeout).
     pub handshake_timeout: Duration,
     /// See [`max_head_bytes`](Self::max_head_bytes).
     pub max_head_bytes: usize,
     /// See [`stop_grace`](Self::stop_grace).
     pub stop_grace: Duration,
+    /// See [`origins`](Self::origins).
+    pub origins: OriginPolicy,
+    /// See [`client_auth`](Self::client_auth).
+    pub client_auth: ClientAuth,
+    /// See [`refuse_in_band`](Self::refuse_in_band).
+    pub refuse_in_band: RefuseInBand,
 }
 
 impl ServerOptions {
@@ -135,9 +251,13 @@ impl ServerOptions {
     pub const fn new() -> Self {
         Self {
             limits: Limits::new(),
+            compression: false,
             handshake_timeout: Duration::from_secs(10),
             max_head_bytes: 16 * 1024,
             stop_grace: Duration::from_secs(30),
+            origins: OriginPolicy::same_origin(),
+            client_auth: ClientAuth::None,
+            refuse_in_band: RefuseInBand::WithOrigin,
         }
     }
 
@@ -148,7 +268,27 @@ impl ServerOptions {
         self
     }
 
-    /// How long a client may take for TLS and the head of its HTTP request together. Default 10 s.
+    /// Whether payloads may travel compressed, with clients that ask for it too: [`ClientOptions::compression`]. Default: no.
+    ///
+    /// Payloads of 1 KiB and more are, if that makes them shorter: the outputs of calls, state changes and events. An event is
+    /// compressed once, however many clients it goes to. That pays where texts travel over slow networks, and not within a
+    /// data centre: it takes time of the task that drives the connection.
+    ///
+    /// **Secrets**: who can choose a part of a payload, and see on the wire how long it becomes, finds out what else is in it
+    /// (CRIME, BREACH; SPEC.md, section 22), through TLS too. So mark what holds secrets together with what others may
+    /// choose, and it is never compressed: methods by `#[rpc(secret)]`, fields of the state by `#[state(secret)]`, events by
+    /// `#[events(secret)]`.
+    ///
+    /// Memory: some 300 KiB and the result while a payload is compressed, some 10 KiB and the result while one is expanded,
+    /// nothing in between.
+    #[must_use]
+    pub const fn compression(mut self, compression: bool) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// How long TLS, the head of the HTTP request and the factory may take together. Default 10 s. A client that is too slow
+    /// is dropped; a factory that is too slow is dropped as well, and its client gets HTTP status 503.
     ///
     /// Memory: a client that does nothing holds a socket and, with TLS, some 20 KiB for this long.
     #[must_use]
@@ -174,6 +314,30 @@ impl ServerOptions {
         self.stop_grace = grace;
         self
     }
+
+    /// Which web pages may connect. Default [`OriginPolicy::same_origin`]; clients that are no browsers pass.
+    #[must_use]
+    pub fn origins(mut self, origins: OriginPolicy) -> Self {
+        self.origins = origins;
+        self
+    }
+
+    /// Whether clients show a certificate of their own. Default [`ClientAuth::None`]. A server without TLS asks for none.
+    ///
+    /// Memory: the certificates that a client has sent, some kilobytes, for as long as its connection lives.
+    #[must_use]
+    pub fn client_auth(mut self, client_auth: ClientAuth) -> Self {
+        self.client_auth = client_auth;
+        self
+    }
+
+    /// Whether the factory's refusals are told by HTTP status or in band, by a close code. Default
+    /// [`RefuseInBand::WithOrigin`]. No memory cost.
+    #[must_use]
+    pub const fn refuse_in_band(mut self, in_band: RefuseInBand) -> Self {
+        self.refuse_in_band = in_band;
+        self
+    }
 }
 
 impl Default for ServerOptions {
@@ -191,4 +355,23 @@ pub fn websocket_config() -> WebSocketConfig {
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES))
         .accept_unmasked_frames(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::AUTHORIZATION;
+
+    use super::*;
+
+    #[test]
+    fn debug_of_a_clients_options_shows_no_secrets() {
+        let options = ClientOptions::new()
+            .header(AUTHORIZATION, HeaderValue::from_static("Basic secret"))
+            .cookie(("session", "secret"))
+            .token("secret")
+            .subprotocol("hl.token.secret");
+        let shown = format!("{options:?}");
+        assert!(shown.contains("session") && shown.contains("authorization"), "{shown}");
+        assert!(!shown.contains("secret"), "{shown}");
+    }
 }

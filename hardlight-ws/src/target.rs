@@ -3,16 +3,17 @@
 use std::net::IpAddr;
 
 use http::{
-    HeaderName, HeaderValue, Uri,
+    HeaderMap, HeaderName, HeaderValue, Uri,
     header::{
-        CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
-        SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+        AUTHORIZATION, CONNECTION, COOKIE, HOST, ORIGIN, SEC_WEBSOCKET_ACCEPT,
+        SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+        UPGRADE,
     },
 };
 use rustls::pki_types::ServerName;
 use tungstenite::client::IntoClientRequest;
 
-use crate::{ClientOptions, ConnectError, SUBPROTOCOL};
+use crate::{ClientOptions, ConnectError, SUBPROTOCOL, cookies, token};
 
 /// The scheme of a URL: whether there is TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,11 +107,12 @@ impl Target {
         ServerName::try_from(self.host.clone()).expect("the host was checked when it was parsed")
     }
 
-    /// The HTTP request for it, with a fresh key, the subprotocol and the extra headers of `options`.
+    /// The HTTP request for it, with a fresh key, the subprotocols, and what else `options` have for its head.
     ///
     /// # Errors
     ///
-    /// [`ConnectError::ReservedHeader`] if an extra header belongs to the handshake itself.
+    /// [`ConnectError::ReservedHeader`] if an extra header belongs to the handshake itself, and
+    /// [`ConnectError::InvalidHeader`] if a cookie, the token, the origin or a subprotocol cannot stand in a header.
     pub fn request(&self, options: &ClientOptions) -> Result<http::Request<()>, ConnectError> {
         let mut request = self
             .uri
@@ -118,7 +120,8 @@ impl Target {
             .into_client_request()
             .map_err(|error| ConnectError::WebSocket(error.into()))?;
         let headers = request.headers_mut();
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocols(&options.subprotocols)?);
+        add_identification(headers, options)?;
         for (name, value) in &options.headers {
             if RESERVED.contains(name) {
                 return Err(ConnectError::ReservedHeader(name.clone()));
@@ -127,6 +130,39 @@ impl Target {
         }
         Ok(request)
     }
+}
+
+fn subprotocols(extra: &[String]) -> Result<HeaderValue, ConnectError> {
+    // What an HTTP token is, a header's name is as well.
+    let invalid = |offered: &String| HeaderName::from_bytes(offered.as_bytes()).is_err();
+    if extra.iter().any(invalid) {
+        return Err(ConnectError::InvalidHeader(SEC_WEBSOCKET_PROTOCOL));
+    }
+    let offered = extra.iter().fold(SUBPROTOCOL.to_owned(), |all, offered| all + ", " + offered);
+    let mut offered = HeaderValue::from_str(&offered).expect("tokens, commas and spaces are ASCII");
+    // There may be a token among them.
+    offered.set_sensitive(true);
+    Ok(offered)
+}
+
+/// Who connects: cookies, token, origin.
+fn add_identification(
+    headers: &mut HeaderMap,
+    options: &ClientOptions,
+) -> Result<(), ConnectError> {
+    let cookies = cookies::header(&options.cookies);
+    if let Some(cookies) = cookies.map_err(|_| ConnectError::InvalidHeader(COOKIE))? {
+        headers.append(COOKIE, cookies);
+    }
+    if let Some(token) = &options.token {
+        let token = token::header(token).ok_or(ConnectError::InvalidHeader(AUTHORIZATION))?;
+        headers.append(AUTHORIZATION, token);
+    }
+    if let Some(origin) = &options.origin {
+        let origin = HeaderValue::from_str(origin);
+        headers.append(ORIGIN, origin.map_err(|_| ConnectError::InvalidHeader(ORIGIN))?);
+    }
+    Ok(())
 }
 
 /// `scheme://host:port`, with the brackets that an IPv6 address needs.
@@ -205,6 +241,43 @@ mod tests {
         assert_eq!(request.headers()[HOST], "[::1]:9");
         assert_eq!(request.headers()[name], "7");
         assert_eq!(request.uri().path_and_query().unwrap(), "/x?y");
+    }
+
+    #[test]
+    fn a_request_says_who_connects() {
+        let target = Target::parse("wss://a", Scheme::Secure).unwrap();
+        let options = ClientOptions::new()
+            .cookie(("a", "1"))
+            .cookie(("b", "2"))
+            .token("t0ken")
+            .origin("https://a")
+            .subprotocol("extra")
+            .subprotocol("hl.token.c2VjcmV0");
+        let request = target.request(&options).unwrap();
+        let headers = request.headers();
+        assert_eq!(headers[COOKIE], "a=1; b=2");
+        assert_eq!(headers[AUTHORIZATION], "Bearer t0ken");
+        assert_eq!(headers[ORIGIN], "https://a");
+        assert_eq!(headers[SEC_WEBSOCKET_PROTOCOL], "hl.1, extra, hl.token.c2VjcmV0");
+        let shown = format!("{headers:?}");
+        assert!(!shown.contains("t0ken") && !shown.contains("c2VjcmV0"), "{shown}");
+    }
+
+    #[test]
+    fn what_cannot_stand_in_a_header_is_named_and_not_sent() {
+        let target = Target::parse("wss://a", Scheme::Secure).unwrap();
+        for (options, header) in [
+            (ClientOptions::new().cookie(("a", "1; b=2")), COOKIE),
+            (ClientOptions::new().token("a b"), AUTHORIZATION),
+            (ClientOptions::new().origin("a\r\nX: y"), ORIGIN),
+            (ClientOptions::new().subprotocol("a, b"), SEC_WEBSOCKET_PROTOCOL),
+            (ClientOptions::new().subprotocol(""), SEC_WEBSOCKET_PROTOCOL),
+        ] {
+            match target.request(&options) {
+                Err(ConnectError::InvalidHeader(name)) => assert_eq!(name, header),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     #[test]

@@ -182,7 +182,7 @@ where
 }
 
 /// A code that may not stand in a Close frame (1005, 1006, unassigned ones) goes out as 1000.
-fn to_frame(reason: &CloseReason) -> CloseFrame {
+pub(crate) fn to_frame(reason: &CloseReason) -> CloseFrame {
     let code = coding::CloseCode::from(reason.code().0);
     let code = if code.is_allowed() { code } else { coding::CloseCode::Normal };
     CloseFrame { code, reason: Utf8Bytes::from(reason.reason()) }

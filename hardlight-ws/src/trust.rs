@@ -1,4 +1,4 @@
-//! Whom a client trusts.
+//! Whom a client trusts, and a server that asks clients for certificates.
 
 use std::{
     fmt, fs,
@@ -11,9 +11,9 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 
-use crate::{Certificate, TrustError, tls};
+use crate::{Certificate, Identity, TrustError, tls};
 
-/// The certificates that a client trusts.
+/// The certificates that a client trusts, or a server that asks its clients for theirs ([`ClientAuth`](crate::ClientAuth)).
 ///
 /// A server must show a certificate that is valid today, made for the name in the URL, and either one of these or
 /// signed, over any intermediates, by one of these. There is no way to accept just anything.
@@ -75,15 +75,23 @@ impl Trust {
         if roots.is_empty() { Err(TrustError::NoCertificate) } else { Ok(Self(Arc::new(roots))) }
     }
 
-    /// The TLS settings of a client that trusts these: TLS 1.2 and 1.3, ALPN `http/1.1`, no client certificate.
-    pub fn client_config(&self) -> Arc<ClientConfig> {
-        let mut config = ClientConfig::builder_with_provider(tls::provider())
+    /// The TLS settings of a client that trusts these, and shows `identity` to a server that asks: TLS 1.2 and 1.3, ALPN
+    /// `http/1.1`.
+    pub fn client_config(&self, identity: Option<&Identity>) -> Arc<ClientConfig> {
+        let config = ClientConfig::builder_with_provider(tls::provider())
             .with_safe_default_protocol_versions()
             .expect(tls::PROVIDER_SUPPORTS_DEFAULTS)
-            .with_root_certificates(Arc::clone(&self.0))
-            .with_no_client_auth();
+            .with_root_certificates(self.roots());
+        let mut config = match identity {
+            Some(identity) => config.with_client_cert_resolver(identity.resolver()),
+            None => config.with_no_client_auth(),
+        };
         config.alpn_protocols = tls::alpn();
         Arc::new(config)
+    }
+
+    pub(crate) fn roots(&self) -> Arc<RootCertStore> {
+        Arc::clone(&self.0)
     }
 }
 
@@ -117,7 +125,6 @@ fn load_system() -> Result<Trust, TrustError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Identity;
 
     #[test]
     fn trust_may_be_several_certificates() {

@@ -1,18 +1,33 @@
 //! Identities and trust, put to the test by rustls itself, in memory.
 
-use std::io;
+use std::{io, sync::Arc};
 
-use hardlight_ws::{ConnectError, Identity, Trust};
+use hardlight_ws::{ClientAuth, ConnectError, Identity, TlsInfo, TlsVersion, Trust};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
 };
-use rustls::{ClientConnection, ServerConnection, pki_types::ServerName};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, ServerConnection,
+    crypto::ring,
+    pki_types::{CertificateDer, ServerName},
+    version,
+};
 
 /// Both sides of a TLS handshake; the error is the client's, as an adapter reports it.
 fn handshake(identity: &Identity, trust: &Trust, name: &str) -> Result<(), ConnectError> {
+    let (client, _) = connect(identity, trust.client_config(None), name)?;
+    assert_eq!(client.alpn_protocol(), Some(&b"http/1.1"[..]));
+    Ok(())
+}
+
+fn connect(
+    identity: &Identity,
+    config: Arc<ClientConfig>,
+    name: &str,
+) -> Result<(ClientConnection, ServerConnection), ConnectError> {
     let server_name = ServerName::try_from(name.to_owned()).unwrap();
-    let mut client = ClientConnection::new(trust.client_config(), server_name).unwrap();
-    let mut server = ServerConnection::new(identity.server_config()).unwrap();
+    let mut client = ClientConnection::new(config, server_name).unwrap();
+    let mut server = ServerConnection::new(identity.server_config(&ClientAuth::None)).unwrap();
     while client.is_handshaking() || server.is_handshaking() {
         let mut wire = Vec::new();
         while client.wants_write() {
@@ -30,8 +45,7 @@ fn handshake(identity: &Identity, trust: &Trust, name: &str) -> Result<(), Conne
             source: io::Error::new(io::ErrorKind::InvalidData, error),
         })?;
     }
-    assert_eq!(client.alpn_protocol(), Some(&b"http/1.1"[..]));
-    Ok(())
+    Ok((client, server))
 }
 
 fn read_all(mut wire: &[u8], mut read: impl FnMut(&mut &[u8]) -> io::Result<usize>) {
@@ -109,4 +123,25 @@ fn a_ca_certificate_as_the_servers_own_is_refused_with_a_hint() {
     let trust = Trust::pem(certificate.as_bytes()).unwrap();
     let error = handshake(&identity, &trust, "localhost").unwrap_err().to_string();
     assert!(error.contains("CA:FALSE"), "{error}");
+}
+
+#[test]
+fn what_tls_has_shown_is_told_as_it_is() {
+    let identity = Identity::development(["localhost", "127.0.0.1"]).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(identity.certificate().der().to_vec())).unwrap();
+    let config = |version| {
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let config = config.with_protocol_versions(&[version]).unwrap();
+        Arc::new(config.with_root_certificates(roots.clone()).with_no_client_auth())
+    };
+    for (version, name, expected) in [
+        (&version::TLS12, "LocalHost", (TlsVersion::Tls12, Some("localhost"))),
+        (&version::TLS13, "127.0.0.1", (TlsVersion::Tls13, None)),
+    ] {
+        let (_, server) = connect(&identity, config(version), name).unwrap();
+        let info = TlsInfo::new(&server);
+        assert_eq!((info.version(), info.server_name()), expected);
+        assert_eq!((info.alpn(), info.client_certificate()), (None, None));
+    }
 }

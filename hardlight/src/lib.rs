@@ -124,7 +124,7 @@ handle.stop().await;
 //! [`macro@Events`] what events can be, [`Codable`] which types travel.
 #![cfg_attr(
     feature = "tokio",
-    doc = "The [guides](guide) are about [state](guide::state), [events](guide::events), [errors](guide::errors), [logging](guide::logging) and [handles](guide::handles)."
+    doc = "The [guides](guide) are about [state](guide::state), [events](guide::events), [the handshake](guide::handshake), [features](guide::features), [errors](guide::errors), [logging](guide::logging) and [handles](guide::handles)."
 )]
 #![cfg_attr(
     feature = "schema",
@@ -161,9 +161,11 @@ pub use hardlight_schema as schema;
 pub use hardlight_tokio as tokio;
 #[cfg(feature = "tokio")]
 pub use hardlight_tokio::{
-    BindError, Certificate, ClientOptions, ConnectError, ConnectPhase, Identity, IdentityError,
-    Refusal, Request, Server, ServerHandle, ServerOptions, Trust, TrustError, connect,
-    connect_driver, connect_plain, connect_plain_with, connect_with, http,
+    BindError, Certificate, ClientAuth, ClientOptions, ConnectError, ConnectPhase,
+    DevelopmentAuthority, HeaderError, Identity, IdentityError, OriginError, OriginPolicy, Refusal,
+    RefuseInBand, Request, Response, ResponseHeaders, Server, ServerHandle, ServerOptions, TlsInfo,
+    TlsVersion, Trust, TrustError, connect, connect_driver, connect_plain, connect_plain_with,
+    connect_with, cookie, http,
 };
 
 /// The code in the README compiles.

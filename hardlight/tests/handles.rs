@@ -2,9 +2,10 @@
 
 use hardlight::{
     Attachment, ConnectionState, Emitted, Error, EventEmitter, EventHub, EventStream, Events,
-    Limits, NoEvents, Projection, Received, Relay, ServerConnection, StateCell, StateGuard,
-    StateReadGuard, StateSnapshot, StateWatch, SubscribeError, Subscriptions, Topic, TopicNotices,
-    ValueError, ValuesCell, ValuesSnapshot, rpc,
+    FeatureSet, FeatureWatch, FeaturesCell, Limits, NoEvents, Projection, Received, Relay,
+    ServerConnection, StateCell, StateGuard, StateReadGuard, StateSnapshot, StateWatch,
+    SubscribeError, Subscriptions, Topic, TopicNotices, ValueError, ValuesCell, ValuesSnapshot,
+    rpc,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
@@ -40,6 +41,8 @@ assert_impl_all!(hardlight::ClientConnection<State, CounterEvent>: Clone, Send, 
 assert_impl_all!(StateWatch<State, CounterEvent>: Send, Sync, Unpin);
 assert_impl_all!(StateWatch<State, CounterEvent>: futures_util::Stream);
 assert_not_impl_any!(StateWatch<State, CounterEvent>: Clone);
+assert_impl_all!(FeatureWatch<State, CounterEvent>: Send, Sync, Unpin);
+assert_not_impl_any!(FeatureWatch<State, CounterEvent>: Clone);
 assert_impl_all!(Projection<State, CounterEvent, u32>: Send, Unpin, futures_util::Stream);
 assert_not_impl_any!(Projection<State, CounterEvent, u32>: Clone);
 assert_impl_all!(StateSnapshot<State>: Clone, Send, Sync, Unpin, std::ops::Deref<Target = State>);
@@ -77,6 +80,8 @@ assert_not_impl_any!(TopicNotices: Clone);
 assert_impl_all!(Topic: Clone, Send, Sync, Eq, Ord, std::hash::Hash);
 assert_impl_all!(Limits: Clone, Send, Sync);
 assert_impl_all!(SubscribeError: Clone, Send, Sync, std::error::Error);
+assert_impl_all!(FeaturesCell<'static, State>: Clone, Send, Sync, Unpin);
+assert_impl_all!(FeatureSet: Clone, Send, Sync, Unpin);
 assert_impl_all!(ValueError: Clone, Send, Sync, std::error::Error);
 assert_impl_all!(Error: Clone, Send, Sync, std::error::Error);
 assert_impl_all!(hardlight::CallError: Clone, Send, Sync, std::error::Error);
@@ -87,6 +92,7 @@ assert_impl_all!(hardlight::ConnectionError: Clone, Send, Sync, std::error::Erro
 fn futures_are_send(
     client: &'static counter::Client,
     watch: &'static mut StateWatch<State, CounterEvent>,
+    features: &'static mut FeatureWatch<State, CounterEvent>,
     projection: &'static mut Projection<State, CounterEvent, u32>,
     events: &'static mut EventStream<CounterEvent>,
 ) {
@@ -95,6 +101,7 @@ fn futures_are_send(
     is_send(client.close());
     is_send(client.closed());
     is_send(watch.changed());
+    is_send(features.changed());
     is_send(projection.changed());
     is_send(events.next());
 }
@@ -104,8 +111,9 @@ fn is_send(_: impl Send) {}
 #[cfg(feature = "tokio")]
 mod tokio {
     use hardlight::{
-        BindError, Certificate, ClientOptions, ConnectError, Identity, IdentityError, Refusal,
-        Request, Server, ServerHandle, ServerOptions, Trust, TrustError,
+        BindError, Certificate, ClientAuth, ClientOptions, ConnectError, DevelopmentAuthority,
+        HeaderError, Identity, IdentityError, OriginError, OriginPolicy, Refusal, Request,
+        Response, ResponseHeaders, Server, ServerHandle, ServerOptions, TlsInfo, Trust, TrustError,
     };
     use static_assertions::{assert_impl_all, assert_not_impl_any};
 
@@ -115,6 +123,12 @@ mod tokio {
     assert_not_impl_any!(Server: Clone);
     assert_impl_all!(ServerHandle: Clone, Send, Sync, Unpin);
     assert_impl_all!(Request: Clone, Send, Sync);
+    assert_impl_all!(Response: Clone, Send, Sync);
+    assert_impl_all!(ResponseHeaders: Send, Sync);
+    assert_impl_all!(TlsInfo: Clone, Send, Sync);
+    assert_impl_all!(OriginPolicy: Clone, Send, Sync);
+    assert_impl_all!(ClientAuth: Clone, Send, Sync);
+    assert_impl_all!(DevelopmentAuthority: Send, Sync);
     assert_impl_all!(Refusal: Clone, Send, Sync);
     assert_impl_all!(Identity: Clone, Send, Sync);
     assert_impl_all!(Certificate: Clone, Send, Sync);
@@ -123,6 +137,8 @@ mod tokio {
     assert_impl_all!(ServerOptions: Clone, Send, Sync);
     assert_impl_all!(BindError: Send, Sync, std::error::Error);
     assert_impl_all!(ConnectError: Send, Sync, std::error::Error);
+    assert_impl_all!(HeaderError: Clone, Send, Sync, std::error::Error);
+    assert_impl_all!(OriginError: Clone, Send, Sync, std::error::Error);
     assert_impl_all!(IdentityError: Send, Sync, std::error::Error);
     assert_impl_all!(TrustError: Send, Sync, std::error::Error);
 
@@ -154,6 +170,8 @@ fn the_guide_names_every_handle() {
         "`Client`",
         "`ClientConnection`",
         "`StateWatch`",
+        "`FeatureWatch`",
+        "`FeaturesCell`",
         "`EventStream`",
         "`Received`",
         "`Connection`",
@@ -168,6 +186,10 @@ fn the_guide_names_every_handle() {
         "`ServerHandle`",
         "`Request`",
         "`Refusal`",
+        "`Response`",
+        "`TlsInfo`",
+        "`OriginPolicy`",
+        "`ClientAuth`",
         "`Identity`",
         "`Certificate`",
         "`Trust`",

@@ -54,7 +54,8 @@ struct World {
     calls: Calls,
     /// Which life of the server's it is.
     epoch: u64,
-    /// By topic: the number that each subscription of this connection which the client has not heard of begins with.
+    /// By topic: the number that each subscription of this connection begins with that the client may still hear of. It
+    /// hears nothing of those that ended before they were sent.
     announced: [VecDeque<u64>; TOPICS],
 }
 

@@ -5,6 +5,7 @@ mod calls;
 mod driver;
 mod events;
 mod features;
+mod queue;
 mod state;
 mod stream;
 mod watch;
@@ -34,6 +35,7 @@ pub use watch::{Projection, StateWatch};
 use crate::{
     error::Error,
     mailbox::Mailbox,
+    opening::Opening,
     service::{ServiceClient, ServiceMethod},
     timer::Timer,
     transport::Transport,
@@ -42,6 +44,7 @@ use attached::Attached;
 use calls::{CallKey, Calls, WhenFull};
 use events::Receivers;
 use features::PublishedFeatures;
+use queue::Kind;
 use state::PublishedState;
 
 /// The driver of a connection of the client `C`.
@@ -83,6 +86,39 @@ where
     T: Transport,
     M: Timer,
 {
+    client_opened(transport, timer, config, Opening::none())
+}
+
+/// [`client_with`], on a connection that the server has accepted with a response: [`ClientConnection::response`] finds it.
+///
+/// # Panics
+///
+/// As [`client_with`].
+pub fn client_answered<C, T, M>(
+    transport: T,
+    timer: M,
+    config: ClientConfig,
+    response: impl Send + Sync + 'static,
+) -> (impl Future<Output = Result<C, ConnectionError>>, DriverOf<C, T, M>)
+where
+    C: ServiceClient,
+    T: Transport,
+    M: Timer,
+{
+    client_opened(transport, timer, config, Opening::new(response))
+}
+
+fn client_opened<C, T, M>(
+    transport: T,
+    timer: M,
+    config: ClientConfig,
+    response: Opening,
+) -> (impl Future<Output = Result<C, ConnectionError>>, DriverOf<C, T, M>)
+where
+    C: ServiceClient,
+    T: Transport,
+    M: Timer,
+{
     assert!(std::ptr::eq(config.schema(), C::schema()), "the schema is that of the service");
     let shared = Arc::new(Shared {
         mailbox: Mailbox::new(Calls::default()),
@@ -90,6 +126,7 @@ where
         events: Receivers::new(config.limits().max_queued_event_bytes()),
         features: PublishedFeatures::default(),
         progress: Event::new(),
+        response,
     });
     let driver = ClientDriver::new(Arc::clone(&shared), transport, timer, config);
     let connection = ClientConnection { handle: Arc::new(Handle { shared }), first_method: 0 };
@@ -119,6 +156,7 @@ struct Shared<S, E> {
     features: PublishedFeatures,
     /// The connection has opened, ended or finished.
     progress: Event,
+    response: Opening,
 }
 
 impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
@@ -165,20 +203,28 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         self.shared().state.values()
     }
 
+    /// What the server answered before the connection began, of the type that the adapter has for it:
+    /// `response::<Response>()` on every adapter that sees one. `None` if it is of another type, or there was none.
+    pub fn response<R: 'static>(&self) -> Option<&R> {
+        self.shared().response.get()
+    }
+
     /// Watches the state and the values change from here on.
     pub fn watch(&self) -> StateWatch<S, E> {
         StateWatch::new(Arc::clone(self.shared()))
     }
 
-    /// The events that arrive from here on, of all topics; for the first stream also those that arrived before it was
-    /// made, unless a handler was attached before. Each stream gets every event.
+    /// The events that arrive from here on, of all topics, and those that arrived before and nobody has taken: no stream of
+    /// their topic, no handler of their type. Each stream gets every event.
     ///
     /// An event whose type this client does not know is skipped.
     pub fn events(&self) -> EventStream<E> {
         self.shared().events.stream()
     }
 
-    /// The events of one topic that arrive from here on.
+    /// The events of one topic that arrive from here on, and those that arrived before and nobody has taken.
+    ///
+    /// What nobody takes waits for whoever comes first, as much as for a stream, until there was a stream of all topics.
     pub fn events_of(&self, topic: impl Into<Topic>) -> EventStream<E> {
         self.shared().events.stream_of(topic.into())
     }
@@ -253,18 +299,43 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         attachment
     }
 
-    /// Has `handler` called, with the topic, how many and why, whenever events do not reach this client, because it reads too
-    /// slowly for one. It is for those who take events by handlers: a stream says so itself, where they are missing.
+    /// Has `handler` called, with the topic, how many and why, where events do not reach this client: it reads too slowly for
+    /// one. It is for those who take events by handlers: a stream says so itself, where they are missing.
     ///
-    /// It runs in the driver's task, as the handlers of events do, and must not block. A handler lives as long as the
-    /// connection: if it holds a clone of the client, the connection is not closed by dropping the others.
-    pub fn on_lagged(&self, handler: impl FnMut(&Topic, u64, GapReason) + Send + 'static) {
-        self.shared().events.handle_lag(Box::new(handler));
+    /// It runs in the driver's task, as the handlers of events do, and must not block. What nobody was told of yet it is told
+    /// at once. A handler lives as long as the connection: if it holds a clone of the client, the connection is not closed by
+    /// dropping the others.
+    pub fn on_lagged(&self, mut handler: impl FnMut(&Topic, u64, GapReason) + Send + 'static) {
+        self.handle(Kind::Lagged, move |received| {
+            if let Received::Lagged { topic, missed, reason } = received {
+                handler(&topic, missed, reason);
+            }
+        });
+    }
+
+    /// Has `handler` called with each topic that goes on from an earlier connection, where nobody knows how much was missed:
+    /// [`Received::Restarted`]. As [`on_lagged`](Self::on_lagged) in all else.
+    pub fn on_restarted(&self, mut handler: impl FnMut(&Topic) + Send + 'static) {
+        self.handle(Kind::Restarted, move |received| {
+            if let Received::Restarted { topic } = received {
+                handler(&topic);
+            }
+        });
     }
 
     /// Has `handler` called for every event of one type, by its index. `#[derive(Events)]` has a method for each type.
-    pub(crate) fn on_event(&self, event: u32, handler: impl FnMut(&Topic, E) + Send + 'static) {
-        self.shared().events.handle(event, Box::new(handler));
+    pub(crate) fn on_event(&self, event: u32, mut handler: impl FnMut(&Topic, E) + Send + 'static) {
+        self.handle(Kind::Event(event), move |received| {
+            if let Received::Event { topic, event } = received {
+                handler(&topic, event);
+            }
+        });
+    }
+
+    fn handle(&self, kind: Kind, handler: impl FnMut(Received<E>) + Send + 'static) {
+        if self.shared().events.handle(kind, Box::new(handler)) {
+            self.shared().mailbox.post(|calls| calls.attached_woken = true);
+        }
     }
 
     /// Closes the connection: calls in flight are waited for, new ones fail. Returns once the transport is closed,

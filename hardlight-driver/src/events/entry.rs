@@ -1,6 +1,7 @@
 //! One topic of a hub, and the table of all.
 
 use std::{
+    fmt,
     hash::{BuildHasher, RandomState},
     sync::{
         Arc,
@@ -8,12 +9,16 @@ use std::{
     },
 };
 
-use hardlight_proto::{Overflow, Topic};
+use hardlight_proto::{EncodedEvent, KeptEvents, Overflow, Topic};
 use hashbrown::{HashTable, hash_table};
 use parking_lot::{Mutex, RwLock};
 use slab::Slab;
 
-use super::{kept::Kept, options::TopicOptions, subscriber::Subscriber};
+use super::{
+    kept::Kept,
+    options::TopicOptions,
+    subscriber::{ConnectionId, Subscriber},
+};
 
 /// The table is in so many parts, each with a lock of its own.
 const SHARDS: usize = 64;
@@ -25,6 +30,19 @@ pub(crate) struct Entry {
     /// Stands for the topic on the wire; never used again for another one.
     pub(super) number: u64,
     pub(super) state: Mutex<EntryState>,
+}
+
+/// Each event is looked up under the topic's lock.
+impl KeptEvents for Entry {
+    fn first_from(&self, sequence: u64) -> Option<Arc<EncodedEvent>> {
+        self.state.lock().extra.as_ref()?.kept.as_ref()?.first_from(sequence)
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 pub(super) struct EntryState {
@@ -52,11 +70,15 @@ pub(super) struct Extra {
     pub(super) idle: Option<u64>,
     /// Of each other hub that sent events here: the number of the last. Those that have been silent for longest come first.
     pub(super) origins: Vec<(u64, u64)>,
+    /// Connections that follow a pattern that matches, and have left the topic for others until its next event.
+    pub(super) shed: Vec<ConnectionId>,
 }
 
 /// A connection that is subscribed.
 pub(super) struct Member {
     pub(super) subscriber: Arc<Subscriber>,
+    /// Counts the subscriptions of the connection.
+    pub(super) subscription: u64,
     /// How many milliseconds an emitter waits for it; 0 if it does not.
     pub(super) patience: u32,
     pub(super) overflow: Overflow,
@@ -87,6 +109,11 @@ impl EntryState {
         self.extra.as_ref().map_or_else(TopicOptions::new, |extra| extra.options)
     }
 
+    /// Whether connections have left it for others until its next event.
+    pub(super) fn has_shed(&self) -> bool {
+        self.extra.as_ref().is_some_and(|extra| !extra.shed.is_empty())
+    }
+
     pub(super) fn extra(&mut self) -> &mut Extra {
         self.extra.get_or_insert_with(Box::default)
     }
@@ -102,11 +129,12 @@ impl EntryState {
         self.members.insert(member)
     }
 
-    pub(super) fn remove(&mut self, place: u32) {
+    pub(super) fn remove(&mut self, place: u32) -> Member {
         let member = self.members.remove(place as usize);
         if member.patience > 0 {
             self.patient -= 1;
         }
+        member
     }
 }
 

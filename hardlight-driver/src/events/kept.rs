@@ -79,9 +79,10 @@ impl Kept {
         true
     }
 
-    /// All of them, in order and without a hole.
-    pub(super) fn events(&self) -> Vec<Arc<EncodedEvent>> {
-        self.events.iter().cloned().collect()
+    /// The first of those from number `sequence` on.
+    pub(super) fn first_from(&self, sequence: u64) -> Option<Arc<EncodedEvent>> {
+        let place = self.events.partition_point(|event| event.sequence() < sequence);
+        self.events.get(place).cloned()
     }
 }
 
@@ -104,7 +105,7 @@ mod tests {
         for number in numbers {
             kept.push(Arc::new(EncodedEvent::new(1, number, 0, vec![0; payload].into())));
         }
-        kept.events().iter().map(|event| event.sequence()).collect()
+        kept.events.iter().map(|event| event.sequence()).collect()
     }
 
     #[test]
@@ -126,7 +127,9 @@ mod tests {
         assert!(hub.is_exceeded());
         first.shrink();
         assert!(!hub.is_exceeded());
-        assert_eq!(first.events().len(), 2);
+        assert_eq!(first.events.len(), 2);
+        let from = |sequence| first.first_from(sequence).map(|event| event.sequence());
+        assert_eq!([0, 3, 4, 5].map(from), [Some(3), Some(3), Some(4), None]);
         drop(first);
         assert_eq!(hub.total.load(Ordering::Relaxed), 0);
     }

@@ -77,6 +77,9 @@ impl SubscribeOptions {
 
     /// How many of the last events of a topic that [keeps](TopicOptions::keep) some the client gets first. Default: none.
     /// A client that comes back to the topic gets what it missed instead.
+    ///
+    /// Of the topics that a pattern brings this comes at once for as many as the connection has room for
+    /// ([`Limits::max_topic_bytes`](proto::Limits::with_max_topic_bytes)); for the others with their next event.
     #[must_use]
     pub const fn history(mut self, events: usize) -> Self {
         self.history = events;

@@ -5,7 +5,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
 };
 
@@ -14,7 +14,7 @@ use hardlight_proto::{TOPIC_OVERHEAD_BYTES, Topic};
 use hashbrown::HashTable;
 use parking_lot::Mutex;
 
-use super::entry::Entry;
+use super::{Pattern, entry::Entry};
 use crate::server::mailbox::ServerMailbox;
 
 /// Names a connection among those of a hub; no other one has it, nor had.
@@ -46,8 +46,6 @@ pub(crate) struct Subscriber {
     pub(crate) mailbox: Arc<ServerMailbox>,
     /// There is room again for events that emitters wait with.
     pub(crate) room: Event,
-    /// Whether the client may go on from an earlier connection.
-    may_resume: AtomicBool,
     /// What topics that patterns alone brought may take, in bytes.
     induced_room: AtomicUsize,
     pub(super) memberships: Mutex<Memberships>,
@@ -61,6 +59,7 @@ pub(super) struct Memberships {
     induced: BTreeMap<u64, Arc<Entry>>,
     induced_bytes: usize,
     next_induced: u64,
+    next_subscription: u64,
     /// The connection has ended.
     ended: bool,
 }
@@ -83,15 +82,9 @@ impl Subscriber {
             id,
             mailbox,
             room: Event::new(),
-            may_resume: AtomicBool::new(true),
             induced_room: AtomicUsize::new(0),
             memberships: Mutex::default(),
         }
-    }
-
-    /// The client has said whether it goes on from an earlier connection.
-    pub(crate) fn set_may_resume(&self, may_resume: bool) {
-        self.may_resume.store(may_resume, Ordering::Relaxed);
     }
 
     pub(super) fn set_induced_room(&self, bytes: usize) {
@@ -107,10 +100,6 @@ impl Subscriber {
         let memberships = self.memberships.lock();
         let exact = memberships.table.iter().filter(|membership| membership.exact);
         exact.map(|membership| membership.entry.name.clone()).collect()
-    }
-
-    pub(super) fn may_resume(&self) -> bool {
-        self.may_resume.load(Ordering::Relaxed)
     }
 }
 
@@ -132,10 +121,19 @@ impl Memberships {
         self.table.find(hash, |membership| membership.entry.name == *topic)
     }
 
-    /// The topics that patterns brought.
-    pub(super) fn by_pattern(&self) -> Vec<Arc<Entry>> {
-        let brought = self.table.iter().filter(|membership| membership.by_pattern);
+    /// The topics that patterns brought, and that this one matches.
+    pub(super) fn by_pattern(&self, pattern: &Pattern) -> Vec<Arc<Entry>> {
+        let brought = self
+            .table
+            .iter()
+            .filter(|membership| membership.by_pattern && pattern.matches(&membership.entry.name));
         brought.map(|membership| Arc::clone(&membership.entry)).collect()
+    }
+
+    /// The number of one that begins.
+    pub(super) const fn next_subscription(&mut self) -> u64 {
+        self.next_subscription += 1;
+        self.next_subscription
     }
 
     /// Adds a place that the connection does not have yet.

@@ -12,7 +12,7 @@ use super::{
     subscriber::{ConnectionId, Subscriber},
     trie::Trie,
 };
-use crate::server::mailbox::ServerMailbox;
+use crate::{server::mailbox::ServerMailbox, wakes::WakesLater};
 
 /// What one connection is subscribed to: topics, and patterns of topics. Clones are about the same connection.
 ///
@@ -37,6 +37,8 @@ struct Subscribed {
     patterns: HashMap<Pattern, u64>,
     /// The same patterns, to find what matches.
     matching: Trie<()>,
+    /// What the client asked to go on with. A topic that a pattern brings among it does not wait for its next event.
+    resumed: Vec<Topic>,
     bytes: usize,
     max_bytes: usize,
     /// What the connection may be subscribed to, if the application says.
@@ -75,6 +77,7 @@ impl Subscriptions {
         let subscribed = Subscribed {
             patterns: HashMap::new(),
             matching: Trie::new(),
+            resumed: Vec::new(),
             bytes: 0,
             max_bytes,
             check: None,
@@ -146,6 +149,7 @@ impl Subscriptions {
         if check.is_some_and(|check| !check(&interest)) {
             return Err(SubscribeError::Refused);
         }
+        let _later = WakesLater::enter();
         let mut subscribed = self.shared.subscribed.lock();
         if subscribed.ended {
             return Err(SubscribeError::Closed);
@@ -164,6 +168,8 @@ impl Subscriptions {
             Interest::Pattern(pattern) => {
                 let stamp = hub.follow(&pattern, subscriber, options);
                 *subscribed.matching.pattern(&pattern) = Some(());
+                let resumed = subscribed.resumed.extract_if(.., |topic| pattern.matches(topic));
+                resumed.for_each(|topic| hub.bring_kept(&topic));
                 subscribed.patterns.insert(pattern, stamp);
             }
         }
@@ -173,6 +179,7 @@ impl Subscriptions {
     /// Ends the subscription to a topic, or to a pattern: whether there was one. Topics that another subscription brings stay.
     pub fn remove(&self, interest: impl Into<Interest>) -> bool {
         let interest = interest.into();
+        let _later = WakesLater::enter();
         let mut subscribed = self.shared.subscribed.lock();
         let Shared { hub, subscriber, .. } = &*self.shared;
         match &interest {
@@ -217,12 +224,25 @@ impl Subscriptions {
         patterns.into_iter()
     }
 
+    /// The client asks to go on with these topics.
+    pub(crate) fn resume(&self, topics: Vec<Topic>) {
+        let _later = WakesLater::enter();
+        let mut subscribed = self.shared.subscribed.lock();
+        let (brought, others) =
+            topics.into_iter().partition(|topic| subscribed.matching.matches(topic));
+        subscribed.resumed = others;
+        let brought: Vec<_> = brought;
+        brought.iter().for_each(|topic| self.shared.hub.bring_kept(topic));
+    }
+
     /// The connection has ended.
     pub(crate) fn end(&self) {
+        let _later = WakesLater::enter();
         let mut subscribed = self.shared.subscribed.lock();
         subscribed.ended = true;
         subscribed.bytes = 0;
         subscribed.matching = Trie::new();
+        subscribed.resumed = Vec::new();
         let Shared { hub, subscriber, .. } = &*self.shared;
         for (pattern, stamp) in std::mem::take(&mut subscribed.patterns) {
             hub.remove_follower(&pattern, stamp);
@@ -230,6 +250,7 @@ impl Subscriptions {
         hub.end(subscriber);
         let check = subscribed.check.take();
         drop(subscribed);
+        subscriber.room.notify(usize::MAX);
         // It may hold the connection.
         drop(check);
     }

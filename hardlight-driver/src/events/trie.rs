@@ -1,6 +1,6 @@
 //! Names and patterns, level by level: whatever matches is found by walking, not by trying each.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::ControlFlow};
 
 use hardlight_proto::Topic;
 
@@ -48,6 +48,41 @@ impl<V> Node<V> {
             node = node.below(level);
         }
         &mut node.here
+    }
+
+    /// Visits the values here and below, until it is told to stop. No tree is deep.
+    fn visit_all<'a>(
+        &'a self,
+        visit: &mut impl FnMut(&'a V) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        self.here.iter().chain(&self.rest).try_for_each(&mut *visit)?;
+        let below = self.names.values().chain(self.one.as_deref());
+        below.into_iter().try_for_each(|below| below.visit_all(visit))
+    }
+
+    /// Visits the values of topics that these levels match, as far as wildcards are shown them here, until it is told to
+    /// stop.
+    fn visit_within<'a>(
+        &'a self,
+        levels: &[Level<'_>],
+        is_shown: fn(&[u8]) -> bool,
+        visit: &mut impl FnMut(&'a V) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let mut shown = self.names.iter().filter(|(name, _)| is_shown(name));
+        match levels {
+            [] => self.here.iter().try_for_each(visit),
+            [Level::Name(name), others @ ..] => {
+                let mut below = self.names.get(*name).into_iter();
+                below.try_for_each(|below| below.visit_within(others, |_| true, visit))
+            }
+            [Level::One, others @ ..] => {
+                shown.try_for_each(|(_, below)| below.visit_within(others, |_| true, visit))
+            }
+            [Level::Rest, ..] => {
+                self.here.iter().try_for_each(&mut *visit)?;
+                shown.try_for_each(|(_, below)| below.visit_all(visit))
+            }
+        }
     }
 
     /// Takes the value behind these levels out, and the nodes that are of no use without it.
@@ -112,13 +147,30 @@ impl<V> Trie<V> {
 
     /// Of a tree of patterns: visits the values of those that match a topic.
     pub(super) fn matching<'a>(&'a self, topic: &Topic, mut visit: impl FnMut(&'a V)) {
+        let _ = self.find_matching(topic, |value| {
+            visit(value);
+            ControlFlow::Continue(())
+        });
+    }
+
+    /// Whether any pattern matches a topic.
+    pub(super) fn matches(&self, topic: &Topic) -> bool {
+        self.find_matching(topic, |_| ControlFlow::Break(())).is_break()
+    }
+
+    /// Of a tree of patterns: visits the values of those that match a topic, until it is told to stop.
+    fn find_matching<'a>(
+        &'a self,
+        topic: &Topic,
+        mut visit: impl FnMut(&'a V) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         if self.is_empty() {
-            return;
+            return ControlFlow::Continue(());
         }
         let name = topic.as_bytes();
         let hidden = is_reserved(name);
         if !hidden {
-            self.root.rest.iter().for_each(&mut visit);
+            self.root.rest.iter().try_for_each(&mut visit)?;
         }
         let mut nodes = vec![&self.root];
         let mut next = Vec::new();
@@ -131,57 +183,30 @@ impl<V> Trie<V> {
             }
             std::mem::swap(&mut nodes, &mut next);
             if nodes.is_empty() {
-                return;
+                return ControlFlow::Continue(());
             }
-            nodes.iter().filter_map(|node| node.rest.as_ref()).for_each(&mut visit);
+            nodes.iter().filter_map(|node| node.rest.as_ref()).try_for_each(&mut visit)?;
         }
-        nodes.iter().filter_map(|node| node.here.as_ref()).for_each(visit);
+        nodes.iter().filter_map(|node| node.here.as_ref()).try_for_each(visit)
     }
 
     /// Visits all values.
-    pub(super) fn for_each<'a>(&'a self, visit: impl FnMut(&'a V)) {
-        visit_all(vec![&self.root], visit);
+    pub(super) fn for_each<'a>(&'a self, mut visit: impl FnMut(&'a V)) {
+        let _ = self.root.visit_all(&mut |value| {
+            visit(value);
+            ControlFlow::Continue(())
+        });
     }
 
-    /// Whether any pattern matches a topic.
-    pub(super) fn matches(&self, topic: &Topic) -> bool {
-        let mut matched = false;
-        self.matching(topic, |_| matched = true);
-        matched
-    }
-
-    /// Of a tree of topics: visits the values of those that a pattern matches.
-    pub(super) fn within<'a>(&'a self, pattern: &Pattern, mut visit: impl FnMut(&'a V)) {
-        let mut nodes = vec![&self.root];
-        for (place, level) in pattern.levels().enumerate() {
-            // What is hidden from a wildcard in the first place.
-            let shown = |name: &[u8]| place > 0 || !is_reserved(name);
-            let mut next = Vec::new();
-            for node in &nodes {
-                match level {
-                    Level::Name(name) => next.extend(node.names.get(name)),
-                    Level::One | Level::Rest => {
-                        let below = node.names.iter().filter(|(name, _)| shown(name));
-                        next.extend(below.map(|(_, below)| below));
-                    }
-                }
-            }
-            if level == Level::Rest {
-                nodes.iter().filter_map(|node| node.here.as_ref()).for_each(&mut visit);
-                return visit_all(next, visit);
-            }
-            nodes = next;
-        }
-        nodes.iter().filter_map(|node| node.here.as_ref()).for_each(visit);
-    }
-}
-
-/// Visits the values at these nodes and below.
-fn visit_all<'a, V>(mut nodes: Vec<&'a Node<V>>, mut visit: impl FnMut(&'a V)) {
-    while let Some(node) = nodes.pop() {
-        node.here.iter().chain(&node.rest).for_each(&mut visit);
-        nodes.extend(node.names.values());
-        nodes.extend(node.one.as_deref());
+    /// Of a tree of topics: visits the values of those that a pattern matches, until it is told to stop.
+    pub(super) fn within<'a>(
+        &'a self,
+        pattern: &Pattern,
+        mut visit: impl FnMut(&'a V) -> ControlFlow<()>,
+    ) {
+        let levels: Vec<_> = pattern.levels().collect();
+        // What is hidden from a wildcard in the first place.
+        let _ = self.root.visit_within(&levels, |name| !is_reserved(name), &mut visit);
     }
 }
 
@@ -222,11 +247,32 @@ mod tests {
         }
         for pattern in patterns() {
             let mut found = Vec::new();
-            by_topic.within(&pattern, |topic| found.push(topic.clone()));
+            by_topic.within(&pattern, |topic| {
+                found.push(topic.clone());
+                ControlFlow::Continue(())
+            });
             let mut expected: Vec<_> = topics().filter(|topic| pattern.matches(topic)).collect();
             found.sort();
             expected.sort();
             assert_eq!(found, expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_visit_ends_where_it_is_told_to() {
+        let mut trie = Trie::new();
+        topics().for_each(|topic| *trie.topic(&topic) = Some(()));
+        for pattern in patterns() {
+            let (mut all, mut two) = (0, 0);
+            trie.within(&pattern, |()| {
+                all += 1;
+                ControlFlow::Continue(())
+            });
+            trie.within(&pattern, |()| {
+                two += 1;
+                if two == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            assert_eq!(two, all.min(2), "{pattern}");
         }
     }
 
@@ -277,7 +323,10 @@ mod tests {
             for pattern in &patterns {
                 let (mut found, mut within) = (false, false);
                 by_pattern.matching(topic, |matched: &Pattern| found |= matched == pattern);
-                by_topic.within(pattern, |other: &Topic| within |= other == topic);
+                by_topic.within(pattern, |other: &Topic| {
+                    within |= other == topic;
+                    ControlFlow::Continue(())
+                });
                 let expected = pattern.matches(topic);
                 assert_eq!((found, within), (expected, expected), "{topic}, {pattern}");
             }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use hardlight_proto::{
     Announcement, CallError, CallId, CloseCode, CloseReason, Connection, ConnectionError,
     ConnectionState, EncodeError, Limits, Server, ServerConfig, ServerEvent, ServiceSchema, Time,
+    Topic,
 };
 
 use super::{
@@ -72,17 +73,14 @@ where
 {
     #[track_caller]
     pub(super) fn new(
-        schema: &'static ServiceSchema,
-        limits: Limits,
+        config: ServerConfig,
         transport: T,
         timer: M,
         dispatch: D,
         end: End<S>,
     ) -> Self {
         let shared = Arc::clone(&end.shared);
-        let config = ServerConfig::new(schema)
-            .with_limits(limits.clone())
-            .with_epoch(end.subscriptions.epoch());
+        let (schema, limits) = (config.schema(), config.limits().clone());
         let wire = Wire::new(transport, timer);
         let (features, snapshot) = shared.go_live();
         let config = config.with_features(features);
@@ -219,8 +217,8 @@ where
                     self.cancel(id);
                 }
                 Some(ServerEvent::Open) => {
-                    let may_resume = self.connection.may_resume();
-                    self.end.subscriptions.subscriber().set_may_resume(may_resume);
+                    let names = self.connection.resume_names().map(Topic::from).collect();
+                    self.end.subscriptions.resume(names);
                 }
                 Some(ServerEvent::Closed(error)) => {
                     tracing::debug!(%error, "connection ended");
@@ -393,7 +391,7 @@ where
             Command::Fail(error) => self.connection.abort(cannot_encode(error)),
             Command::Announce(announce) => self.announce(*announce),
             Command::Features(features) => self.connection.set_features(features),
-            Command::Leave { topic } => self.connection.leave_topic(topic),
+            Command::Leave { topic, .. } => self.connection.leave_topic(topic),
             Command::Event { event, gap, .. } => {
                 if let (Some(reason), Some(last)) = (gap, event.sequence().checked_sub(1)) {
                     self.connection.skip_events(event.topic(), last, reason);
@@ -405,13 +403,11 @@ where
     }
 
     fn announce(&mut self, announce: Announce) {
-        let Announce { topic, next, name, overflow, kept, history } = announce;
-        let deflates = self.connection.deflates();
-        let kept = kept.iter().map(|event| &**event);
+        let Announce { topic, next, name, overflow, kept, history, .. } = announce;
         let announcement = Announcement::new(topic, next, name.to_bytes())
             .with_overflow(overflow)
-            .with_kept(kept, deflates)
             .with_history(history);
+        let announcement = kept.into_iter().fold(announcement, Announcement::with_kept);
         self.connection.announce(announcement);
     }
 

@@ -97,6 +97,14 @@ fn insert(features: &mut FeatureSet, feature: &impl Feature) -> bool {
     is_new
 }
 
+impl<S: ConnectionState> Clone for FeaturesCell<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: ConnectionState> Copy for FeaturesCell<'_, S> {}
+
 impl<S: ConnectionState> fmt::Debug for FeaturesCell<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.get().iter()).finish()

@@ -7,7 +7,8 @@ use std::{
 
 use bytes::Bytes;
 use hardlight_proto::{
-    CallId, CloseCode, CloseReason, EncodeError, FeatureSet, GapReason, Overflow, Topic,
+    __private::Unannounced, CallId, CloseCode, CloseReason, EncodeError, FeatureSet, GapReason,
+    KeptEvents, Overflow, Topic,
 };
 
 use super::call_set::CallSet;
@@ -17,8 +18,8 @@ use crate::{events::EncodedEvent, mailbox::Mailbox};
 /// more than this, and one change as large as the state.
 pub(super) const MAX_STATE_BYTES: usize = 64 * 1024;
 
-/// Subscriptions that may begin or end between two runs of the driver.
-const MAX_TOPIC_CHANGES: usize = 100_000;
+/// How often the features may change between two runs of the driver.
+const MAX_FEATURE_CHANGES: usize = 1_000;
 
 /// What a place in the queue counts for, besides its event or its state operations.
 const PLACE_BYTES: usize = 64;
@@ -54,8 +55,10 @@ pub(crate) struct Commands {
     state_bytes: usize,
     /// What those take that the driver has and the connection has not sent.
     unsent_state_bytes: usize,
-    /// Subscriptions that begin or end, in the queue.
-    topic_changes: usize,
+    /// Subscriptions whose announcement is in the queue.
+    unannounced: Unannounced,
+    /// Changes of the features, in the queue.
+    feature_changes: usize,
     /// The connection has ended: nothing is collected any longer.
     ended: bool,
     /// Changes of the state are sent: there was a snapshot, and the connection has not ended.
@@ -81,10 +84,12 @@ pub(crate) enum Command {
     /// A subscription begins.
     Announce(Box<Announce>),
     /// A subscription ends.
-    Leave { topic: u64 },
+    Leave { topic: u64, subscription: u64 },
     /// An event, in memory that all subscribers share.
     Event {
         event: Arc<EncodedEvent>,
+        /// The subscription that it is for.
+        subscription: u64,
         /// Why those before it are missing, if any are.
         gap: Option<GapReason>,
         /// It may be dropped to make room for others.
@@ -96,12 +101,14 @@ pub(crate) enum Command {
 
 /// How a subscription begins.
 pub(crate) struct Announce {
+    /// Counts the subscriptions of the connection.
+    pub(crate) subscription: u64,
     pub(crate) topic: u64,
     pub(crate) next: u64,
     pub(crate) name: Topic,
     pub(crate) overflow: Overflow,
-    /// The last events before `next`.
-    pub(crate) kept: Vec<Arc<EncodedEvent>>,
+    /// Where the last events before `next` are.
+    pub(crate) kept: Option<Arc<dyn KeptEvents>>,
     /// How many of these one gets who did not come back.
     pub(crate) history: usize,
 }
@@ -176,7 +183,8 @@ impl Commands {
             given_up: false,
             state_bytes: 0,
             unsent_state_bytes: 0,
-            topic_changes: 0,
+            feature_changes: 0,
+            unannounced: Unannounced::new(),
             ended: false,
             live: false,
             dirty: false,
@@ -193,23 +201,43 @@ impl Commands {
         }
         match &command {
             Command::State(operations) => self.state_bytes += operations.len() + PLACE_BYTES,
-            Command::Leave { topic } => {
-                self.dropped.remove(topic);
-                self.latest.remove(topic);
-                self.change_topic();
+            &Command::Leave { topic, subscription } => {
+                self.dropped.remove(&topic);
+                self.latest.remove(&topic);
+                if let Some(untold) = self.unannounced.cancel(subscription) {
+                    return self.note_empty_places(untold.places);
+                }
+                self.unannounced.end(subscription, PLACE_BYTES);
             }
-            Command::Announce(_) | Command::Features(_) => self.change_topic(),
+            Command::Announce(announce) => {
+                let bytes = PLACE_BYTES + announce.name.as_bytes().len();
+                self.unannounced.begin(announce.subscription, bytes);
+            }
+            Command::Features(_) => self.change_features(),
             Command::Fail(_) | Command::Event { .. } | Command::Empty => {}
         }
         self.queue.push_back(command);
+        self.leave_out_ended();
     }
 
-    /// An application that subscribes a connection here and there faster than its driver runs ends it.
-    fn change_topic(&mut self) {
-        self.topic_changes += 1;
-        if self.topic_changes > MAX_TOPIC_CHANGES {
-            let reason = "subscriptions change faster than they can be sent";
+    /// An application that changes what a connection may do faster than its driver runs ends it.
+    fn change_features(&mut self) {
+        self.feature_changes += 1;
+        if self.feature_changes > MAX_FEATURE_CHANGES {
+            let reason = "features change faster than they can be sent";
             self.close = Some(Close::Abort(CloseReason::new(CloseCode::INTERNAL_ERROR, reason)));
+        }
+    }
+
+    /// Subscriptions that came and went before the driver did take no more than events may: then those are left out, with
+    /// what was lost of them, of whose events none waits.
+    fn leave_out_ended(&mut self) {
+        while self.unannounced.ended_bytes() > self.max_event_bytes {
+            match self.unannounced.cancel_oldest() {
+                Some(untold) => self.note_empty_places(untold.places),
+                None if self.drop_oldest_event() => {}
+                None => return,
+            }
         }
     }
 
@@ -223,29 +251,12 @@ impl Commands {
         self.unsent_state_bytes = bytes;
     }
 
-    /// A subscription begins. Of the events that are kept no more are taken than may wait.
-    pub(crate) fn announce(&mut self, mut announce: Announce) {
-        let room = self.max_event_bytes.saturating_sub(self.event_bytes);
-        let mut bytes = 0;
-        let newest = announce.kept.iter().rev().take_while(|event| {
-            bytes += PLACE_BYTES + event.encoded_len();
-            bytes <= room
-        });
-        let newest = newest.count();
-        drop(announce.kept.drain(..announce.kept.len() - newest));
-        let kept: usize = announce.kept.iter().map(|event| PLACE_BYTES + event.encoded_len()).sum();
-        if !self.ended {
-            self.event_bytes += kept;
-            self.firm_bytes += kept;
-        }
-        self.push(Command::Announce(Box::new(announce)));
-    }
-
     /// Queues an event. If the driver does not come to empty the queue in time, some are dropped, by what was chosen for the
     /// subscription. For one that was [reserved](Self::reserve) there is room.
     pub(crate) fn push_event(
         &mut self,
         event: &Arc<EncodedEvent>,
+        subscription: u64,
         overflow: Overflow,
         is_reserved: bool,
     ) {
@@ -272,7 +283,9 @@ impl Commands {
         if !yields {
             self.firm_bytes += bytes;
         }
-        self.queue.push_back(Command::Event { event: Arc::clone(event), gap, yields });
+        self.unannounced.add_event(subscription);
+        let event = Arc::clone(event);
+        self.queue.push_back(Command::Event { event, subscription, gap, yields });
         // The only one goes on, of whatever length: the connection knows whether it has to wait.
         while self.event_bytes > self.max_event_bytes.max(bytes) && self.drop_oldest_event() {}
     }
@@ -289,7 +302,9 @@ impl Commands {
     /// Whether so much more may wait besides what does not make room. One that waits for nothing may be of any length.
     const fn has_room(&self, bytes: usize) -> bool {
         let waiting = self.firm_bytes + self.backlog + self.reserved;
-        waiting == 0 || waiting + bytes <= self.max_event_bytes
+        waiting == 0
+            || waiting + bytes <= self.max_event_bytes
+                && self.unannounced.ended_bytes() <= self.max_event_bytes
     }
 
     fn refuse(&mut self, event: &EncodedEvent, overflow: Overflow) {
@@ -349,12 +364,14 @@ impl Commands {
     /// Drops the event at this place of the queue.
     fn drop_event(&mut self, place: usize, reason: GapReason) {
         let dropped = std::mem::replace(&mut self.queue[place], Command::Empty);
-        if let Command::Event { event, gap, .. } = dropped {
-            self.event_bytes -= PLACE_BYTES + event.encoded_len();
+        let Command::Event { event, subscription, gap, .. } = dropped else { return };
+        self.event_bytes -= PLACE_BYTES + event.encoded_len();
+        // Nobody asks what was lost of a subscription that has ended.
+        if !self.unannounced.drop_event(subscription) {
             let reason = gap.map_or(reason, |gap| gap.min(reason));
             self.note_dropped(event.topic(), event.sequence(), reason);
         }
-        self.note_empty_place();
+        self.note_empty_places(1);
     }
 
     /// A gap of several reasons gives the first of them in order of their codes.
@@ -365,14 +382,25 @@ impl Commands {
     }
 
     /// Empty places are cleared away once they are the greater part, so that each costs little.
-    fn note_empty_place(&mut self) {
-        self.empty_places += 1;
+    fn note_empty_places(&mut self, places: usize) {
+        self.empty_places += places;
         if self.empty_places > self.queue.len() / 2 {
-            self.queue.retain(|command| !matches!(command, Command::Empty));
-            self.empty_places = 0;
+            self.clear_empty_places();
             self.first_event = 0;
             self.find_latest();
         }
+    }
+
+    fn clear_empty_places(&mut self) {
+        let is_told = |subscription| self.unannounced.is_told(subscription);
+        self.queue.retain(|command| match command {
+            Command::Empty => false,
+            Command::Announce(announce) => is_told(announce.subscription),
+            Command::Leave { subscription, .. } => is_told(*subscription),
+            _ => true,
+        });
+        self.unannounced.clear_untold();
+        self.empty_places = 0;
     }
 
     /// Finds the places of the latest events again.
@@ -391,6 +419,10 @@ impl Commands {
 
     /// Takes all that is queued, in exchange for an empty queue.
     pub(crate) fn take_queue(&mut self, empty: &mut VecDeque<Command>) {
+        if !self.unannounced.are_all_told() {
+            self.clear_empty_places();
+        }
+        self.unannounced.clear();
         if !self.queue.is_empty() {
             std::mem::swap(&mut self.queue, empty);
         }
@@ -401,7 +433,7 @@ impl Commands {
         self.first_event = 0;
         self.empty_places = 0;
         self.unsent_state_bytes += std::mem::take(&mut self.state_bytes);
-        self.topic_changes = 0;
+        self.feature_changes = 0;
     }
 
     /// Takes what was dropped of each topic and no event in the queue says so.
@@ -415,7 +447,7 @@ impl Commands {
         let (mut only, mut dropped, mut woken) = (None, Losses::new(), CallSet::new());
         if let Some(empty) = empty {
             self.set_unsent_state(unsent);
-            if self.queue.len() == 1 {
+            if self.queue.len() == 1 && self.unannounced.are_all_told() {
                 only = self.queue.pop_front();
                 // The next one comes to the same place.
                 self.queue.clear();
@@ -478,13 +510,13 @@ mod tests {
     #[test]
     fn a_latest_event_that_was_dropped_for_room_is_not_taken_for_another_one() {
         let mut commands = Commands::new(ROOM);
-        commands.push_event(&event(1, 0), Overflow::Latest, false);
+        commands.push_event(&event(1, 0), 1, Overflow::Latest, false);
         // These push it out, and move up into its place.
         for sequence in 0..30 {
-            commands.push_event(&event(2, sequence), Overflow::DropOldest, false);
+            commands.push_event(&event(2, sequence), 2, Overflow::DropOldest, false);
         }
         let before = waiting(&commands).len();
-        commands.push_event(&event(1, 1), Overflow::Latest, false);
+        commands.push_event(&event(1, 1), 1, Overflow::Latest, false);
         let waiting = waiting(&commands);
         assert_eq!(waiting.last(), Some(&(1, 1, Some(GapReason::Lagged))));
         // One made room for it, the oldest.
@@ -492,6 +524,61 @@ mod tests {
         let numbers: Vec<_> = waiting[..before - 1].iter().map(|(_, number, _)| *number).collect();
         assert!(numbers.windows(2).all(|two| two[0] + 1 == two[1]), "{numbers:?}");
         assert_eq!(numbers.last(), Some(&29));
+    }
+
+    fn announce(commands: &mut Commands, topic: u64, subscription: u64) {
+        let (name, overflow) = (Topic::from(topic.to_string()), Overflow::default());
+        let (next, kept, history) = (0, None, 0);
+        let announce = Announce { subscription, topic, next, name, overflow, kept, history };
+        commands.push(Command::Announce(Box::new(announce)));
+    }
+
+    fn taken(commands: &mut Commands) -> VecDeque<Command> {
+        let mut queue = VecDeque::new();
+        commands.take_queue(&mut queue);
+        queue
+    }
+
+    #[test]
+    fn a_subscription_that_comes_and_goes_before_the_driver_does_takes_no_place() {
+        let mut commands = Commands::new(ROOM);
+        for subscription in 1..=100_000 {
+            announce(&mut commands, 1, subscription);
+            commands.push(Command::Leave { topic: 1, subscription });
+            assert!(commands.queue.len() < 3);
+        }
+        announce(&mut commands, 1, 100_001);
+        assert!(matches!(&taken(&mut commands).make_contiguous(), [Command::Announce(_)]));
+        // Of one that the driver has taken over it hears the end.
+        commands.push(Command::Leave { topic: 1, subscription: 100_001 });
+        assert!(matches!(&taken(&mut commands).make_contiguous(), [Command::Leave { .. }]));
+    }
+
+    #[test]
+    fn subscriptions_that_come_and_go_with_events_take_no_more_than_events() {
+        let mut commands = Commands::new(ROOM);
+        for topic in 1..=100_000 {
+            announce(&mut commands, topic, topic);
+            commands.push_event(&event(topic, 0), topic, Overflow::DropOldest, false);
+            commands.push(Command::Leave { topic, subscription: topic });
+        }
+        assert!(commands.queue.len() < 100, "{}", commands.queue.len());
+        assert!(commands.dropped.is_empty());
+        assert!(commands.close.is_none());
+        // What is left is whole.
+        let queue = taken(&mut commands);
+        let mut subscribed = None;
+        for command in queue {
+            match command {
+                Command::Announce(announce) => {
+                    assert_eq!(subscribed.replace(announce.topic), None);
+                }
+                Command::Event { event, .. } => assert_eq!(subscribed, Some(event.topic())),
+                Command::Leave { topic, .. } => assert_eq!(subscribed.take(), Some(topic)),
+                _ => {}
+            }
+        }
+        assert_eq!(subscribed, None);
     }
 
     #[test]
@@ -505,10 +592,10 @@ mod tests {
         assert_eq!(commands.take(None, 0).waited, Some(5));
         assert_eq!(reserved, ROOM / (PLACE_BYTES + bytes));
         // Others find none.
-        commands.push_event(&event(1, 0), Overflow::DropNewest, false);
+        commands.push_event(&event(1, 0), 1, Overflow::DropNewest, false);
         assert_eq!(waiting(&commands), []);
         for sequence in 1..=reserved as u64 {
-            commands.push_event(&event(1, sequence), Overflow::DropNewest, true);
+            commands.push_event(&event(1, sequence), 1, Overflow::DropNewest, true);
         }
         assert_eq!(waiting(&commands).len(), reserved);
         // What the driver has taken over and not sent still takes its room.

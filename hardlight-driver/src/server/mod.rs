@@ -12,7 +12,9 @@ mod values;
 
 use std::{fmt, sync::Arc};
 
-use hardlight_proto::{CloseReason, ConnectionError, ConnectionState, Events, Limits, NoEvents};
+use hardlight_proto::{
+    CloseReason, ConnectionError, ConnectionState, Events, Limits, NoEvents, ServerConfig,
+};
 
 pub use features::FeaturesCell;
 pub use state::{StateCell, StateGuard, StateReadGuard};
@@ -21,6 +23,7 @@ pub use values::ValuesCell;
 use crate::{
     events::{ConnectionId, EventEmitter, EventHub, Interest, Subscriptions},
     mailbox::Mailbox,
+    opening::Opening,
     service::{Dispatch, Service},
     timer::Timer,
     transport::Transport,
@@ -35,6 +38,7 @@ pub struct ServerConnection<S: ConnectionState, E: Events = NoEvents> {
     state: StateCell<S>,
     events: EventEmitter<E>,
     subscriptions: Subscriptions,
+    request: Opening,
 }
 
 impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
@@ -52,7 +56,23 @@ impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
             state: StateCell { shared: Arc::new(shared) },
             events: hub.emitter(),
             subscriptions: Subscriptions::new(Arc::clone(&hub.hub), mailbox, topics),
+            request: Opening::none(),
         }
+    }
+
+    /// This handle with a request for [`request`](Self::request) to find: for tests of handlers that look at one. Handles
+    /// that were taken before have none.
+    #[must_use]
+    pub fn with_request<R: Send + Sync + 'static>(mut self, request: R) -> Self {
+        self.request = Opening::new(request);
+        self
+    }
+
+    /// What the client asked for before the connection began, of the type that the adapter has for it: `request::<Request>()`
+    /// on every adapter that speaks WebSocket. `None` if it is of another type, or there was none: the connection is detached,
+    /// or of a transport of your own.
+    pub fn request<R: 'static>(&self) -> Option<&R> {
+        self.request.get()
     }
 
     /// Names the connection among those of its server: in [`EventHub::subscribers`], for one.
@@ -121,6 +141,7 @@ impl<S: ConnectionState, E: Events> Clone for ServerConnection<S, E> {
             state: self.state.clone(),
             events: self.events.clone(),
             subscriptions: self.subscriptions.clone(),
+            request: self.request.clone(),
         }
     }
 }
@@ -138,6 +159,7 @@ impl<S: ConnectionState, E: Events> fmt::Debug for ServerConnection<S, E> {
 pub struct Acceptor<S: Service> {
     connection: ServerConnection<S::State, S::Events>,
     limits: Limits,
+    compression: bool,
     end: End<S::State>,
 }
 
@@ -169,7 +191,22 @@ impl<S: Service> Acceptor<S> {
             shared: Arc::clone(connection.shared()),
             subscriptions: connection.subscriptions.clone(),
         };
-        Self { connection, limits, end }
+        Self { connection, limits, compression: false, end }
+    }
+
+    /// Whether payloads may travel compressed, if the client wants it too: see
+    /// [`ServerConfig::with_compression`]. Default: no. Without the feature `deflate` never.
+    #[must_use]
+    pub const fn with_compression(mut self, compression: bool) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// Has handlers find a request: see [`ServerConnection::request`]. Handles that were taken before have none.
+    #[must_use]
+    pub fn with_request<R: Send + Sync + 'static>(mut self, request: R) -> Self {
+        self.connection = self.connection.with_request(request);
+        self
     }
 
     /// The handle for the handler. What is written to its state before [`serve`](Self::serve) is in the snapshot that
@@ -203,7 +240,11 @@ impl<S: Service> Acceptor<S> {
     {
         let handler = Arc::new(handler);
         let dispatch = move |method, input| S::dispatch(Arc::clone(&handler), method, input);
-        ServerDriver::new(S::schema(), self.limits, transport, timer, dispatch, self.end)
+        let config = ServerConfig::new(S::schema())
+            .with_limits(self.limits)
+            .with_compression(self.compression)
+            .with_epoch(self.end.subscriptions.epoch());
+        ServerDriver::new(config, transport, timer, dispatch, self.end)
     }
 }
 

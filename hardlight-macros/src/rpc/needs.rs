@@ -18,7 +18,7 @@ pub(super) struct Needs {
 
 /// Whether the attribute is for the macro to read, and to take off the method.
 pub(super) fn is_own(attribute: &Attribute) -> bool {
-    attribute.path().is_ident("rpc")
+    attribute.path().segments.last().is_some_and(|last| last.ident == "rpc")
 }
 
 pub(super) fn parse(function: &TraitItemFn, errors: &mut Errors) -> Needs {
@@ -32,7 +32,9 @@ pub(super) fn parse(function: &TraitItemFn, errors: &mut Errors) -> Needs {
                 return Ok(());
             }
             if meta.path.is_ident("secret") {
-                found.secret = true;
+                if std::mem::replace(&mut found.secret, true) {
+                    return Err(meta.error("`secret` is given twice"));
+                }
                 return Ok(());
             }
             let what = "unknown key in #[rpc(...)] on a method: there are \

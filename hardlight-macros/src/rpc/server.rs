@@ -32,6 +32,15 @@ pub(super) fn connection(service: &Service, vis: &TokenStream) -> TokenStream {
             pub fn detached() -> Self {
                 Self::bare()
             }
+
+            /// Like [`detached`](Self::detached), with a request for handlers to find: for tests of those that look at one.
+            pub fn detached_with<R>(request: R) -> Self
+            where
+                R: ::core::marker::Send + ::core::marker::Sync + 'static,
+            {
+                let connection = #root::__private::ServerConnection::detached();
+                #root::__private::Service::new(connection.with_request(request))
+            }
         }
 
         impl<#bounds> Connection<T> {

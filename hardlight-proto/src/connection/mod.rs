@@ -31,6 +31,7 @@ use bytes::BytesMut;
 pub use call_ids::MAX_CALLS_IN_FLIGHT;
 pub use client::{Client, ClientEvent, SchemaMismatch, SchemaPart};
 pub use config::{ClientConfig, ServerConfig};
+pub use outbox::unannounced::{Unannounced, Untold};
 pub use server::{Server, ServerEvent};
 
 use crate::{
@@ -512,7 +513,8 @@ impl<R: Role> Connection<R> {
     fn accept_hello(&mut self, hello: &Hello, epoch: Option<u64>) {
         self.link.greeted = true;
         self.link.deflates = self.link.offers_deflate && hello.deflate;
-        self.link.outbox.greeted(hello.max_frame_bytes, hello.resume.as_ref(), epoch);
+        let (max, deflates) = (hello.max_frame_bytes, self.link.deflates);
+        self.link.outbox.greeted(max, deflates, hello.resume.as_ref(), epoch);
     }
 
     /// Gives out the `Closed` event, once.

@@ -7,8 +7,10 @@ mod events;
 mod item;
 mod line;
 mod losses;
+mod replay;
+pub(super) mod unannounced;
 
-use alloc::collections::BTreeMap;
+use alloc::{collections::BTreeMap, vec::Vec};
 
 use bytes::Bytes;
 
@@ -27,6 +29,7 @@ use crate::{
 };
 pub(super) use item::Item;
 pub(super) use losses::Loss;
+use unannounced::Unannounced;
 
 /// The longest payload of a frame that is surely no longer than a message, and thus than either side allows.
 const MAX_SHORT_BYTES: usize = MAX_MESSAGE_BYTES - 16;
@@ -70,10 +73,14 @@ pub(super) struct Outbox {
     /// Of these, the ids of calls and answers.
     long_calls: CallIds,
     max_event_bytes: usize,
+    /// The types of events that are not for the peer.
+    withheld: Vec<u32>,
     /// Ids of the calls, or answers, that are not sent as a whole.
     unsent: CallIds,
     /// Counts the subscriptions: a topic may be left and announced again while all of it waits.
     subscriptions: u64,
+    /// Of these, those whose announcement waits.
+    unannounced: Unannounced,
     /// The subscription of each topic as far as it was queued.
     queued_topics: BTreeMap<u64, Queued>,
     /// The subscription of each topic as far as it was packed.
@@ -88,6 +95,8 @@ pub(super) struct Outbox {
 #[derive(Debug)]
 struct Peer {
     max_frame_bytes: usize,
+    /// It was agreed to compress.
+    deflates: bool,
     /// By name: where the peer left off on an earlier connection.
     resume: BTreeMap<Bytes, u64>,
     /// Whether that was in this epoch.
@@ -129,8 +138,10 @@ impl Outbox {
             long_items: 0,
             long_calls: CallIds::default(),
             max_event_bytes,
+            withheld: Vec::new(),
             unsent: CallIds::default(),
             subscriptions: 0,
+            unannounced: Unannounced::new(),
             queued_topics: BTreeMap::new(),
             packed_topics: BTreeMap::new(),
             peer: None,
@@ -142,6 +153,7 @@ impl Outbox {
     pub(super) fn greeted(
         &mut self,
         max_frame_bytes: usize,
+        deflates: bool,
         resume: Option<&Resume>,
         epoch: Option<u64>,
     ) {
@@ -150,7 +162,7 @@ impl Outbox {
         // A slice would keep the whole message it came in.
         let resume =
             topics.map(|topic| (Bytes::copy_from_slice(&topic.name), topic.next)).collect();
-        self.peer = Some(Peer { max_frame_bytes, resume, same_epoch });
+        self.peer = Some(Peer { max_frame_bytes, deflates, resume, same_epoch });
         self.refill();
     }
 
@@ -159,18 +171,24 @@ impl Outbox {
         self.peer.as_ref().map_or(MAX_MESSAGE_BYTES, |peer| peer.max_frame_bytes)
     }
 
+    /// Whether events are sent compressed.
+    fn deflates(&self) -> bool {
+        self.peer.as_ref().is_some_and(|peer| peer.deflates)
+    }
+
     /// Where the peer left off on a topic in this epoch, if it asked to go on from there and nobody has yet.
     pub(super) fn resume_hint(&self, name: &[u8]) -> Option<u64> {
         let peer = self.peer.as_ref().filter(|peer| peer.same_epoch)?;
         let asked = peer.resume.get(name).copied()?;
         // An announcement that waits will go on from there.
-        let announced = |item: &Item| matches!(item, Item::Topic { announcement, .. } if announcement.name == name);
+        let announced = |item: &Item| matches!(item, Item::Topic { subscription, announcement } if announcement.name == name && self.unannounced.is_told(*subscription));
         (!self.waiting.line.iter().any(announced)).then_some(asked)
     }
 
-    /// Whether the peer asked to go on with topics that were not announced yet; or whether that is not known.
-    pub(super) fn may_resume(&self) -> bool {
-        self.peer.as_ref().is_none_or(|peer| peer.same_epoch && !peer.resume.is_empty())
+    /// The topics that the peer asked to go on with in this epoch, and that were not announced yet.
+    pub(super) fn resume_names(&self) -> impl Iterator<Item = &[u8]> {
+        let peer = self.peer.iter().filter(|peer| peer.same_epoch);
+        peer.flat_map(|peer| peer.resume.keys().map(|name| &**name))
     }
 
     /// What the events take that do not make room for others.
@@ -188,9 +206,9 @@ impl Outbox {
         self.packer.queued_bytes() + self.line_bytes - self.event_bytes
     }
 
-    /// What changes of topics and features take in the line.
+    /// What changes of topics and features take in the line, without those that wait for events.
     pub(super) const fn change_bytes(&self) -> usize {
-        self.change_bytes
+        self.change_bytes - self.unannounced.ended_bytes()
     }
 
     /// What of the state is not packed yet, in bytes.
@@ -266,6 +284,7 @@ impl Outbox {
         self.waiting.line.clear();
         self.waiting.dropped.clear();
         self.latest.clear();
+        self.unannounced.clear();
         self.line_bytes = 0;
         self.event_bytes = 0;
         self.firm_bytes = 0;
@@ -333,7 +352,7 @@ impl Outbox {
         {
             let item = core::mem::replace(place, Item::Empty);
             self.uncount(&item);
-            self.note_empty_place();
+            self.note_empty_places(1);
             self.unsent.remove(id);
             return true;
         }

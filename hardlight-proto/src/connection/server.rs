@@ -139,6 +139,7 @@ impl Connection<Server> {
             methods: MethodTable::Same(0),
         };
         let mut connection = Self::new(schema, limits, compression, role, now);
+        connection.withhold_events();
         connection.greet_client(snapshot);
         connection
     }
@@ -179,6 +180,12 @@ impl Connection<Server> {
     /// is in this epoch, and it was not subscribed again yet. [`announce_topic`](Self::announce_topic) goes on from there.
     pub fn resume_hint(&self, name: &[u8]) -> Option<u64> {
         self.link.outbox.resume_hint(name)
+    }
+
+    /// The names of the topics that the client left off on an earlier connection in this epoch, and that were not announced
+    /// to it yet.
+    pub fn resume_names(&self) -> impl Iterator<Item = &[u8]> {
+        self.link.outbox.resume_names()
     }
 
     /// Ends a call with the payload of the method's output, or without. Does nothing for an id that no running call has.
@@ -294,13 +301,14 @@ impl Connection<Server> {
     }
 
     /// Changes what the connection may do, and tells the client. Calls that arrive from here on are checked against it, and
-    /// those that arrived and were not given out yet.
+    /// those that arrived and were not given out yet. Events of a feature that is lost and that wait are withheld.
     pub fn set_features(&mut self, features: FeatureSet) {
         if self.is_ended() || self.role.features == features {
             return;
         }
         self.link.outbox.push(Frame::Features(features.to_names()));
         self.role.features = features;
+        self.withhold_events();
         let held = core::mem::take(&mut self.role.held);
         for call in held {
             if self.may_call(call.method) {
@@ -310,6 +318,16 @@ impl Connection<Server> {
             }
         }
         self.check_waiting();
+    }
+
+    /// Events that need a feature which the connection lacks are not sent on it.
+    fn withhold_events(&mut self) {
+        let types = self.link.schema.events.iter().zip(0..).filter_map(|(event, index)| {
+            let feature = event.feature?;
+            (!self.role.features.contains(feature)).then_some(index)
+        });
+        let types = types.collect();
+        self.link.outbox.withhold(types);
     }
 
     /// Whether the connection has the feature that this method needs.
@@ -333,7 +351,7 @@ impl Connection<Server> {
     ///
     /// If events are [kept](Announcement::with_kept) there is no need to look at the hint: a client that left off here on an
     /// earlier connection is sent what it missed of them, before all that is sent from here on, and is told what it missed
-    /// besides.
+    /// besides. [`close`](Self::close) waits for it.
     pub fn announce(&mut self, announcement: Announcement) {
         let topic = announcement.topic;
         let fits = announcement.name.len() <= MAX_TOPIC_NAME_BYTES;
@@ -341,12 +359,6 @@ impl Connection<Server> {
             self.link.outbox.push_topic(announcement);
             self.check_waiting();
         }
-    }
-
-    /// Whether the client went on from an earlier connection and was not subscribed to all of its topics yet; or whether
-    /// that is not known, since its Hello is not read.
-    pub fn may_resume(&self) -> bool {
-        self.link.outbox.may_resume()
     }
 
     /// What the events take that wait and may not be dropped to make room for others (see [`Overflow`](crate::Overflow)),
@@ -372,7 +384,12 @@ impl Connection<Server> {
     /// [`Limits::max_queued_event_bytes`](crate::Limits::max_queued_event_bytes) of events wait, some are dropped, which
     /// ones [`Overflow`](crate::Overflow) says, and the client is told how many it missed. So it is if an event is longer
     /// than it accepts.
+    ///
+    /// One whose type needs a feature that the connection lacks is told as withheld.
     pub fn send_event(&mut self, event: &EncodedEvent) {
+        if self.link.outbox.is_withheld(event.event()) {
+            return self.skip_events(event.topic(), event.sequence(), GapReason::Withheld);
+        }
         let frame = event.frame(self.link.deflates).clone();
         let (topic, sequence) = (event.topic(), event.sequence());
         if !self.is_ended() && self.link.outbox.push_event(topic, sequence, frame).is_err() {

@@ -217,7 +217,7 @@ impl Ledger {
         assert_eq!(client.is_ended(), self.client == Side::Closed);
         assert_eq!(server.is_ended(), self.server == Side::Closed);
         let resume = client.resume_point().map_or(Vec::new(), |resume| resume.topics);
-        assert_eq!(resume, events::resume(&self.topics), "how far the client came");
+        events::check_resume(&self.topics, &resume);
         if client.is_ended() {
             return;
         }
@@ -226,11 +226,14 @@ impl Ledger {
         self.topics.iter().for_each(Topic::check_settled);
     }
 
-    /// The next connection begins.
-    pub(crate) fn reconnect(&mut self) {
+    /// The next connection begins, of a client that goes on from here.
+    pub(crate) fn reconnect(&mut self, resume: Option<&Resume>) {
         assert_eq!((self.client, self.server), (Side::Closed, Side::Closed));
         (self.client, self.server, self.copy) = (Side::Begun, Side::Begun, None);
         self.may_lose = false;
-        self.topics.iter_mut().for_each(Topic::reconnect);
+        let resume = resume.map_or(&[][..], |resume| &resume.topics);
+        for (topic, number) in self.topics.iter_mut().zip(0..) {
+            topic.reconnect(events::position(resume, number));
+        }
     }
 }

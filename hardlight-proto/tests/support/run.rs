@@ -390,7 +390,7 @@ impl Run {
             self.do_cut(Cut::Both);
         }
         let resume = self.pair.client.resume_point();
-        self.ledger.reconnect();
+        self.ledger.reconnect(resume.as_ref());
         self.pair = self.setup.pair(resume, &self.ledger);
         (self.steps, self.cut) = (0, None);
         (self.may_end, self.may_time_out, self.is_settled) = (false, false, false);

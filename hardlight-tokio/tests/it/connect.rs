@@ -122,8 +122,8 @@ async fn a_refusal_arrives_with_status_and_text() {
     let server = Running::plain().await;
     let url = format!("{}/private", server.url);
     match plain_error(&url).await {
-        ConnectError::Refused { status, body } => {
-            assert_eq!((status, body.as_str()), (StatusCode::UNAUTHORIZED, "unauthorized"));
+        ConnectError::Refused { status, reason, .. } => {
+            assert_eq!((status, reason.as_str()), (StatusCode::UNAUTHORIZED, "unauthorized"));
         }
         error => panic!("{error}"),
     }
@@ -152,9 +152,9 @@ async fn a_long_refusal_is_cut() {
     let body = "busy".repeat(500);
     let head = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2000\r\n\r\n";
     match plain_error(&raw_server(head.to_owned() + &body).await).await {
-        ConnectError::Refused { status, body } => {
+        ConnectError::Refused { status, reason, .. } => {
             assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-            assert!(body.starts_with("busy") && body.len() <= 1024, "{body}");
+            assert!(reason.starts_with("busy") && reason.len() <= 1024, "{reason}");
         }
         error => panic!("{error}"),
     }

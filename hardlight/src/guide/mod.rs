@@ -1,6 +1,8 @@
 //! Guides: what is easier to read in one place than behind every type. There is no code in here.
 //!
 //! - [`state`]: what the server changes and the client sees, when, and what it costs
+//! - [`handshake`]: who connects and whether it may: cookies, tokens, certificates, web pages of other origins, refusals
+//! - [`features`]: what a connection may call and see, before a login and after it
 //! - [`errors`]: what can go wrong, and what may be tried again
 //! - [`logging`]: what is logged, and how to see it
 //! - [`events`]: topics and patterns, slow readers, clients that come back, servers that are joined
@@ -12,6 +14,12 @@
 
 #[doc = include_str!("state.md")]
 pub mod state {}
+
+#[doc = include_str!("handshake.md")]
+pub mod handshake {}
+
+#[doc = include_str!("features.md")]
+pub mod features {}
 
 #[doc = include_str!("errors.md")]
 pub mod errors {}

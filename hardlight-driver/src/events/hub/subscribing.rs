@@ -1,12 +1,12 @@
 //! Who is a member of which topic.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
+    ops::ControlFlow,
     sync::{Arc, atomic::Ordering},
-    task::Waker,
 };
 
-use hardlight_proto::Topic;
+use hardlight_proto::{KeptEvents, Topic};
 use parking_lot::MutexGuard;
 
 use super::{Follower, Followers, Hub};
@@ -14,10 +14,10 @@ use crate::{
     events::{
         Pattern, SubscribeOptions,
         entry::{Entry, EntryState, Member},
-        kept::Kept,
-        subscriber::Subscriber,
+        subscriber::{Subscriber, bytes},
     },
     server::mailbox::{Announce, Command},
+    wakes::wake_later,
 };
 
 impl Hub {
@@ -39,10 +39,7 @@ impl Hub {
                 self.watches.tell(|| topic.clone().into(), true);
             }
             state.exact += 1;
-            let waker = self.join(&entry, &mut state, subscriber, options, true);
-            drop(state);
-            waker.into_iter().for_each(Waker::wake);
-            return;
+            return self.join(&entry, &mut state, subscriber, options, true);
         }
     }
 
@@ -87,27 +84,51 @@ impl Hub {
         let stamp = self.last_follower.load(Ordering::Relaxed) + 1;
         let followers = patterns.trie.pattern(pattern).get_or_insert_with(|| {
             self.watches.tell(|| pattern.into(), true);
-            Followers { pattern: pattern.clone(), by_stamp: BTreeMap::new() }
+            let (pattern, by_stamp, stamps) = (pattern.clone(), BTreeMap::new(), HashMap::new());
+            Followers { pattern, by_stamp, stamps }
         });
         let follower = Follower { subscriber: Arc::clone(subscriber), options };
         followers.by_stamp.insert(stamp, follower);
+        followers.stamps.insert(subscriber.id, stamp);
         // Whoever emits from here on looks at the patterns again.
         self.last_follower.store(stamp, Ordering::SeqCst);
         drop(patterns);
-        // Others are announced with their next event; of these there may be something to send already.
-        let mut kept = Vec::new();
-        self.kept.read().within(pattern, |entry| kept.push(Arc::clone(entry)));
-        for entry in kept {
-            let (mut wakers, mut joined) = (Vec::new(), Vec::new());
-            let mut state = entry.state.lock();
-            if !state.gone {
-                joined = self.join_followers(&entry, &mut state, &mut wakers);
-            }
-            drop(state);
-            wakers.into_iter().for_each(Waker::wake);
-            joined.iter().for_each(|subscriber| self.shed(subscriber));
+        // Others are announced with their next event; of these there is something to send already.
+        if options.history > 0 {
+            let kept = self.kept_within(pattern, subscriber.induced_room());
+            kept.iter().for_each(|entry| self.bring(entry));
         }
         stamp
+    }
+
+    /// Topics that keep events and that a pattern matches: as many as there is room for.
+    fn kept_within(&self, pattern: &Pattern, mut room: usize) -> Vec<Arc<Entry>> {
+        let mut found = Vec::new();
+        self.kept.read().within(pattern, |entry| match room.checked_sub(bytes(&entry.name)) {
+            Some(left) => {
+                room = left;
+                found.push(Arc::clone(entry));
+                ControlFlow::Continue(())
+            }
+            None => ControlFlow::Break(()),
+        });
+        found
+    }
+
+    /// Announces a topic that keeps events to those that follow a pattern that matches it, and do not know of it yet.
+    pub(crate) fn bring_kept(&self, topic: &Topic) {
+        let entry = self.find(topic).filter(|entry| entry.state.lock().keeps());
+        entry.iter().for_each(|entry| self.bring(entry));
+    }
+
+    fn bring(&self, entry: &Arc<Entry>) {
+        let mut joined = Vec::new();
+        let mut state = entry.state.lock();
+        if !state.gone {
+            joined = self.join_followers(entry, &mut state);
+        }
+        drop(state);
+        joined.iter().for_each(|subscriber| self.shed(subscriber));
     }
 
     /// Ends what [`follow`](Self::follow) began. `still` says whether another pattern of the connection matches a topic.
@@ -120,9 +141,9 @@ impl Hub {
     ) {
         self.remove_follower(pattern, stamp);
         // Whoever joined it to a topic held the patterns' lock, and is done.
-        let brought = subscriber.memberships.lock().by_pattern();
+        let brought = subscriber.memberships.lock().by_pattern(pattern);
         for entry in brought {
-            if !pattern.matches(&entry.name) || still(&entry.name) {
+            if still(&entry.name) {
                 continue;
             }
             let state = entry.state.lock();
@@ -134,7 +155,9 @@ impl Hub {
     pub(crate) fn remove_follower(&self, pattern: &Pattern, stamp: u64) {
         let mut patterns = self.patterns.write();
         let Some(followers) = patterns.trie.pattern(pattern) else { return };
-        followers.by_stamp.remove(&stamp);
+        if let Some(follower) = followers.by_stamp.remove(&stamp) {
+            followers.stamps.remove(&follower.subscriber.id);
+        }
         if followers.by_stamp.is_empty() {
             patterns.trie.remove_pattern(pattern);
             self.watches.tell(|| pattern.into(), false);
@@ -153,7 +176,6 @@ impl Hub {
             }
             self.settle(&entry, state);
         }
-        subscriber.room.notify(usize::MAX);
     }
 
     /// Takes a connection out of a topic if nothing holds it there any longer.
@@ -164,12 +186,10 @@ impl Hub {
         subscriber: &Arc<Subscriber>,
     ) {
         let Some(membership) = subscriber.memberships.lock().remove_if_free(entry) else { return };
-        state.remove(membership.place);
-        let topic = entry.number;
-        let waker =
-            subscriber.mailbox.post_quietly(|commands| commands.push(Command::Leave { topic }));
+        let Member { subscription, .. } = state.remove(membership.place);
+        let leave = Command::Leave { topic: entry.number, subscription };
+        wake_later(subscriber.mailbox.post_quietly(|commands| commands.push(leave)));
         self.settle(entry, state);
-        waker.into_iter().for_each(Waker::wake);
     }
 
     /// A member has left.
@@ -183,7 +203,7 @@ impl Hub {
     }
 
     /// Makes a connection a member of a topic, and announces it, if it is not yet. Called under the topic's lock, so that no
-    /// event comes between. The driver is to be woken later.
+    /// event comes between.
     fn join(
         &self,
         entry: &Arc<Entry>,
@@ -191,10 +211,10 @@ impl Hub {
         subscriber: &Arc<Subscriber>,
         options: SubscribeOptions,
         exact: bool,
-    ) -> Option<Waker> {
+    ) {
         let mut memberships = subscriber.memberships.lock();
         if memberships.is_ended() {
-            return None;
+            return;
         }
         if memberships.find(entry).is_some() {
             if exact {
@@ -202,56 +222,66 @@ impl Hub {
             } else {
                 memberships.set_by_pattern(entry, true);
             }
-            return None;
+            return;
         }
         let chosen = state.options();
         let overflow = options.overflow.unwrap_or(chosen.overflow);
         let (patience, overflow) = (overflow.patience(), overflow.behind());
-        let place = state.insert(Member { subscriber: Arc::clone(subscriber), patience, overflow });
+        let subscription = memberships.next_subscription();
+        let member =
+            Member { subscriber: Arc::clone(subscriber), subscription, patience, overflow };
+        let place = state.insert(member);
         memberships.insert(entry, place, exact);
-        let kept = match &state.extra {
-            Some(extra) if options.history > 0 || subscriber.may_resume() => {
-                extra.kept.as_ref().map_or_else(Vec::new, Kept::events)
-            }
-            _ => Vec::new(),
-        };
         let announce = Announce {
+            subscription,
             topic: entry.number,
             next: state.next,
             name: entry.name.clone(),
             overflow,
-            kept,
+            kept: state.keeps().then(|| Arc::clone(entry) as Arc<dyn KeptEvents>),
             history: options.history,
         };
-        let waker = subscriber.mailbox.post_quietly(|commands| commands.announce(announce));
+        wake_later(subscriber.mailbox.post_quietly(|commands| {
+            commands.push(Command::Announce(Box::new(announce)));
+        }));
         drop(memberships);
         self.set_idle(entry, state);
-        waker
     }
 
-    /// Makes those members of a topic that follow a pattern that matches it: those who came since it was looked last.
-    /// They are handed out if they were announced anything.
+    /// Whether all who follow a pattern that matches a topic are members of it.
+    pub(super) fn knows_all_followers(&self, state: &EntryState) -> bool {
+        !state.has_shed() && state.seen == self.last_follower.load(Ordering::SeqCst)
+    }
+
+    /// Makes those members of a topic that follow a pattern that matches it: those who came since it was looked last, and
+    /// those who left it for others. They are handed out if they were announced anything.
     pub(super) fn join_followers(
         &self,
         entry: &Arc<Entry>,
         state: &mut EntryState,
-        wakers: &mut Vec<Waker>,
     ) -> Vec<Arc<Subscriber>> {
         let mut joined = Vec::new();
-        if state.seen == self.last_follower.load(Ordering::SeqCst) {
+        if self.knows_all_followers(state) {
             return joined;
         }
+        let shed = state.extra.as_mut().map(|extra| std::mem::take(&mut extra.shed));
+        let (shed, seen) = (shed.unwrap_or_default(), state.seen);
         // Held until they are members, so that whoever ends a pattern finds them all.
         let patterns = self.patterns.read();
         let mut followers = Vec::new();
         patterns.trie.matching(&entry.name, |matched| {
-            followers.extend(matched.by_stamp.range(state.seen + 1..));
+            let again = shed.iter().filter_map(|id| matched.stamps.get(id));
+            let again = again.filter(|stamp| **stamp <= seen);
+            followers.extend(again.filter_map(|stamp| matched.by_stamp.get_key_value(stamp)));
+            followers.extend(matched.by_stamp.range(seen + 1..));
         });
         // Of several patterns of one connection the first says how.
         followers.sort_unstable_by_key(|(stamp, _)| **stamp);
-        for (_, Follower { subscriber, options }) in followers {
+        for (stamp, Follower { subscriber, options }) in followers {
+            // Who was here before has had it.
+            let options = if *stamp <= seen { options.history(0) } else { *options };
             let before = state.members.len();
-            wakers.extend(self.join(entry, state, subscriber, *options, false));
+            self.join(entry, state, subscriber, options, false);
             if state.members.len() > before {
                 joined.push(Arc::clone(subscriber));
             }
@@ -278,8 +308,7 @@ impl Hub {
             }
             memberships.set_by_pattern(&oldest, false);
             drop(memberships);
-            // Whoever follows a pattern is to be found again.
-            state.seen = 0;
+            state.extra().shed.push(subscriber.id);
             self.leave_if_free(&oldest, state, subscriber);
         }
     }

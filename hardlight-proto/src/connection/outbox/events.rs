@@ -1,28 +1,28 @@
 //! Topics and their events. Of those that wait some make room for others, or for a later one of their subscription.
 
+use alloc::vec::Vec;
+
 use bytes::Bytes;
 
-use super::{
-    Outbox, Overflowed, Queued, Subscription,
-    item::{Item, trim},
-    losses::Loss,
-};
+use super::{Outbox, Overflowed, Queued, item::Item, losses::Loss, unannounced::Untold};
 use crate::{
     connection::transfer::outgoing::LongFrame,
     event::{Announcement, Overflow},
-    frame::{COMPRESSED, Content, Frame, GapReason, TopicStart},
+    frame::{COMPRESSED, Content, Frame, GapReason},
     limits::MAX_MESSAGE_BYTES,
 };
 
 impl Outbox {
     /// Announces a topic.
-    pub(in crate::connection) fn push_topic(&mut self, mut announcement: Announcement) {
+    pub(in crate::connection) fn push_topic(&mut self, announcement: Announcement) {
         self.subscriptions += 1;
         let (subscription, overflow) = (self.subscriptions, announcement.overflow);
         self.queued_topics.insert(announcement.topic, Queued { subscription, overflow });
-        let room = self.max_event_bytes.saturating_sub(self.event_bytes);
-        let kept_bytes = trim(&mut announcement.kept, room);
-        self.push_item(Item::Topic { subscription, announcement, kept_bytes });
+        let item = Item::Topic { subscription, announcement };
+        if self.waits(&item) && !self.shut {
+            self.unannounced.begin(subscription, item.len());
+        }
+        self.push_item(item);
         self.refill();
     }
 
@@ -31,12 +31,39 @@ impl Outbox {
         self.queued_topics.contains_key(&topic)
     }
 
-    /// Ends the subscription to a topic.
+    /// Ends the subscription to a topic. If it was not announced yet, and there is nothing else to tell of it, the client
+    /// hears nothing of it.
     pub(in crate::connection) fn push_leave(&mut self, topic: u64) {
-        if let Some(queued) = self.queued_topics.remove(&topic) {
-            self.latest.remove(&queued.subscription);
-            self.push_item(Item::Frame(Frame::Leave { topic }));
+        let Some(Queued { subscription, .. }) = self.queued_topics.remove(&topic) else { return };
+        self.latest.remove(&subscription);
+        if !self.waiting.dropped.contains_key(&subscription)
+            && let Some(untold) = self.unannounced.cancel(subscription)
+        {
+            return self.leave_out(&untold);
         }
+        let item = Item::Leave { subscription, topic };
+        self.unannounced.end(subscription, item.len());
+        self.push_item(item);
+        self.leave_out_ended();
+    }
+
+    /// Subscriptions that came and went while the client did not read are told as far as they take no more than events
+    /// may: then those are left out, with what was lost of them, of whose events none waits.
+    fn leave_out_ended(&mut self) {
+        while self.unannounced.ended_bytes() > self.max_event_bytes {
+            match self.unannounced.cancel_oldest() {
+                Some(untold) => self.leave_out(&untold),
+                None if self.drop_oldest_event() => {}
+                None => return,
+            }
+        }
+    }
+
+    fn leave_out(&mut self, untold: &Untold) {
+        self.line_bytes -= untold.bytes;
+        self.change_bytes -= untold.bytes;
+        self.waiting.dropped.remove(&untold.subscription);
+        self.note_empty_places(untold.places);
     }
 
     /// Queues an event that is encoded already. If too many wait, some are dropped.
@@ -54,10 +81,11 @@ impl Outbox {
         if overflow == Overflow::Latest {
             self.drop_earlier(subscription);
         }
-        if !yields && self.waits(&item) && self.firm_bytes + item.len() > self.max_event_bytes {
+        if !yields && self.waits(&item) && !self.has_firm_room(item.len()) {
             self.skip_events(topic, sequence, GapReason::Lagged);
             return if overflow == Overflow::Disconnect { Err(Overflowed) } else { Ok(()) };
         }
+        self.unannounced.add_event(subscription);
         self.push_item(item);
         if overflow == Overflow::Latest && !self.waiting.line.is_empty() {
             self.latest.insert(subscription, self.popped + (self.waiting.line.len() - 1) as u64);
@@ -67,15 +95,27 @@ impl Outbox {
         Ok(())
     }
 
+    /// Whether an event may wait that does not make room for others.
+    fn has_firm_room(&self, len: usize) -> bool {
+        self.firm_bytes + len <= self.max_event_bytes
+            && self.unannounced.ended_bytes() <= self.max_event_bytes
+    }
+
     /// A later event of a subscription takes the place of the one that waits, if any does.
     fn drop_earlier(&mut self, subscription: u64) {
-        let Some(place) = self.latest.remove(&subscription) else { return };
-        let index = place.checked_sub(self.popped).and_then(|index| usize::try_from(index).ok());
-        if let Some(index) = index
-            && matches!(self.waiting.line.get(index), Some(Item::Event { subscription: found, .. }) if *found == subscription)
-        {
+        if let Some(index) = self.latest_place(subscription) {
             self.drop_event(index, GapReason::Conflated);
         }
+        self.latest.remove(&subscription);
+    }
+
+    /// Where in the line the latest event of a subscription waits, if it does.
+    pub(super) fn latest_place(&self, subscription: u64) -> Option<usize> {
+        let index =
+            usize::try_from(self.latest.get(&subscription)?.checked_sub(self.popped)?).ok()?;
+        let item = self.waiting.line.get(index)?;
+        matches!(item, Item::Event { subscription: found, .. } if *found == subscription)
+            .then_some(index)
     }
 
     fn drop_oldest_event(&mut self) -> bool {
@@ -91,12 +131,42 @@ impl Outbox {
 
     /// Drops the event at this place of the line.
     fn drop_event(&mut self, index: usize, reason: GapReason) {
+        self.empty_place(index, reason);
+        self.note_empty_places(1);
+    }
+
+    /// [`drop_event`](Self::drop_event), and leaves it to the caller to note the empty place.
+    fn empty_place(&mut self, index: usize, reason: GapReason) {
         let item = core::mem::replace(&mut self.waiting.line[index], Item::Empty);
         self.uncount(&item);
-        if let Item::Event { subscription, topic, sequence, .. } = item {
-            self.note_dropped(subscription, Loss { topic, last: sequence, reason });
+        let Item::Event { subscription, topic, sequence, .. } = item else { return };
+        self.note_dropped(subscription, Loss { topic, last: sequence, reason });
+        self.unannounced.drop_event(subscription);
+    }
+
+    /// Events of these types are not for the peer, those that wait among them, as far as they are not packed.
+    pub(in crate::connection) fn withhold(&mut self, types: Vec<u32>) {
+        self.withheld = types;
+        if self.withheld.is_empty() {
+            return;
         }
-        self.note_empty_place();
+        let mut emptied = 0;
+        for index in 0..self.waiting.line.len() {
+            if let Item::Event { frame, .. } = &self.waiting.line[index]
+                && self.is_withheld(type_of(frame))
+            {
+                self.empty_place(index, GapReason::Withheld);
+                emptied += 1;
+            }
+        }
+        self.note_empty_places(emptied);
+        self.refill();
+        self.state_losses();
+    }
+
+    /// Whether events of this type are not for the peer.
+    pub(in crate::connection) fn is_withheld(&self, event: u32) -> bool {
+        self.withheld.contains(&event)
     }
 
     /// Finds the places of the latest events again.
@@ -110,56 +180,6 @@ impl Outbox {
             {
                 *latest = place;
             }
-        }
-    }
-
-    /// Announces a topic: from where the peer left off, if it asked for that. What is kept of the events from there on is
-    /// next in the line.
-    pub(super) fn pack_topic(&mut self, number: u64, announcement: Announcement) {
-        let Announcement { topic, next, name, overflow, mut kept, history } = announcement;
-        let asked = self.peer.as_mut().and_then(|peer| {
-            let asked = peer.resume.remove(&name)?;
-            Some(asked).filter(|&asked| peer.same_epoch && asked <= next).ok_or(()).into()
-        });
-        let oldest = next.saturating_sub(kept.len() as u64);
-        let recent = next.saturating_sub(history as u64).max(oldest);
-        let (start, first) = match asked {
-            None => (TopicStart::Fresh, recent),
-            Some(Ok(asked)) => (TopicStart::Resumed, asked),
-            Some(Err(())) => (TopicStart::Restarted, recent),
-        };
-        self.packed_topics.insert(topic, Subscription { number, next: first });
-        self.pack_frame(&Frame::Topic { topic, next: first, start, name });
-        let (mut begin, mut reason) = (first.max(oldest), GapReason::Expired);
-        if overflow == Overflow::Latest && begin < next {
-            (begin, reason) = (next - 1, GapReason::Conflated);
-        }
-        if let Some(last) = begin.checked_sub(1) {
-            self.pack_gap(number, Loss { topic, last, reason });
-        }
-        let replayed = kept.split_off((begin - oldest) as usize);
-        for (sequence, frame) in (begin..next).rev().zip(replayed.into_iter().rev()) {
-            self.replay(number, topic, sequence, overflow, frame);
-        }
-    }
-
-    /// Puts an event that is kept at the front of the line.
-    fn replay(
-        &mut self,
-        subscription: u64,
-        topic: u64,
-        sequence: u64,
-        overflow: Overflow,
-        frame: Bytes,
-    ) {
-        let yields = overflow.yields();
-        let item = Item::Event { subscription, topic, sequence, yields, frame };
-        self.count(&item);
-        self.waiting.line.push_front(item);
-        self.first_event = 0;
-        self.popped -= 1;
-        if overflow == Overflow::Latest {
-            self.latest.insert(subscription, self.popped);
         }
     }
 
@@ -198,6 +218,15 @@ impl Outbox {
                 self.packer.push_shared(frame);
             }
         }
+    }
+}
+
+/// The type of an event that is encoded.
+fn type_of(frame: &Bytes) -> u32 {
+    match Frame::decode(frame.clone()) {
+        Ok(Some(Frame::Event { event, .. })) => event,
+        // It was encoded here.
+        _ => u32::MAX,
     }
 }
 

@@ -1,9 +1,8 @@
 //! What stands in the line, and what it counts for.
 
-use alloc::vec::Vec;
-
 use bytes::Bytes;
 
+use super::replay::Replay;
 use crate::{
     event::Announcement,
     frame::{CallId, Frame},
@@ -22,9 +21,14 @@ pub(in crate::connection) enum Item {
     Topic {
         subscription: u64,
         announcement: Announcement,
-        /// What the events that are kept count for.
-        kept_bytes: usize,
     },
+    /// The end of a subscription.
+    Leave {
+        subscription: u64,
+        topic: u64,
+    },
+    /// Events that are kept, for one who comes back.
+    Replay(Replay),
     /// An event, encoded, in memory that all subscribers share.
     Event {
         subscription: u64,
@@ -43,7 +47,8 @@ impl Item {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Greeting(frame) | Self::Frame(frame) => PLACE_BYTES + frame.encoded_len(),
-            Self::Topic { kept_bytes, .. } => self.change_len() + kept_bytes,
+            Self::Topic { .. } | Self::Leave { .. } => self.change_len(),
+            Self::Replay(_) => PLACE_BYTES,
             Self::Event { frame, .. } => PLACE_BYTES + frame.len(),
             Self::Empty => 0,
         }
@@ -52,7 +57,6 @@ impl Item {
     pub(super) fn event_len(&self) -> usize {
         match self {
             Self::Event { .. } => self.len(),
-            Self::Topic { kept_bytes, .. } => *kept_bytes,
             _ => 0,
         }
     }
@@ -68,7 +72,8 @@ impl Item {
     pub(super) fn change_len(&self) -> usize {
         match self {
             Self::Topic { announcement, .. } => PLACE_BYTES + announcement.name.len(),
-            Self::Frame(Frame::Leave { .. } | Frame::Features(_)) => self.len(),
+            Self::Leave { topic, .. } => PLACE_BYTES + Frame::Leave { topic: *topic }.encoded_len(),
+            Self::Frame(Frame::Features(_)) => self.len(),
             _ => 0,
         }
     }
@@ -80,9 +85,13 @@ impl Item {
         }
     }
 
-    /// Whether it is sent in pieces.
+    /// Whether it is sent in pieces, or may bring what is.
     pub(super) fn is_long(&self) -> bool {
-        !matches!(self, Self::Topic { .. }) && self.len() > MAX_MESSAGE_BYTES + PLACE_BYTES
+        match self {
+            Self::Topic { announcement, .. } => announcement.kept.is_some(),
+            Self::Replay(_) => true,
+            _ => self.len() > MAX_MESSAGE_BYTES + PLACE_BYTES,
+        }
     }
 
     pub(super) const fn call(&self) -> Option<CallId> {
@@ -91,20 +100,4 @@ impl Item {
             _ => None,
         }
     }
-}
-
-/// Leaves out the oldest of the events that are kept, as far as they take more than `room`: what the others count for.
-pub(super) fn trim(kept: &mut Vec<Bytes>, room: usize) -> usize {
-    let mut bytes = 0;
-    let newest = kept.iter().rev().take_while(|frame| {
-        let len = PLACE_BYTES + frame.len();
-        let fits = bytes + len <= room;
-        if fits {
-            bytes += len;
-        }
-        fits
-    });
-    let newest = newest.count();
-    drop(kept.drain(..kept.len() - newest));
-    bytes
 }

@@ -40,6 +40,7 @@ impl Outbox {
 
     fn pack_from_line(&mut self) {
         let Some(item) = self.waiting.line.pop_front() else { return };
+        let item = self.told(item);
         if self.waiting.line.is_empty() && self.waiting.line.capacity() > MAX_IDLE_PLACES {
             self.waiting.line = VecDeque::new();
         }
@@ -113,16 +114,35 @@ impl Outbox {
         while self.waiting.line.len() > len
             && let Some(item) = self.waiting.line.pop_back()
         {
+            let item = self.told(item);
             self.uncount(&item);
         }
         self.first_event = self.first_event.min(len);
     }
 
+    /// What is not told leaves an empty place.
+    fn told(&mut self, item: Item) -> Item {
+        let is_told = match &item {
+            Item::Topic { subscription, .. } => self.unannounced.announce(*subscription),
+            Item::Leave { subscription, .. } => self.unannounced.leave(*subscription),
+            _ => true,
+        };
+        if is_told { item } else { Item::Empty }
+    }
+
     /// Empty places are cleared away once they are the greater part, so that each costs little.
-    pub(super) fn note_empty_place(&mut self) {
-        self.empty_places += 1;
+    pub(super) fn note_empty_places(&mut self, places: usize) {
+        self.empty_places += places;
         if self.empty_places > self.waiting.line.len() / 2 {
-            self.waiting.line.retain(|item| !matches!(item, Item::Empty));
+            let unannounced = &self.unannounced;
+            self.waiting.line.retain(|item| match item {
+                Item::Empty => false,
+                Item::Topic { subscription, .. } | Item::Leave { subscription, .. } => {
+                    unannounced.is_told(*subscription)
+                }
+                _ => true,
+            });
+            self.unannounced.clear_untold();
             self.empty_places = 0;
             self.first_event = 0;
             self.find_latest();
@@ -132,15 +152,15 @@ impl Outbox {
     fn pack(&mut self, item: Item) {
         match item {
             Item::Greeting(frame) => self.pack_frame(&frame),
-            Item::Frame(frame) => {
-                if let Frame::Leave { topic } = &frame {
-                    self.pack_end(*topic);
-                }
-                self.pack_frame(&frame);
-            }
-            Item::Topic { subscription, announcement, .. } => {
+            Item::Frame(frame) => self.pack_frame(&frame),
+            Item::Topic { subscription, announcement } => {
                 self.pack_topic(subscription, announcement);
             }
+            Item::Leave { topic, .. } => {
+                self.pack_end(topic);
+                self.pack_frame(&Frame::Leave { topic });
+            }
+            Item::Replay(replay) => self.pack_replay(replay),
             Item::Event { subscription, topic, sequence, frame, .. } => {
                 self.pack_event(subscription, topic, sequence, frame);
             }

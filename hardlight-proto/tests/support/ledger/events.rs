@@ -22,16 +22,17 @@ pub(crate) struct Topic {
     pub(crate) is_wanted: bool,
     /// It was announced on this connection.
     pub(crate) is_announced: bool,
-    /// What was announced and not seen: the number of the next event.
+    /// What was announced and not seen: the number of the next event. Those that were left before they were sent are never
+    /// seen, and which these are only the next event tells.
     announcements: VecDeque<u64>,
     /// The number behind the last that was posted on this connection.
     posted: u64,
-    /// Where the client is, while it is subscribed.
-    seen: Option<u64>,
+    /// Where the client is, while it is subscribed; before its first event, where it may be.
+    seen: Option<Vec<u64>>,
     /// Where the client asked to go on, until it is told how.
     asked: Option<u64>,
-    /// Where what is kept begins, behind where the client went on: it has to be told so.
-    kept_from: Option<u64>,
+    /// Where what is kept may begin, from where the client went on: it has to be told so.
+    kept_from: Vec<u64>,
     /// The last event that arrived, on any connection.
     arrived: Option<u64>,
     /// What is below was posted before an answer that has arrived.
@@ -102,47 +103,72 @@ impl Topic {
     }
 
     fn subscribed(&mut self, start: TopicStart) {
-        assert!(self.announcements.front().is_some(), "nobody subscribed it");
-        let announced = self.announcements.pop_front();
+        assert!(!self.announcements.is_empty(), "nobody subscribed it");
+        let announced: Vec<_> = self.announcements.iter().copied().collect();
         self.seen = match (start, self.asked.take()) {
-            (TopicStart::Fresh, None) => announced,
+            (TopicStart::Fresh, None) => Some(announced),
             (TopicStart::Resumed, Some(asked)) => {
-                self.kept_from = announced.filter(|kept| *kept > asked);
-                Some(asked)
+                self.kept_from = announced;
+                Some(vec![asked])
             }
             how => panic!("{how:?}"),
         };
     }
 
-    fn arrived(&mut self, sequence: u64) {
-        assert_eq!(self.seen, Some(sequence), "an event is out of order");
-        assert_eq!(self.kept_from, None);
-        assert!(self.arrived < Some(sequence), "event {sequence} arrives twice");
-        assert!(self.floor <= sequence, "an answer overtook event {sequence}");
-        (self.seen, self.arrived) = (Some(sequence + 1), Some(sequence));
+    /// The next number tells which announcement it was.
+    fn began_at(&mut self, next: u64) {
+        let place = self.announcements.iter().position(|announced| *announced == next);
+        self.announcements.drain(..=place.expect("it was announced so"));
     }
 
-    fn missed(&mut self, first: u64, last: u64, reason: GapReason) {
-        let gone = self.kept_from.take().map(|kept| (kept - 1, GapReason::Expired));
-        assert!(gone.is_none_or(|gone| gone == (last, reason)), "not told what is no longer kept");
-        assert_eq!(self.seen, Some(first), "a gap is out of order");
-        assert!(first <= last && last < self.next);
-        self.seen = Some(last + 1);
-    }
-
-    pub(super) fn check_settled(&self) {
-        assert!(self.announcements.is_empty());
-        assert_eq!(self.is_announced, self.seen.is_some());
-        if self.is_announced {
-            assert_eq!(self.seen, Some(self.next), "events are missing that no gap covers");
+    /// The client hears of what comes next.
+    fn hears(&mut self, first: u64, what: &str) {
+        let seen = self.seen.as_ref().expect("it is subscribed");
+        assert!(seen.contains(&first), "{what} is out of order");
+        if seen.len() > 1 {
+            self.began_at(first);
         }
     }
 
-    pub(super) fn reconnect(&mut self) {
-        self.asked = self.seen.take().or(self.asked);
+    fn unsubscribed(&mut self) {
+        let left = self.seen.take();
+        assert!(left.is_some(), "it was not subscribed");
+        self.kept_from.clear();
+    }
+
+    fn arrived(&mut self, sequence: u64) {
+        if !std::mem::take(&mut self.kept_from).is_empty() {
+            self.began_at(sequence);
+        }
+        self.hears(sequence, "an event");
+        assert!(self.arrived < Some(sequence), "event {sequence} arrives twice");
+        assert!(self.floor <= sequence, "an answer overtook event {sequence}");
+        (self.seen, self.arrived) = (Some(vec![sequence + 1]), Some(sequence));
+    }
+
+    fn missed(&mut self, first: u64, last: u64, reason: GapReason) {
+        if !std::mem::take(&mut self.kept_from).is_empty() {
+            let is_gone = reason == GapReason::Expired;
+            self.began_at(if is_gone { last + 1 } else { first });
+        }
+        self.hears(first, "a gap");
+        assert!(first <= last && last < self.next);
+        self.seen = Some(vec![last + 1]);
+    }
+
+    pub(super) fn check_settled(&self) {
+        assert_eq!(self.is_announced, self.seen.is_some());
+        let is_next = |seen: &Vec<u64>| seen.contains(&self.next);
+        assert!(self.seen.as_ref().is_none_or(is_next), "events are missing that no gap covers");
+    }
+
+    /// The client came so far.
+    pub(super) fn reconnect(&mut self, next: Option<u64>) {
+        (self.asked, self.seen) = (next, None);
         self.is_announced = false;
         self.announcements.clear();
-        (self.posted, self.floor, self.kept_from) = (0, 0, None);
+        (self.posted, self.floor) = (0, 0);
+        self.kept_from.clear();
     }
 }
 
@@ -150,10 +176,7 @@ impl Topic {
 pub(super) fn see(event: &ClientEvent, topics: &mut [Topic; TOPICS]) {
     match event {
         ClientEvent::Subscribed { topic, start } => topics[number(topic)].subscribed(*start),
-        ClientEvent::Unsubscribed { topic } => {
-            let left = topics[number(topic)].seen.take();
-            assert!(left.is_some(), "it was not subscribed");
-        }
+        ClientEvent::Unsubscribed { topic } => topics[number(topic)].unsubscribed(),
         ClientEvent::Event { topic, sequence, event, payload, .. } => {
             let topic = number(topic);
             assert_eq!((*event, read_numbered(payload)), (0, [topic as u64, *sequence]));
@@ -170,9 +193,20 @@ fn number(named: &Bytes) -> usize {
     (0..TOPICS).find(|topic| name(*topic) == named).expect("the name of a topic")
 }
 
-/// What the client would ask to go on with.
-pub(super) fn resume(topics: &[Topic; TOPICS]) -> Vec<ResumeTopic> {
-    let next = topics.iter().map(|topic| topic.seen.or(topic.asked));
-    let topics = next.enumerate().filter_map(|(topic, next)| Some((name(topic), next?)));
-    topics.map(|(name, next)| ResumeTopic { name, next }).collect()
+/// Checks what the client would ask to go on with.
+pub(super) fn check_resume(topics: &[Topic; TOPICS], resume: &[ResumeTopic]) {
+    for (topic, number) in topics.iter().zip(0..) {
+        let says = position(resume, number);
+        let may_say = |next: u64| match &topic.seen {
+            Some(seen) => seen.contains(&next),
+            None => topic.asked == Some(next),
+        };
+        let is_known = topic.seen.is_some() || topic.asked.is_some();
+        assert!(says.map_or(!is_known, may_say), "how far the client came: {says:?}");
+    }
+}
+
+/// How far a client came on a topic.
+pub(super) fn position(resume: &[ResumeTopic], topic: usize) -> Option<u64> {
+    resume.iter().find(|asked| asked.name == name(topic)).map(|asked| asked.next)
 }

@@ -1,0 +1,8 @@
+//! Who a client is and whether it may connect, over real sockets: what the factory and the handler see of it, what is refused
+//! and how, and that nothing of the application has run by then.
+
+mod certificates;
+mod house;
+mod origin;
+mod refusal;
+mod request;
