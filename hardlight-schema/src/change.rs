@@ -82,7 +82,7 @@ pub enum What {
         new: String,
     },
     /// The feature that it needs. Breaks if it needs one now, and needed none or another one.
-    Feature {
+    Needs {
         /// Its place.
         index: u32,
         /// Its type.
@@ -111,7 +111,7 @@ impl Change {
             | What::Removed { .. }
             | What::Replaced { .. }
             | What::Retyped { .. } => true,
-            What::Feature { new, .. } => new.is_some(),
+            What::Needs { new, .. } => new.is_some(),
             What::Renamed { .. } | What::Added { .. } | What::Secret { .. } => false,
         }
     }
@@ -131,11 +131,11 @@ impl Change {
             }
             (What::Retyped { .. }, Part::Method) => "calls of it fail with INCOMPATIBLE_METHOD",
             (What::Retyped { .. }, _) => "clients skip it",
-            (What::Feature { new: None, .. }, _) => "no connection has less than before",
-            (What::Feature { .. }, Part::Method) => {
+            (What::Needs { new: None, .. }, _) => "no connection has less than before",
+            (What::Needs { .. }, Part::Method) => {
                 "without that feature calls of it fail with MISSING_FEATURE"
             }
-            (What::Feature { .. }, _) => "connections without that feature do not get it",
+            (What::Needs { .. }, _) => "connections without that feature do not get it",
             (What::Secret { .. }, _) => "clients read either",
         }
     }
@@ -171,7 +171,7 @@ impl What {
             | Self::Removed { index, .. }
             | Self::Replaced { index, .. }
             | Self::Retyped { index, .. }
-            | Self::Feature { index, .. }
+            | Self::Needs { index, .. }
             | Self::Secret { index, .. } => Some(*index),
         }
     }
@@ -191,7 +191,7 @@ impl fmt::Display for What {
                 write!(f, "(`{old}`) has given its place to `{name}` (`{new}`)")
             }
             Self::Retyped { old, new, .. } => write!(f, "was `{old}` and is `{new}`"),
-            Self::Feature { ty, old, new, .. } => feature(f, ty, old.as_deref(), new.as_deref()),
+            Self::Needs { ty, old, new, .. } => feature(f, ty, old.as_deref(), new.as_deref()),
             Self::Secret { ty, new: true, .. } => write!(f, "(`{ty}`) is secret now"),
             Self::Secret { ty, new: false, .. } => write!(f, "(`{ty}`) is no longer secret"),
         }

@@ -67,7 +67,7 @@ fn differences(old: &Entry, new: &Entry) -> Vec<What> {
     }
     if old.feature != new.feature {
         let (old, new) = (old.feature.clone(), new.feature.clone());
-        found.push(What::Feature { index, ty: ty.clone(), old, new });
+        found.push(What::Needs { index, ty: ty.clone(), old, new });
     }
     if old.secret != new.secret {
         found.push(What::Secret { index, ty, new: new.secret });
