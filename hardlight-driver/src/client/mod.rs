@@ -245,11 +245,8 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         self.features().contains(feature.name())
     }
 
-    /// Whether this connection may call a method: it has the feature that the method needs, if it needs one, and the server
-    /// has the method as it is here. A user interface shows by it what is possible; the server decides by itself.
-    ///
-    /// Which feature a method needs is what this client was built with.
-    pub fn can(&self, method: impl ServiceMethod) -> bool {
+    /// See the method `can` of generated clients.
+    pub(crate) fn can(&self, method: impl ServiceMethod) -> bool {
         let has_feature = method.feature().is_none_or(|feature| self.features().contains(feature));
         has_feature && self.shared().mailbox.with(|calls| calls.fits(method.name()))
     }
@@ -259,8 +256,9 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         FeatureWatch::new(Arc::clone(self.shared()))
     }
 
-    /// What of this side's service the server does not have, or has with other types; each alone does not work. Methods are
-    /// among them from the first answer on, the others from the beginning (SPEC.md, section 6.3).
+    /// What of this side's service does not work on this connection: methods that the server does not have, or has with other
+    /// types, from the first answer on; events and fields of the state that it has with other types, from the beginning (SPEC.md,
+    /// section 6.3). Events and fields that it does not have at all are not among them: they do not come, or have their defaults.
     ///
     /// Empty if both sides are of the same version, or of versions that fit.
     pub fn mismatches(&self) -> Vec<SchemaMismatch> {

@@ -235,6 +235,8 @@ where
 
     fn start(&mut self, id: CallId, method: u32, input: Bytes) {
         if !self.may_run(method) {
+            let method = self.schema.methods[method as usize].name;
+            tracing::debug!(service = self.schema.name, method, "a call lacks its feature");
             return self.answer(id, Err(CallError::MissingFeature));
         }
         let dispatch = &self.dispatch;

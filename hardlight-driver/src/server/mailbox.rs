@@ -7,8 +7,8 @@ use std::{
 
 use bytes::Bytes;
 use hardlight_proto::{
-    __private::Unannounced, CallId, CloseCode, CloseReason, EncodeError, FeatureSet, GapReason,
-    KeptEvents, Overflow, Topic,
+    __private::Unannounced, CallId, CloseCode, CloseReason, EncodeError, EventSchema, FeatureSet,
+    GapReason, KeptEvents, Overflow, Topic,
 };
 
 use super::call_set::CallSet;
@@ -18,8 +18,8 @@ use crate::{events::EncodedEvent, mailbox::Mailbox};
 /// more than this, and one change as large as the state.
 pub(super) const MAX_STATE_BYTES: usize = 64 * 1024;
 
-/// How often the features may change between two runs of the driver.
-const MAX_FEATURE_CHANGES: usize = 1_000;
+/// Changes of the features that may wait for the driver, in bytes.
+const MAX_FEATURE_BYTES: usize = 256 * 1024;
 
 /// What a place in the queue counts for, besides its event or its state operations.
 const PLACE_BYTES: usize = 64;
@@ -57,8 +57,10 @@ pub(crate) struct Commands {
     unsent_state_bytes: usize,
     /// Subscriptions whose announcement is in the queue.
     unannounced: Unannounced,
-    /// Changes of the features, in the queue.
-    feature_changes: usize,
+    /// What changes of the features in the queue take.
+    feature_bytes: usize,
+    /// The types of events that are not for this client.
+    withheld: Vec<u32>,
     /// The connection has ended: nothing is collected any longer.
     ended: bool,
     /// Changes of the state are sent: there was a snapshot, and the connection has not ended.
@@ -183,7 +185,8 @@ impl Commands {
             given_up: false,
             state_bytes: 0,
             unsent_state_bytes: 0,
-            feature_changes: 0,
+            feature_bytes: 0,
+            withheld: Vec::new(),
             unannounced: Unannounced::new(),
             ended: false,
             live: false,
@@ -213,17 +216,25 @@ impl Commands {
                 let bytes = PLACE_BYTES + announce.name.as_bytes().len();
                 self.unannounced.begin(announce.subscription, bytes);
             }
-            Command::Features(_) => self.change_features(),
+            Command::Features(features) => self.change_features(features),
             Command::Fail(_) | Command::Event { .. } | Command::Empty => {}
         }
         self.queue.push_back(command);
         self.leave_out_ended();
     }
 
+    /// Events of these types that need a feature which is not there are not for this client.
+    pub(crate) fn withhold(&mut self, types: &[EventSchema], features: &FeatureSet) {
+        let lacks = |feature: &str| !features.contains(feature);
+        let withheld = types.iter().zip(0..).filter(|(ty, _)| ty.feature.is_some_and(lacks));
+        self.withheld = withheld.map(|(_, index)| index).collect();
+    }
+
     /// An application that changes what a connection may do faster than its driver runs ends it.
-    fn change_features(&mut self) {
-        self.feature_changes += 1;
-        if self.feature_changes > MAX_FEATURE_CHANGES {
+    fn change_features(&mut self, features: &FeatureSet) {
+        let names: usize = features.iter().map(|name| PLACE_BYTES + name.len()).sum();
+        self.feature_bytes += PLACE_BYTES + names;
+        if self.feature_bytes > MAX_FEATURE_BYTES {
             let reason = "features change faster than they can be sent";
             self.close = Some(Close::Abort(CloseReason::new(CloseCode::INTERNAL_ERROR, reason)));
         }
@@ -267,6 +278,9 @@ impl Commands {
         }
         if self.ended {
             return;
+        }
+        if self.withheld.contains(&event.event()) {
+            return self.note_dropped(topic, event.sequence(), GapReason::Withheld);
         }
         if overflow == Overflow::Latest {
             self.drop_earlier(topic);
@@ -433,7 +447,7 @@ impl Commands {
         self.first_event = 0;
         self.empty_places = 0;
         self.unsent_state_bytes += std::mem::take(&mut self.state_bytes);
-        self.feature_changes = 0;
+        self.feature_bytes = 0;
     }
 
     /// Takes what was dropped of each topic and no event in the queue says so.

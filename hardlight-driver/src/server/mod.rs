@@ -13,7 +13,8 @@ mod values;
 use std::{fmt, sync::Arc};
 
 use hardlight_proto::{
-    CloseReason, ConnectionError, ConnectionState, Events, Limits, NoEvents, ServerConfig,
+    CloseReason, ConnectionError, ConnectionState, EventSchema, Events, Limits, NoEvents,
+    ServerConfig,
 };
 
 pub use features::FeaturesCell;
@@ -45,12 +46,13 @@ impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
     /// A handle that belongs to no connection: its state can be used, and goes nowhere; so do its events. For tests,
     /// and for calling a handler without a transport.
     pub fn detached() -> Self {
-        Self::new(&EventHub::new(), &Limits::new())
+        Self::new(&EventHub::new(), &Limits::new(), &[])
     }
 
-    fn new(hub: &EventHub, limits: &Limits) -> Self {
+    /// `types` are those of the events, as far as it matters which feature they need.
+    fn new(hub: &EventHub, limits: &Limits, types: &'static [EventSchema]) -> Self {
         let mailbox = Arc::new(Mailbox::new(Commands::new(limits.max_queued_event_bytes())));
-        let shared = Shared::new(Arc::clone(&mailbox));
+        let shared = Shared::new(Arc::clone(&mailbox), types);
         let topics = limits.max_topic_bytes();
         Self {
             state: StateCell { shared: Arc::new(shared) },
@@ -186,7 +188,7 @@ impl<S: ConnectionState> Drop for End<S> {
 impl<S: Service> Acceptor<S> {
     /// A connection with these limits, its state at the initial value, that shares events with the others of `hub`.
     pub fn new(limits: Limits, hub: &EventHub) -> Self {
-        let connection = ServerConnection::new(hub, &limits);
+        let connection = ServerConnection::new(hub, &limits, &S::schema().events);
         let end = End {
             shared: Arc::clone(connection.shared()),
             subscriptions: connection.subscriptions.clone(),

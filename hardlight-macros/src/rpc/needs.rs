@@ -21,7 +21,8 @@ pub(super) fn is_own(attribute: &Attribute) -> bool {
     attribute.path().segments.last().is_some_and(|last| last.ident == "rpc")
 }
 
-pub(super) fn parse(function: &TraitItemFn, errors: &mut Errors) -> Needs {
+/// `of_all` is the feature that the trait says its methods need.
+pub(super) fn parse(function: &TraitItemFn, of_all: Option<&Expr>, errors: &mut Errors) -> Needs {
     let mut found = Needs::default();
     for attribute in function.attrs.iter().filter(|attribute| is_own(attribute)) {
         let parsed = attribute.parse_nested_meta(|meta| {
@@ -44,6 +45,11 @@ pub(super) fn parse(function: &TraitItemFn, errors: &mut Errors) -> Needs {
         if let Err(error) = parsed {
             errors.add(error);
         }
+    }
+    if let (Some(feature), Some(_)) = (&found.feature, of_all) {
+        let what = "the trait says already what all of its methods need, and a method needs one feature: \
+                    say it on the methods, or put this one into a trait of its own";
+        errors.push(feature, what);
     }
     found
 }
