@@ -78,7 +78,7 @@ pub(super) struct Extra {
 pub(super) struct Member {
     pub(super) subscriber: Arc<Subscriber>,
     /// Counts the subscriptions of the connection.
-    pub(super) subscription: u64,
+    pub(super) subscription: u32,
     /// How many milliseconds an emitter waits for it; 0 if it does not.
     pub(super) patience: u32,
     pub(super) overflow: Overflow,

@@ -59,7 +59,7 @@ pub(super) struct Memberships {
     induced: BTreeMap<u64, Arc<Entry>>,
     induced_bytes: usize,
     next_induced: u64,
-    next_subscription: u64,
+    next_subscription: u32,
     /// The connection has ended.
     ended: bool,
 }
@@ -130,9 +130,9 @@ impl Memberships {
         brought.map(|membership| Arc::clone(&membership.entry)).collect()
     }
 
-    /// The number of one that begins.
-    pub(super) const fn next_subscription(&mut self) -> u64 {
-        self.next_subscription += 1;
+    /// The number of one that begins. It is used again only when four billion others have begun.
+    pub(super) const fn next_subscription(&mut self) -> u32 {
+        self.next_subscription = self.next_subscription.wrapping_add(1);
         self.next_subscription
     }
 

@@ -86,12 +86,12 @@ pub(crate) enum Command {
     /// A subscription begins.
     Announce(Box<Announce>),
     /// A subscription ends.
-    Leave { topic: u64, subscription: u64 },
+    Leave { topic: u64, subscription: u32 },
     /// An event, in memory that all subscribers share.
     Event {
         event: Arc<EncodedEvent>,
         /// The subscription that it is for.
-        subscription: u64,
+        subscription: u32,
         /// Why those before it are missing, if any are.
         gap: Option<GapReason>,
         /// It may be dropped to make room for others.
@@ -104,7 +104,7 @@ pub(crate) enum Command {
 /// How a subscription begins.
 pub(crate) struct Announce {
     /// Counts the subscriptions of the connection.
-    pub(crate) subscription: u64,
+    pub(crate) subscription: u32,
     pub(crate) topic: u64,
     pub(crate) next: u64,
     pub(crate) name: Topic,
@@ -207,14 +207,14 @@ impl Commands {
             &Command::Leave { topic, subscription } => {
                 self.dropped.remove(&topic);
                 self.latest.remove(&topic);
-                if let Some(untold) = self.unannounced.cancel(subscription) {
+                if let Some(untold) = self.unannounced.cancel(subscription.into()) {
                     return self.note_empty_places(untold.places);
                 }
-                self.unannounced.end(subscription, PLACE_BYTES);
+                self.unannounced.end(subscription.into(), PLACE_BYTES);
             }
             Command::Announce(announce) => {
                 let bytes = PLACE_BYTES + announce.name.as_bytes().len();
-                self.unannounced.begin(announce.subscription, bytes);
+                self.unannounced.begin(announce.subscription.into(), bytes);
             }
             Command::Features(features) => self.change_features(features),
             Command::Fail(_) | Command::Event { .. } | Command::Empty => {}
@@ -267,7 +267,7 @@ impl Commands {
     pub(crate) fn push_event(
         &mut self,
         event: &Arc<EncodedEvent>,
-        subscription: u64,
+        subscription: u32,
         overflow: Overflow,
         is_reserved: bool,
     ) {
@@ -297,7 +297,7 @@ impl Commands {
         if !yields {
             self.firm_bytes += bytes;
         }
-        self.unannounced.add_event(subscription);
+        self.unannounced.add_event(subscription.into());
         let event = Arc::clone(event);
         self.queue.push_back(Command::Event { event, subscription, gap, yields });
         // The only one goes on, of whatever length: the connection knows whether it has to wait.
@@ -314,7 +314,7 @@ impl Commands {
     }
 
     /// Whether so much more may wait besides what does not make room. One that waits for nothing may be of any length.
-    const fn has_room(&self, bytes: usize) -> bool {
+    fn has_room(&self, bytes: usize) -> bool {
         let waiting = self.firm_bytes + self.backlog + self.reserved;
         waiting == 0
             || waiting + bytes <= self.max_event_bytes
@@ -381,7 +381,7 @@ impl Commands {
         let Command::Event { event, subscription, gap, .. } = dropped else { return };
         self.event_bytes -= PLACE_BYTES + event.encoded_len();
         // Nobody asks what was lost of a subscription that has ended.
-        if !self.unannounced.drop_event(subscription) {
+        if !self.unannounced.drop_event(subscription.into()) {
             let reason = gap.map_or(reason, |gap| gap.min(reason));
             self.note_dropped(event.topic(), event.sequence(), reason);
         }
@@ -406,7 +406,7 @@ impl Commands {
     }
 
     fn clear_empty_places(&mut self) {
-        let is_told = |subscription| self.unannounced.is_told(subscription);
+        let is_told = |subscription: u32| self.unannounced.is_told(subscription.into());
         self.queue.retain(|command| match command {
             Command::Empty => false,
             Command::Announce(announce) => is_told(announce.subscription),
@@ -540,7 +540,7 @@ mod tests {
         assert_eq!(numbers.last(), Some(&29));
     }
 
-    fn announce(commands: &mut Commands, topic: u64, subscription: u64) {
+    fn announce(commands: &mut Commands, topic: u64, subscription: u32) {
         let (name, overflow) = (Topic::from(topic.to_string()), Overflow::default());
         let (next, kept, history) = (0, None, 0);
         let announce = Announce { subscription, topic, next, name, overflow, kept, history };
@@ -571,10 +571,11 @@ mod tests {
     #[test]
     fn subscriptions_that_come_and_go_with_events_take_no_more_than_events() {
         let mut commands = Commands::new(ROOM);
-        for topic in 1..=100_000 {
-            announce(&mut commands, topic, topic);
-            commands.push_event(&event(topic, 0), topic, Overflow::DropOldest, false);
-            commands.push(Command::Leave { topic, subscription: topic });
+        for subscription in 1..=100_000 {
+            let topic = subscription.into();
+            announce(&mut commands, topic, subscription);
+            commands.push_event(&event(topic, 0), subscription, Overflow::DropOldest, false);
+            commands.push(Command::Leave { topic, subscription });
         }
         assert!(commands.queue.len() < 100, "{}", commands.queue.len());
         assert!(commands.dropped.is_empty());
