@@ -1117,7 +1117,7 @@ MISSED_INTERVALS = 3
 MAX_CALLS = 256
 DEFAULT_LIMITS = {  # section 17
     "max_frame_bytes": 4 * MIB,
-    "max_topic_bytes": 1 * MIB,
+    "max_topic_bytes": 4 * MIB,
     "max_state_bytes": 64 * MIB,
     "max_transfer_bytes": 8 * MIB,
     "max_input_bytes": 8 * MIB,
@@ -1863,7 +1863,7 @@ class Server(End):
 # 19.2: the client, with what sections 6, 10, 11, 13, 14 and 16 ask of it
 # ======================================================================================================================
 
-BYTES_FOR_A_TOPIC = 64  # of max_topic_bytes, besides its name
+BYTES_FOR_A_TOPIC = 512  # of max_topic_bytes, besides its name
 BEFORE_OPEN = ("SNAPSHOT", "METHODS", "PING", "GOING_AWAY", "BEGIN", "CHUNK", "CREDIT", "ABORT")
 
 

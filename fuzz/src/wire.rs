@@ -75,7 +75,7 @@ pub fn limits(setup: Setup) -> Limits {
         .with_max_input_bytes(150_000)
         .with_max_buffered_bytes(512)
         .with_max_queued_event_bytes(2048)
-        .with_max_topic_bytes(512)
+        .with_max_topic_bytes(4096)
         .with_hello_timeout(Duration::from_secs(10))
         .with_close_timeout(Duration::from_secs(10))
         .with_heartbeat_interval(heartbeat)

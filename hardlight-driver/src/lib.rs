@@ -17,6 +17,7 @@ mod server;
 mod service;
 mod timer;
 mod transport;
+mod wakes;
 mod wire;
 
 pub use client::{

@@ -2,6 +2,15 @@
 
 mod support;
 
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Wake, Waker},
+};
+
 use hardlight_driver::{
     EventHub, Interest, Keep, RelayError, RelayedEvent, TopicNotice, TopicNotices, TopicOptions,
 };
@@ -178,7 +187,7 @@ fn joined() -> (House, House) {
 fn emitted(house: &mut House, events: impl FnOnce(&House)) -> Vec<bytes::Bytes> {
     let mut emitted = house.hub.relay::<ChatEvent>().emitted(1 << 20);
     events(house);
-    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut cx = Context::from_waker(Waker::noop());
     std::iter::from_fn(|| match std::pin::pin!(emitted.next()).poll(&mut cx) {
         std::task::Poll::Ready(event) => event.map(|event| event.to_bytes()),
         std::task::Poll::Pending => None,
@@ -291,4 +300,42 @@ fn a_server_knows_whether_a_topic_is_wanted_there() {
     assert!(relay.is_wanted("a/b") && !relay.is_wanted("b"));
     guest.connection.subscriptions.add("b").unwrap();
     assert!(relay.is_wanted("b"));
+}
+
+// Wakers do whatever they like.
+
+/// Does this when it is woken.
+struct Then<F>(F);
+
+impl<F: Fn() + Send + Sync + 'static> Wake for Then<F> {
+    fn wake(self: Arc<Self>) {
+        (self.0)();
+    }
+}
+
+#[test]
+fn whoever_is_woken_may_use_what_woke_it() {
+    let mut house = House::new();
+    let guest = house.guest();
+    let subscriptions = guest.connection.subscriptions.clone();
+    let relay = house.hub.relay::<ChatEvent>();
+    let (mut notices, mut emitted) = (relay.notices(), relay.emitted(1000));
+    let woken = Arc::new(AtomicUsize::new(0));
+    let (noted, hub) = (Arc::clone(&woken), house.hub.clone());
+    let waker = Waker::from(Arc::new(Then(move || {
+        noted.fetch_add(1, Ordering::SeqCst);
+        assert!(!subscriptions.contains("red"));
+        assert!(hub.notices().try_next().is_some());
+        hub.emitter::<ChatEvent>().emit("blue", ChatEvent::Cleared);
+    })));
+    let mut cx = Context::from_waker(&waker);
+    let mut wait = || {
+        assert!(pin!(notices.next()).as_mut().poll(&mut cx).is_pending());
+        let taken = pin!(emitted.next()).as_mut().poll(&mut cx);
+        assert!(taken.is_pending());
+    };
+    wait();
+    // The notice wakes it, and what is then emitted wakes it again.
+    guest.connection.subscriptions.add("blue").unwrap();
+    assert_eq!(woken.load(Ordering::SeqCst), 2);
 }

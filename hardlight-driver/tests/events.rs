@@ -14,7 +14,9 @@ use hardlight_driver::{
     Acceptor, Received, SubscribeError, Topic,
     proto::{GapReason, Limits},
 };
-use support::house::{ChatEvent, House, OnChatEvent as _, chat, lagged, message, on, waiting};
+use support::house::{
+    ChatEvent, House, OnChatEvent as _, chat, lagged, message, on, pattern, waiting,
+};
 
 #[test]
 fn an_event_reaches_the_clients_that_are_subscribed_and_no_other() {
@@ -78,6 +80,113 @@ fn events_that_arrive_before_there_is_a_stream_wait_for_the_first() {
     house.pool.run_until_stalled();
     assert_eq!(waiting(&mut guest.client.events()), [on("blue", ChatEvent::Cleared)]);
     assert_eq!(waiting(&mut guest.client.events()), []);
+}
+
+/// Keeps what a handler is told, in order.
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<Vec<String>>>);
+
+impl Notes {
+    fn write(&self, line: impl Into<String>) {
+        self.0.lock().unwrap().push(line.into());
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+#[test]
+fn events_that_arrive_before_there_is_a_handler_are_given_to_it_in_order() {
+    let mut house = House::new();
+    let guest = house.guest_with(|connection| connection.subscriptions.add("blue").unwrap());
+    for text in ["a", "b"] {
+        house.emitter().emit("blue", message(text));
+        house.emitter().emit("blue", ChatEvent::Left(text.into()));
+    }
+    house.pool.run_until_stalled();
+    let notes = Notes::default();
+    let (messages, left) = (notes.clone(), notes.clone());
+    guest.client.on_message(move |_, _, text| messages.write(format!("{text} said")));
+    guest.client.on_left(move |_, who| left.write(format!("{who} left")));
+    house.emitter().emit("blue", message("c"));
+    house.pool.run_until_stalled();
+    assert_eq!(notes.lines(), ["a said", "a left", "b said", "b left", "c said"]);
+}
+
+#[test]
+fn what_no_handler_takes_waits_for_the_first_stream() {
+    let mut house = House::new();
+    let guest = house.guest_with(|connection| connection.subscriptions.add("blue").unwrap());
+    house.emitter().emit("blue", message("a"));
+    house.emitter().emit("blue", ChatEvent::Left("bob".into()));
+    house.pool.run_until_stalled();
+    let notes = Notes::default();
+    let messages = notes.clone();
+    guest.client.on_message(move |_, _, text| messages.write(text));
+    // What was before the stream is the handler's, whether or not that has come to it.
+    let mut events = guest.client.events();
+    house.emitter().emit("blue", message("b"));
+    house.pool.run_until_stalled();
+    let expected = [on("blue", ChatEvent::Left("bob".into())), on("blue", message("b"))];
+    assert_eq!(waiting(&mut events), expected);
+    assert_eq!(notes.lines(), ["a", "b"]);
+}
+
+#[test]
+fn events_that_arrive_before_the_first_stream_of_their_topic_wait_for_it() {
+    let mut house = House::new();
+    let guest = house.guest_with(|connection| {
+        connection.subscriptions.add("blue").unwrap();
+        connection.subscriptions.add("red").unwrap();
+    });
+    house.emitter().emit("blue", message("a"));
+    house.emitter().emit("red", message("b"));
+    house.pool.run_until_stalled();
+    let mut blue = guest.client.events_of("blue");
+    house.emitter().emit("blue", message("c"));
+    house.emitter().emit("red", message("d"));
+    house.pool.run_until_stalled();
+    assert_eq!(waiting(&mut blue), [on("blue", message("a")), on("blue", message("c"))]);
+    let mut red = guest.client.events_of("red");
+    assert_eq!(waiting(&mut red), [on("red", message("b")), on("red", message("d"))]);
+    assert_eq!(waiting(&mut guest.client.events_of("red")), []);
+    assert_eq!(waiting(&mut guest.client.events()), []);
+}
+
+#[test]
+fn holes_that_nobody_was_told_of_wait_for_the_handler_of_holes() {
+    let mut house = House::new();
+    house.client_limits = Limits::new().with_max_queued_event_bytes(10_000);
+    let guest = house.guest();
+    house.run(guest.client.join("blue".into())).unwrap();
+    // More than waits for somebody to take it.
+    house.run(guest.client.flood("blue".into(), 100)).unwrap();
+    let notes = Notes::default();
+    let (left, lagged) = (notes.clone(), notes.clone());
+    guest.client.on_left(move |_, _| left.write("left"));
+    guest.client.on_lagged(move |topic, missed, reason| {
+        lagged.write(format!("{topic}: {missed} {reason:?}"));
+    });
+    house.pool.run_until_stalled();
+    assert_eq!(notes.lines()[0], "blue: 91 Lagged");
+    assert_eq!(notes.lines()[1..], ["left"; 9]);
+}
+
+#[test]
+fn early_events_are_given_to_a_handler_before_the_connection_ends() {
+    let mut house = House::new();
+    let guest = house.guest_with(|connection| connection.subscriptions.add("blue").unwrap());
+    house.emitter().emit("blue", message("a"));
+    house.pool.run_until_stalled();
+    let notes = Notes::default();
+    let messages = notes.clone();
+    guest.cut();
+    guest.client.on_message(move |_, _, text| messages.write(text));
+    house.pool.run_until_stalled();
+    assert!(guest.client.is_closed());
+    assert_eq!(notes.lines(), ["a"]);
+    assert_eq!(Arc::strong_count(&notes.0), 1);
 }
 
 #[test]
@@ -281,6 +390,109 @@ fn a_stream_that_nobody_reads_drops_its_oldest_and_counts_them_first() {
 }
 
 #[test]
+fn a_stream_that_is_read_too_slowly_has_its_hole_behind_what_was_read_and_before_what_is_left() {
+    let mut house = House::new();
+    house.client_limits = Limits::new().with_max_queued_event_bytes(10_000);
+    let guest = house.guest();
+    let mut events = guest.client.events();
+    house.run(guest.client.join("blue".into())).unwrap();
+    house.run(guest.client.join("red".into())).unwrap();
+    house.emitter().emit("red", message("first"));
+    house.emitter().emit("blue", message("first"));
+    house.pool.run_until_stalled();
+    assert_eq!(waiting(&mut events).len(), 2);
+    // "red" stays whole.
+    house.run(guest.client.flood("blue".into(), 100)).unwrap();
+    house.emitter().emit("red", message("last"));
+    house.pool.run_until_stalled();
+    let events = waiting(&mut events);
+    assert_eq!(events[0], lagged("blue", 91, GapReason::Lagged));
+    assert_eq!(events.last(), Some(&on("red", message("last"))));
+    assert_eq!(events.len(), 1 + 9 + 1);
+}
+
+#[test]
+fn a_stream_that_nobody_reads_takes_no_more_memory_than_its_limit_says() {
+    const LIMIT: usize = 100_000;
+    let mut house = House::new();
+    house.client_limits = Limits::new().with_max_queued_event_bytes(LIMIT);
+    let guest = house.guest();
+    let events = guest.client.events();
+    house.run(guest.client.join("blue".into())).unwrap();
+    // Short events take the most besides.
+    for _ in 0..10_000 {
+        house.emitter().emit("blue", ChatEvent::Cleared);
+        house.pool.run_until_stalled();
+    }
+    let freed = -allocation_counter::measure(|| drop(events)).bytes_current;
+    assert!((LIMIT as i64..2 * LIMIT as i64).contains(&freed), "{freed}");
+}
+
+#[test]
+fn of_more_topics_than_a_stream_tells_apart_what_it_drops_is_counted() {
+    let mut house = House::new();
+    house.client_limits = Limits::new().with_max_queued_event_bytes(10_000);
+    let guest = house.guest();
+    let mut events = guest.client.events();
+    guest.connection.subscriptions.add(pattern("+")).unwrap();
+    for topic in 0..2_000 {
+        house.emitter().emit(topic.to_string(), ChatEvent::Cleared);
+        house.pool.run_until_stalled();
+    }
+    let events = waiting(&mut events);
+    let stays = events.iter().filter(|event| matches!(event, Received::Event { .. })).count();
+    assert_eq!(events.len(), 1024 + stays);
+    let counts = guest.client.event_counts();
+    assert_eq!((counts.received, counts.missed), (2_000, 0));
+    assert_eq!(counts.dropped, 2_000 - stays as u64);
+}
+
+/// What it takes to send an event to so many clients, in bytes that are allocated in all.
+#[cfg(feature = "deflate")]
+fn cost_of_a_long_event(clients: usize) -> u64 {
+    let mut house = House::new();
+    house.compression = true;
+    let guests: Vec<_> = (0..clients).map(|_| house.guest()).collect();
+    for guest in &guests {
+        house.run(guest.client.join("blue".into())).unwrap();
+    }
+    let event = message(&"hello ".repeat(5_000));
+    let memory = allocation_counter::measure(|| {
+        house.emitter().emit("blue", event.clone());
+        house.pool.run_until_stalled();
+    });
+    for guest in &guests {
+        assert_eq!(waiting(&mut guest.client.events()), [on("blue", event.clone())]);
+    }
+    memory.bytes_total
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn an_event_is_compressed_once_however_many_it_goes_to() {
+    let [one, two, eleven] = [1, 2, 11].map(cost_of_a_long_event);
+    // Each further client expands it, which is far less work.
+    let further = two - one;
+    assert!(further < one / 2, "{one}, {two}");
+    assert!(eleven < one + 12 * further, "{one}, {two}, {eleven}");
+}
+
+#[test]
+fn a_stream_of_a_topic_that_is_dropped_is_forgotten_though_nothing_comes_of_its_topic() {
+    let mut house = House::new();
+    let guest = house.guest();
+    let streams = |topics: std::ops::Range<u32>| {
+        for topic in topics {
+            drop(guest.client.events_of(topic.to_string()));
+        }
+    };
+    streams(0..100);
+    let memory = allocation_counter::measure(|| streams(100..10_000));
+    assert!(memory.bytes_current < 10_000, "{memory:?}");
+    house.pool.run_until_stalled();
+}
+
+#[test]
 fn those_who_take_events_by_handlers_are_told_of_holes_too() {
     let mut house = House::new();
     house.limits = Limits::new().with_max_queued_event_bytes(20_000);
@@ -312,14 +524,14 @@ fn a_wait_for_an_event_that_is_dropped_loses_nothing() {
 #[test]
 fn topics_with_names_that_are_too_long_or_too_many_are_refused() {
     let mut house = House::new();
-    house.limits = Limits::new().with_max_topic_bytes(2 * (64 + 4));
+    house.limits = Limits::new().with_max_topic_bytes(2 * (512 + 4));
     let guest = house.guest();
     let subscriptions = &guest.connection.subscriptions;
     let long = SubscribeError::NameTooLong { bytes: 513 };
     assert_eq!(subscriptions.add("x".repeat(513)), Err(long));
     subscriptions.add("blue").unwrap();
     subscriptions.add("gray").unwrap();
-    assert_eq!(subscriptions.add("pink"), Err(SubscribeError::TooManyTopics { limit: 136 }));
+    assert_eq!(subscriptions.add("pink"), Err(SubscribeError::TooManyTopics { limit: 1032 }));
     assert!(subscriptions.remove("blue"));
     subscriptions.add("pink").unwrap();
     house.pool.run_until_stalled();

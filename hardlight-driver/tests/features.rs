@@ -39,7 +39,6 @@ struct State {
     reports: u32,
 }
 
-/// What tells when it is decoded.
 #[codable]
 struct Ticket {
     number: u32,
@@ -156,6 +155,53 @@ fn a_call_without_the_feature_is_refused_and_nothing_of_the_handler_runs() {
     assert_eq!(refused, (Err(REFUSED), Err(REFUSED)));
     assert_eq!(site.ran(), 0);
     assert_eq!(site.run(|client| async move { client.visit().await }), Ok(1));
+}
+
+#[test]
+fn the_arguments_of_a_refused_call_are_not_decoded() {
+    let mut site = Site::new();
+    let garbage = "no ticket".to_owned();
+    let refused = site.run(|client| async move {
+        let connection: &hardlight_driver::ClientConnection<_, _> = &client;
+        connection.call::<String, u32>(forum::Method::Post.index(), garbage.clone()).await
+    });
+    assert_eq!(refused, Err(REFUSED));
+    site.connection.features().insert(Allowed::Account);
+    let garbage = "no ticket".to_owned();
+    let invalid = site.run(|client| async move {
+        let connection: &hardlight_driver::ClientConnection<_, _> = &client;
+        connection.call::<String, u32>(forum::Method::Post.index(), garbage).await
+    });
+    assert_eq!(invalid, Err(Error::Call(CallError::InvalidInput)));
+}
+
+#[test]
+fn a_call_given_as_bytes_needs_the_feature_as_well() {
+    let connection = forum::Connection::detached();
+    let handler = forum::Handler::with_app(connection.clone(), Arc::new(Ran::default()));
+    let mut pool = LocalPool::new();
+    let post = [forum::Method::Post.index() as u8, 7, 0, 0, 0];
+    assert_eq!(pool.run_until(handler.handle_rpc_call(&post)), Err(REFUSED));
+    connection.features().insert(Allowed::Account);
+    assert_eq!(pool.run_until(handler.handle_rpc_call(&post)), Ok(vec![7, 0, 0, 0]));
+}
+
+#[test]
+fn events_that_are_withheld_take_no_room_from_others() {
+    let mut site = Site::with(Limits::new().with_max_queued_event_bytes(10_000), |_| {});
+    site.connection.subscriptions.add("all").unwrap();
+    let mut events = site.client.events();
+    site.connection.events.emit("all", News::Published("first".into()));
+    for _ in 0..1000 {
+        site.connection.events.emit("all", News::Reported("x".repeat(1000)));
+    }
+    site.pool.run_until_stalled();
+    let Some(Some(Received::Event { event, .. })) = events.next().now_or_never() else {
+        panic!("it is an event")
+    };
+    assert_eq!(event, News::Published("first".into()));
+    assert!(events.next().now_or_never().is_none());
+    assert_eq!(site.client.event_counts().missed, 0);
 }
 
 #[test]

@@ -141,7 +141,7 @@ fn a_subscription_by_pattern_is_in_force_when_the_answer_arrives() {
 #[test]
 fn topics_that_a_pattern_brings_are_left_before_they_are_too_many_and_come_again() {
     let mut house = House::new();
-    let limits = Limits::new().with_max_topic_bytes(20 * (64 + 6));
+    let limits = Limits::new().with_max_topic_bytes(20 * (TOPIC_OVERHEAD_BYTES + 6));
     (house.limits, house.client_limits) = (limits.clone(), limits);
     let guest = house.guest();
     let mut events = guest.client.events();
@@ -222,6 +222,7 @@ fn a_topic_that_was_left_for_others_comes_again_by_whichever_pattern_is_left() {
     };
     assert_eq!(emitter.emit("room00", message("0")), 2);
     push_out();
+    assert_eq!(emitter.subscriber_count("room00"), 2);
     assert_eq!(emitter.emit("room00", message("1")), 2);
     push_out();
     // It may come by another pattern.
@@ -243,12 +244,12 @@ fn a_topic_that_was_left_for_others_comes_again_by_whichever_pattern_is_left() {
 #[test]
 fn patterns_count_against_the_limit_and_their_length_is_bounded() {
     let mut house = House::new();
-    house.limits = Limits::new().with_max_topic_bytes(2 * (64 + 4));
+    house.limits = Limits::new().with_max_topic_bytes(2 * (512 + 4));
     let guest = house.guest();
     let subscriptions = &guest.connection.subscriptions;
     subscriptions.add(pattern("ab/#")).unwrap();
     subscriptions.add("blue").unwrap();
-    let full = Err(SubscribeError::TooManyTopics { limit: 136 });
+    let full = Err(SubscribeError::TooManyTopics { limit: 1032 });
     assert_eq!(subscriptions.add(pattern("cd/#")), full);
     assert!(subscriptions.remove(pattern("ab/#")));
     assert_eq!(subscriptions.add(pattern("cd/#")), Ok(()));
@@ -283,12 +284,19 @@ fn who_is_present_on_a_topic_is_known_by_topic_and_by_pattern() {
     third.connection.subscriptions.add("room").unwrap();
     assert_eq!(house.hub.subscribers("room"), ids);
     assert_eq!(house.emitter().subscribers("other"), ids[1..]);
+    let counts =
+        |house: &House| ["room", "other", "$none"].map(|topic| house.hub.subscriber_count(topic));
+    assert_eq!(counts(&house), [3, 2, 0]);
+    // Once an event has been emitted all are known.
+    house.emitter().emit("room", message("0"));
+    assert_eq!(counts(&house), [3, 2, 0]);
     third.connection.subscriptions.remove(pattern("+"));
     assert_eq!(house.hub.subscribers("other"), ids[1..2]);
     second.cut();
     house.pool.run_until_stalled();
     assert_eq!(house.hub.subscribers("room"), [ids[0], ids[2]]);
     assert_eq!(house.hub.subscribers("other"), []);
+    assert_eq!(counts(&house), [2, 0, 0]);
 }
 
 #[test]

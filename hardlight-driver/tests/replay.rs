@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::sync::{Arc, Mutex};
+
 use hardlight_driver::{
     EventHub, Keep, Received, SubscribeOptions, TopicOptions,
     proto::{GapReason, Limits, Resume, ResumeTopic, TOPIC_OVERHEAD_BYTES},
@@ -124,6 +126,80 @@ fn a_server_that_was_started_anew_says_that_it_does_not_know_what_was_missed() {
     let restarted = Received::Restarted { topic: "chat/blue".into() };
     let expected = [vec![restarted], numbered("chat/blue", 0..2)].concat();
     assert_eq!(waiting(&mut events), expected);
+}
+
+/// A guest who comes back to "chat/blue" on another server, where he reads nothing yet.
+fn restarted(client_limits: Limits) -> (House, Guest) {
+    let mut house = keeping(100);
+    house.client_limits = client_limits;
+    let guest = house.guest();
+    house.run(guest.client.join("chat/blue".into())).unwrap();
+    let resume = leave(&mut house, &guest);
+    house.hub = EventHub::new();
+    let back = come_back(&mut house, resume, "chat/blue");
+    (house, back)
+}
+
+#[test]
+fn those_who_take_events_by_handlers_are_told_that_a_server_was_started_anew() {
+    let (mut house, back) = restarted(Limits::new());
+    let topics = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&topics);
+    back.client.on_restarted(move |topic| noted.lock().unwrap().push(topic.clone()));
+    house.pool.run_until_stalled();
+    assert_eq!(*topics.lock().unwrap(), ["chat/blue"]);
+}
+
+#[test]
+fn that_a_server_was_started_anew_is_not_lost_on_a_reader_that_is_slow() {
+    let (mut house, back) = restarted(Limits::new().with_max_queued_event_bytes(10_000));
+    let mut events = back.client.events_of("chat/blue");
+    house.run(back.client.flood("chat/blue".into(), 100)).unwrap();
+    let events = waiting(&mut events);
+    assert_eq!(events[0], Received::Restarted { topic: "chat/blue".into() });
+    assert_eq!(events[1], lagged("chat/blue", 91, GapReason::Lagged));
+    assert_eq!((events.len(), back.client.event_counts().dropped), (2 + 9, 91));
+}
+
+#[test]
+fn that_a_server_was_started_anew_is_told_though_a_connection_between_was_subscribed_to_nothing() {
+    let mut house = keeping(100);
+    let guest = house.guest();
+    house.run(guest.client.join("chat/blue".into())).unwrap();
+    let resume = leave(&mut house, &guest);
+    house.hub = EventHub::new();
+    let between = house.guest_resuming(resume, |_| {});
+    let resume = leave(&mut house, &between);
+    let back = come_back(&mut house, resume, "chat/blue");
+    let restarted = Received::Restarted { topic: "chat/blue".into() };
+    assert_eq!(waiting(&mut back.client.events()), [restarted]);
+}
+
+#[test]
+fn more_topics_than_a_hello_asks_for_go_on_or_have_a_hole() {
+    let mut house = keeping(100);
+    let topics: Vec<_> = (0..200).map(|number| format!("chat/{number:0500}")).collect();
+    let guest = house.guest();
+    for topic in &topics {
+        house.run(guest.client.join(topic.clone())).unwrap();
+    }
+    let resume = leave(&mut house, &guest);
+    for topic in &topics {
+        emit(&mut house, topic, 0..1);
+    }
+    let back = house.guest_resuming(resume, |_| {});
+    for topic in &topics {
+        house.run(back.client.join(topic.clone())).unwrap();
+    }
+    let received = waiting(&mut back.client.events());
+    let is_told_of = |received: &Received<ChatEvent>, topic: &str| match received {
+        Received::Event { topic: of, .. } => of == topic,
+        Received::Lagged { topic: of, reason: GapReason::Expired, .. } => of == topic,
+        _ => false,
+    };
+    for topic in &topics {
+        assert!(received.iter().any(|received| is_told_of(received, topic)), "{topic}");
+    }
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl ChatEventHandler for Screen {
         }
     }
 
-    async fn lagged(&mut self, topic: &Topic, missed: u64, reason: GapReason) {
+    async fn on_lagged(&mut self, topic: &Topic, missed: u64, reason: GapReason) {
         self.write(format!("{topic}: {missed} {reason:?}"));
     }
 }

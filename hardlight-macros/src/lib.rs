@@ -129,11 +129,10 @@ pub fn rpc(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// - `#[state(default = expression)]`: what both sides start with; otherwise it is `Default::default()`.
 /// - `#[state(skip)]`: the field stays on the server, and is in no message and in no description. It need not be `Codable`
 ///   but is `Send`, `Sync` and `'static`, and has a default. On a client it is always at that.
-///
 /// - `#[state(feature = Feature::Name)]`: only connections with that [feature](derive@Feature) get the field. For others it
 ///   is at its default, on the client; on the server it may have any value.
-/// - `#[state(secret)]`: the field is never compressed (SPEC.md, section 22): for one that holds what is secret together with
-///   what a third party may choose.
+/// - `#[state(secret)]`: the field is never compressed, nor what is sent together with it (SPEC.md, section 22): for one that
+///   holds what is secret, in a state that also holds what a third party may choose.
 ///
 /// # Versions
 ///
@@ -205,7 +204,8 @@ pub fn connection_state(item: TokenStream) -> TokenStream {
 /// ```
 ///
 /// The enum has no parameters, and from 1 to 256 variants with at most 12 fields each, every one `Codable`. The enum
-/// itself need not be, and keeps its derives and attributes. No variant is called `Lagged`: a client has `on_lagged` already.
+/// itself need not be, and keeps its derives and attributes. No variant is called `Lagged` or `Restarted`: a client
+/// has methods for these already.
 ///
 /// Peers find a type of event by the name of its variant and compare its fields when they connect, so variants may be
 /// added, removed and reordered between versions. A client never sees an event that it does not know.

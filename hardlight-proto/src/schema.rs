@@ -308,6 +308,8 @@ pub struct EventSchema {
     pub ty: String,
     /// The feature that a connection needs to get it.
     pub feature: Option<&'static str>,
+    /// Whether its fields are never compressed.
+    pub secret: bool,
 }
 
 impl EventSchema {
@@ -321,13 +323,21 @@ impl EventSchema {
     /// An event whose fields have this fingerprint.
     pub const fn with_fingerprint(name: &'static str, fingerprint: Fingerprint) -> Self {
         let name_hash = fnv1a(name.as_bytes());
-        Self { name, name_hash, fingerprint, ty: String::new(), feature: None }
+        Self { name, name_hash, fingerprint, ty: String::new(), feature: None, secret: false }
     }
 
     /// Which feature a connection needs to get it. Default: none.
     #[must_use]
     pub const fn with_feature(mut self, feature: &'static str) -> Self {
         self.feature = Some(feature);
+        self
+    }
+
+    /// Its fields are never compressed (SPEC.md, section 22). It is `Events::is_secret` that a server asks; this is for
+    /// whoever reads the schema.
+    #[must_use]
+    pub const fn secret(mut self) -> Self {
+        self.secret = true;
         self
     }
 }

@@ -363,7 +363,7 @@ fn an_event_larger_than_the_client_accepts_is_missed_alone() {
 
 #[test]
 fn more_topics_than_the_client_allows_end_the_connection_and_name_the_limit() {
-    let limits = Limits::new().with_max_topic_bytes(2 * (64 + 4));
+    let limits = Limits::new().with_max_topic_bytes(2 * (TOPIC_OVERHEAD_BYTES + 4));
     let mut pair = on_chat(limits);
     pair.server.announce_topic(8, 1, CHAT);
     pair.server.leave_topic(8);
@@ -372,7 +372,7 @@ fn more_topics_than_the_client_allows_end_the_connection_and_name_the_limit() {
     assert!(pair.client.is_open());
     pair.server.announce_topic(10, 1, CHAT);
     pair.drive();
-    let limit = exceeded("max_topic_bytes", 136);
+    let limit = exceeded("max_topic_bytes", 1032);
     assert_eq!(pair.client_events.last(), Some(&ClientEvent::Closed(limit)));
 }
 

@@ -25,7 +25,7 @@ const LIMIT: usize = 10 * SMALL;
 /// A pair whose client is subscribed to topic 7, "chat", in a way, and to topic 8, "news"; what is sent to it waits behind
 /// a long event.
 fn blocked(overflow: Overflow) -> Pair {
-    let limits = quiet().with_max_queued_event_bytes(LIMIT);
+    let limits = quiet().with_max_queued_event_bytes(LIMIT).with_max_topic_bytes(8 << 20);
     let mut pair = Pair::with(counter(), counter(), limits.clone(), limits);
     pair.server.announce(Announcement::new(7, 1, CHAT).with_overflow(overflow));
     pair.server.announce_topic(8, 0, NEWS);

@@ -39,6 +39,10 @@ fn resumed(topic: Bytes) -> ClientEvent {
     ClientEvent::Subscribed { topic, start: TopicStart::Resumed }
 }
 
+fn restarted(topic: Bytes) -> ClientEvent {
+    ClientEvent::Subscribed { topic, start: TopicStart::Restarted }
+}
+
 fn gap_frame(first: u64, last: u64) -> Frame {
     Frame::Gap { topic: 7, first, last, reason: GapReason::Expired }
 }
@@ -235,8 +239,22 @@ fn without_an_epoch_there_is_nothing_to_resume() {
 fn what_was_asked_for_and_not_subscribed_to_yet_is_asked_for_again_in_the_same_epoch() {
     let client = resumed_client(Some(EPOCH));
     assert_eq!(client.resume_point(), Some(was_on_chat()));
-    assert_eq!(resumed_client(Some(EPOCH + 1)).resume_point(), None);
-    assert_eq!(resumed_client(None).resume_point(), None);
+    // One without an epoch knows nothing of it: another one may.
+    assert_eq!(resumed_client(None).resume_point(), Some(was_on_chat()));
+}
+
+#[test]
+fn what_another_epoch_was_asked_for_and_was_not_subscribed_to_is_restarted_on_a_later_connection() {
+    let resume = resumed_client(Some(EPOCH + 1)).resume_point();
+    // A number that nobody reaches.
+    let topics = vec![ResumeTopic { name: CHAT, next: u64::MAX }];
+    assert_eq!(resume, Some(Resume { epoch: EPOCH + 1, topics }));
+    for epoch in [EPOCH + 1, EPOCH + 2] {
+        let mut later = pair(resume.clone(), epoch);
+        later.server.announce_topic(7, 3, CHAT);
+        later.drive();
+        assert_eq!(later.take_client_events(), [restarted(CHAT)]);
+    }
 }
 
 #[test]
@@ -302,14 +320,65 @@ fn a_client_leaves_out_what_does_not_fit_into_its_hello() {
         pair.server.announce_topic(topic, 1 << 40, name(n));
     }
     pair.drive();
-    // What was left out is not expected to go on.
-    let expected = [
-        resumed(name(0)),
-        resumed(name(asked - 1)),
-        subscribed(name(asked)),
-        subscribed(name(199)),
-    ];
+    // The client itself knows that it missed nothing.
+    let expected = [0, asked - 1, asked, 199].map(|n| resumed(name(n)));
     assert_eq!(pair.take_client_events(), expected);
+}
+
+/// A client that was on more topics than its Hello has room for, this one among them, which it left out.
+fn left_out(epoch: Option<u64>) -> (Connection<Client>, Bytes) {
+    let name = |n: usize| Bytes::from(format!("{n:0500}"));
+    let topics = (0..200).map(|n| ResumeTopic { name: name(n), next: 5 }).collect();
+    let resume = Resume { epoch: EPOCH, topics };
+    let config = client_config(quiet()).with_resume(Some(resume));
+    (client_of(config, Hello { epoch, ..server_hello() }), name(199))
+}
+
+#[test]
+fn a_client_states_what_it_missed_of_a_topic_that_its_hello_had_no_room_for() {
+    let other = Some(EPOCH + 1);
+    for (epoch, next, expected) in [
+        (Some(EPOCH), 5, vec![TopicStart::Resumed]),
+        (Some(EPOCH), 8, vec![TopicStart::Resumed]),
+        (Some(EPOCH), 4, vec![TopicStart::Restarted]),
+        (other, 5, vec![TopicStart::Restarted]),
+        (None, 5, vec![TopicStart::Restarted]),
+    ] {
+        let (mut client, topic) = left_out(epoch);
+        receive(&mut client, &topic_frame(9, next, TopicStart::Fresh, topic.clone()));
+        receive(&mut client, &event_frame(9, next, OUTPUT));
+        let begun = expected
+            .into_iter()
+            .map(|start| ClientEvent::Subscribed { topic: topic.clone(), start });
+        let gap = (next == 8).then(|| missed(topic.clone(), 5, 7, GapReason::Expired));
+        let event = arrived(topic.clone(), next, OUTPUT);
+        let expected: Vec<_> = begun.chain(gap).chain([event]).collect();
+        assert_eq!(client_events(&mut client), expected, "{epoch:?}, {next}");
+    }
+}
+
+#[test]
+fn a_topic_that_was_left_out_is_not_accepted_as_one_that_was_asked_for() {
+    for start in [TopicStart::Resumed, TopicStart::Restarted] {
+        let (mut client, topic) = left_out(Some(EPOCH));
+        receive(&mut client, &topic_frame(9, 5, start, topic));
+        assert_eq!(client_events(&mut client), [client_failed(ProtocolError::InvalidTopic)]);
+    }
+}
+
+#[test]
+fn what_was_not_told_before_the_end_is_left_to_the_next_connection() {
+    let (mut client, topic) = left_out(Some(EPOCH));
+    let next = |client: &Connection<Client>| {
+        let resume = client.resume_point().expect("it was on many");
+        resume.topics.iter().find(|resumed| resumed.name == topic).map(|resumed| resumed.next)
+    };
+    assert_eq!(next(&client), Some(5));
+    receive(&mut client, &topic_frame(9, 8, TopicStart::Fresh, topic.clone()));
+    assert_eq!(client.poll_event(), Some(resumed(topic.clone())));
+    client.reject_state();
+    assert_eq!(client_events(&mut client).len(), 1);
+    assert_eq!(next(&client), Some(5));
 }
 
 #[test]

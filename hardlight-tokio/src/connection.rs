@@ -158,7 +158,7 @@ where
     let options = &shared.options;
     let request = upgrade.request().clone();
     let acceptor = Acceptor::<S>::new(options.limits.clone(), &shared.hub);
-    let acceptor = acceptor.with_request(request.clone());
+    let acceptor = acceptor.with_compression(options.compression).with_request(request.clone());
     let made = tokio::select! {
         biased;
         () = shared.stop.cancelled() => Err(Refusal::unavailable()),

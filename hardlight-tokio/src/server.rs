@@ -57,7 +57,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime with I/O and time enabled.
+    /// Outside of a tokio runtime with I/O and time enabled; if two services on one connection have a method of the same name.
     pub async fn bind<S, H, F, Fut>(
         addr: impl ToSocketAddrs,
         identity: Identity,
@@ -69,7 +69,7 @@ impl Server {
         F: Fn(S, Request) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<H, Refusal>> + Send + 'static,
     {
-        Self::listen::<S::Events>(addr, Some(identity), connection::erase(factory)).await
+        Self::listen::<S>(addr, Some(identity), connection::erase(factory)).await
     }
 
     /// Listens at `addr` **without TLS**: anybody on the way can read and change what is sent. For tests, and behind a
@@ -92,14 +92,16 @@ impl Server {
         F: Fn(S, Request) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<H, Refusal>> + Send + 'static,
     {
-        Self::listen::<S::Events>(addr, None, connection::erase(factory)).await
+        Self::listen::<S>(addr, None, connection::erase(factory)).await
     }
 
-    async fn listen<E: Events>(
+    async fn listen<S: Service>(
         addr: impl ToSocketAddrs,
         identity: Option<Identity>,
         serve: Arc<Serve>,
     ) -> Result<Self, BindError> {
+        // Services that cannot be joined are found here, and not with the first client.
+        let _ = S::schema();
         let addresses: Vec<_> = lookup_host(addr).await.map_err(BindError::Lookup)?.collect();
         let bound = TcpListener::bind(&*addresses).await;
         let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
@@ -109,13 +111,13 @@ impl Server {
             ServerHandle { stop: CancellationToken::new(), ended: CancellationToken::new() };
         let ended = handle.ended.clone().drop_guard();
         let options = ServerOptions::new();
-        let events = (TypeId::of::<E>(), type_name::<E>());
+        let events = (TypeId::of::<S::Events>(), type_name::<S::Events>());
         let hub = EventHub::new();
         Ok(Self { listener, local_addr, identity, options, serve, hub, events, handle, ended })
     }
 
     /// Replaces the default options.
-    pub fn options(mut self, options: ServerOptions) -> Self {
+    pub fn with_options(mut self, options: ServerOptions) -> Self {
         self.options = options;
         self
     }

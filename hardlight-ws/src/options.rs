@@ -31,6 +31,8 @@ pub struct ClientOptions {
     pub limits: Limits,
     /// See [`header`](Self::header).
     pub headers: HeaderMap,
+    /// See [`compression`](Self::compression).
+    pub compression: bool,
     /// See [`partial_state`](Self::partial_state).
     pub partial_state: bool,
     /// See [`cookie`](Self::cookie).
@@ -54,6 +56,7 @@ impl ClientOptions {
             connect_timeout: Duration::from_secs(10),
             limits: Limits::new(),
             headers: HeaderMap::new(),
+            compression: false,
             partial_state: false,
             cookies: Vec::new(),
             token: None,
@@ -105,6 +108,16 @@ impl ClientOptions {
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.append(name, value);
+        self
+    }
+
+    /// Whether payloads may travel compressed, if the server allows it: [`ServerOptions::compression`] says when that pays, and
+    /// what to mark as secret before. Default: no.
+    ///
+    /// Memory: as there.
+    #[must_use]
+    pub const fn compression(mut self, compression: bool) -> Self {
+        self.compression = compression;
         self
     }
 
@@ -179,6 +192,7 @@ impl ClientOptions {
     pub fn config(&self, schema: &'static ServiceSchema) -> ClientConfig {
         ClientConfig::new(schema)
             .with_limits(self.limits.clone())
+            .with_compression(self.compression)
             .with_partial_state(self.partial_state)
             .with_resume(self.resume.clone())
     }
@@ -197,6 +211,7 @@ impl fmt::Debug for ClientOptions {
             .field("token", &self.token.is_some())
             .field("origin", &self.origin)
             .field("subprotocols", &self.subprotocols.len())
+            .field("compression", &self.compression)
             .field("partial_state", &self.partial_state)
             .field("resume", &self.resume)
             .finish()
@@ -215,6 +230,8 @@ impl Default for ClientOptions {
 pub struct ServerOptions {
     /// See [`limits`](Self::limits).
     pub limits: Limits,
+    /// See [`compression`](Self::compression).
+    pub compression: bool,
     /// See [`handshake_timeout`](Self::handshake_timeout).
     pub handshake_timeout: Duration,
     /// See [`max_head_bytes`](Self::max_head_bytes).
@@ -234,6 +251,7 @@ impl ServerOptions {
     pub const fn new() -> Self {
         Self {
             limits: Limits::new(),
+            compression: false,
             handshake_timeout: Duration::from_secs(10),
             max_head_bytes: 16 * 1024,
             stop_grace: Duration::from_secs(30),
@@ -247,6 +265,25 @@ impl ServerOptions {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Whether payloads may travel compressed, with clients that ask for it too: [`ClientOptions::compression`]. Default: no.
+    ///
+    /// Payloads of 1 KiB and more are, if that makes them shorter: the outputs of calls, state changes and events. An event is
+    /// compressed once, however many clients it goes to. That pays where texts travel over slow networks, and not within a
+    /// data centre: it takes time of the task that drives the connection.
+    ///
+    /// **Secrets**: who can choose a part of a payload, and see on the wire how long it becomes, finds out what else is in it
+    /// (CRIME, BREACH; SPEC.md, section 22), through TLS too. So mark what holds secrets together with what others may
+    /// choose, and it is never compressed: methods by `#[rpc(secret)]`, fields of the state by `#[state(secret)]`, events by
+    /// `#[events(secret)]`.
+    ///
+    /// Memory: some 300 KiB and the result while a payload is compressed, some 10 KiB and the result while one is expanded,
+    /// nothing in between.
+    #[must_use]
+    pub const fn compression(mut self, compression: bool) -> Self {
+        self.compression = compression;
         self
     }
 

@@ -124,7 +124,11 @@ handle.stop().await;
 //! [`macro@Events`] what events can be, [`Codable`] which types travel.
 #![cfg_attr(
     feature = "tokio",
-    doc = "The [guides](guide) are about [state](guide::state), [events](guide::events), [the handshake](guide::handshake), [errors](guide::errors), [logging](guide::logging) and [handles](guide::handles)."
+    doc = "The [guides](guide) are about [state](guide::state), [events](guide::events), [the handshake](guide::handshake), [features](guide::features), [errors](guide::errors), [logging](guide::logging) and [handles](guide::handles)."
+)]
+#![cfg_attr(
+    feature = "schema",
+    doc = "[`schema`] is a service's description as JSON, and finds what breaks older clients."
 )]
 
 #[cfg(feature = "tokio")]
@@ -148,6 +152,9 @@ pub use hardlight_driver::{
 };
 pub use hardlight_macros::{ConnectionState, Events, Feature, codable, rpc};
 
+#[cfg(feature = "schema")]
+#[doc(no_inline)]
+pub use hardlight_schema as schema;
 /// The tokio adapter.
 #[cfg(feature = "tokio")]
 #[doc(no_inline)]

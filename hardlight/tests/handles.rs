@@ -2,9 +2,10 @@
 
 use hardlight::{
     Attachment, ConnectionState, Emitted, Error, EventEmitter, EventHub, EventStream, Events,
-    Limits, NoEvents, Projection, Received, Relay, ServerConnection, StateCell, StateGuard,
-    StateReadGuard, StateSnapshot, StateWatch, SubscribeError, Subscriptions, Topic, TopicNotices,
-    ValueError, ValuesCell, ValuesSnapshot, rpc,
+    FeatureSet, FeatureWatch, FeaturesCell, Limits, NoEvents, Projection, Received, Relay,
+    ServerConnection, StateCell, StateGuard, StateReadGuard, StateSnapshot, StateWatch,
+    SubscribeError, Subscriptions, Topic, TopicNotices, ValueError, ValuesCell, ValuesSnapshot,
+    rpc,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
@@ -40,6 +41,8 @@ assert_impl_all!(hardlight::ClientConnection<State, CounterEvent>: Clone, Send, 
 assert_impl_all!(StateWatch<State, CounterEvent>: Send, Sync, Unpin);
 assert_impl_all!(StateWatch<State, CounterEvent>: futures_util::Stream);
 assert_not_impl_any!(StateWatch<State, CounterEvent>: Clone);
+assert_impl_all!(FeatureWatch<State, CounterEvent>: Send, Sync, Unpin);
+assert_not_impl_any!(FeatureWatch<State, CounterEvent>: Clone);
 assert_impl_all!(Projection<State, CounterEvent, u32>: Send, Unpin, futures_util::Stream);
 assert_not_impl_any!(Projection<State, CounterEvent, u32>: Clone);
 assert_impl_all!(StateSnapshot<State>: Clone, Send, Sync, Unpin, std::ops::Deref<Target = State>);
@@ -77,6 +80,8 @@ assert_not_impl_any!(TopicNotices: Clone);
 assert_impl_all!(Topic: Clone, Send, Sync, Eq, Ord, std::hash::Hash);
 assert_impl_all!(Limits: Clone, Send, Sync);
 assert_impl_all!(SubscribeError: Clone, Send, Sync, std::error::Error);
+assert_impl_all!(FeaturesCell<'static, State>: Clone, Send, Sync, Unpin);
+assert_impl_all!(FeatureSet: Clone, Send, Sync, Unpin);
 assert_impl_all!(ValueError: Clone, Send, Sync, std::error::Error);
 assert_impl_all!(Error: Clone, Send, Sync, std::error::Error);
 assert_impl_all!(hardlight::CallError: Clone, Send, Sync, std::error::Error);
@@ -87,6 +92,7 @@ assert_impl_all!(hardlight::ConnectionError: Clone, Send, Sync, std::error::Erro
 fn futures_are_send(
     client: &'static counter::Client,
     watch: &'static mut StateWatch<State, CounterEvent>,
+    features: &'static mut FeatureWatch<State, CounterEvent>,
     projection: &'static mut Projection<State, CounterEvent, u32>,
     events: &'static mut EventStream<CounterEvent>,
 ) {
@@ -95,6 +101,7 @@ fn futures_are_send(
     is_send(client.close());
     is_send(client.closed());
     is_send(watch.changed());
+    is_send(features.changed());
     is_send(projection.changed());
     is_send(events.next());
 }
@@ -163,6 +170,8 @@ fn the_guide_names_every_handle() {
         "`Client`",
         "`ClientConnection`",
         "`StateWatch`",
+        "`FeatureWatch`",
+        "`FeaturesCell`",
         "`EventStream`",
         "`Received`",
         "`Connection`",

@@ -166,6 +166,34 @@ fn events_have_a_name_and_an_index() {
 }
 
 #[test]
+fn methods_and_fields_that_are_marked_are_secret_and_no_others() {
+    mod vault {
+        #[derive(hardlight::ConnectionState)]
+        pub(super) struct Safe {
+            open: bool,
+            #[state(secret)]
+            key: String,
+            #[state(secret, default = 1)]
+            number: u32,
+        }
+
+        #[hardlight::rpc(state = Safe)]
+        pub(super) trait Vault {
+            async fn knock(&self);
+            /// Takes the key.
+            #[rpc(secret)]
+            async fn open(&self, key: String) -> bool;
+            async fn close(&self);
+        }
+    }
+    let schema = <vault::vault::Connection as Service>::schema();
+    let secret = |name| schema.methods.iter().any(|method| method.secret && method.name == name);
+    assert_eq!(["knock", "open", "close"].map(secret), [false, true, false]);
+    let fields = schema.state.iter().filter(|field| field.secret).map(|field| field.name);
+    assert_eq!(fields.collect::<Vec<_>>(), ["key", "number"]);
+}
+
+#[test]
 fn variants_that_are_marked_are_secret_and_no_others() {
     #[derive(Events)]
     enum Mail {
@@ -187,6 +215,8 @@ fn variants_that_are_marked_are_secret_and_no_others() {
         Mail::Key([0; 32]),
     ]);
     assert_eq!([0, 1, 2, 3].map(Mail::is_secret), [false, true, true, false]);
+    let described: Vec<_> = Mail::schema().iter().map(|event| event.secret).collect();
+    assert_eq!(described, [false, true, true]);
     assert!(!ChatEvent::is_secret(0));
 }
 

@@ -10,9 +10,9 @@ suite ui       ci  'rust_1_95'              'what the macros refuse, and the wor
 suite vectors  ci  'python_3_11'            'the second reader, in Python, on all golden vectors'
 suite nats     ci  'nats_server'            'two servers joined by NATS, which is killed and started again'
 suite outside  ci  ''                       'crates outside the workspace: the facade renamed, an adapter alone, the core alone'
-suite examples ci  ''                       'the examples of the core end by themselves and print what they should'
-suite features ci  ''                       'the core and the facade build with each feature alone'
-suite trees    ci  ''                       'no runtime below the adapters, nothing twice in the dependencies'
+suite examples ci  ''                       'the examples of the core end by themselves and print what they should; a schema is exported'
+suite features ci  ''                       'the core, the facade and the schemas build with each feature alone'
+suite trees    ci  ''                       'no runtime below the adapters, no program in the libraries, nothing twice in the dependencies'
 suite seeds    ci  ''                       'the fuzz targets on their seeds and corpora, with stable Rust'
 suite bench    ci  ''                       'every benchmark runs once; nothing is measured'
 suite instructions ci 'valgrind'            'what the core and a lock cost, in instructions, stays within budgets'
@@ -60,6 +60,9 @@ suite_examples() {
         timeout 60 cargo run --quiet -p hardlight-proto --all-features --example "$name" |
             diff "hardlight-proto/examples/expected/$name.txt" -
     done
+    echo "hardlight: example schema"
+    cargo run --quiet -p hardlight --all-features --example schema |
+        diff hardlight/examples/expected/schema.json -
 }
 
 suite_features() {
@@ -70,8 +73,14 @@ suite_features() {
         echo "hardlight-proto: features '$features'"
         cargo check --quiet -p hardlight-proto --no-default-features --features "$features"
     done
-    echo "hardlight: no features"
-    cargo check --quiet -p hardlight --no-default-features
+    for features in '' schema; do
+        echo "hardlight: features '$features'"
+        cargo check --quiet -p hardlight --no-default-features --features "$features"
+    done
+    for features in '' cli; do
+        echo "hardlight-schema: features '$features'"
+        cargo check --quiet -p hardlight-schema --no-default-features --features "$features"
+    done
 }
 
 suite_trees() {

@@ -46,7 +46,7 @@ pub async fn serve(connections: usize, rest: &[&str]) {
     let limits = Limits::new()
         .with_heartbeat_interval(None)
         .with_max_queued_event_bytes(MAX_QUEUED_BYTES);
-    let server = server.options(ServerOptions::new().limits(limits));
+    let server = server.with_options(ServerOptions::new().limits(limits));
     let (address, emitter) = (server.local_addr().to_string(), server.emitter::<Tick>());
     tokio::spawn(server.run());
     let reading = if stalls == "stalled" {

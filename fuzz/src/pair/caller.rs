@@ -143,7 +143,12 @@ impl Caller {
         });
         let next = match (start, asked) {
             (TopicStart::Fresh, None) => announced,
-            (TopicStart::Restarted, Some((epoch, _))) if epoch != world.epoch => announced,
+            // The highest number stands for one of an epoch before, too.
+            (TopicStart::Restarted, Some((epoch, asked)))
+                if epoch != world.epoch || asked == u64::MAX =>
+            {
+                announced
+            }
             (TopicStart::Resumed, Some((epoch, asked))) if epoch == world.epoch => {
                 assert!(announced.iter().any(|announced| asked <= *announced));
                 vec![asked]

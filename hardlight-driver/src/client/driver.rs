@@ -176,6 +176,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
                     tracing::debug!(%error, "connection ended");
                     self.hand_over();
                     self.note_resume_point();
+                    self.shared.events.catch_up();
                     self.shared.end(&error);
                 }
                 // `Closed` ends all calls that are still open.
@@ -213,6 +214,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             std::mem::take(&mut calls.attached_woken)
         });
         if woken {
+            self.shared.events.catch_up();
             self.attached.retain_mut(Attached::run);
         }
     }

@@ -5,6 +5,7 @@ mod calls;
 mod driver;
 mod events;
 mod features;
+mod queue;
 mod state;
 mod stream;
 mod watch;
@@ -43,6 +44,7 @@ use attached::Attached;
 use calls::{CallKey, Calls, WhenFull};
 use events::Receivers;
 use features::PublishedFeatures;
+use queue::Kind;
 use state::PublishedState;
 
 /// The driver of a connection of the client `C`.
@@ -212,15 +214,17 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         StateWatch::new(Arc::clone(self.shared()))
     }
 
-    /// The events that arrive from here on, of all topics; for the first stream also those that arrived before it was
-    /// made, unless a handler was attached before. Each stream gets every event.
+    /// The events that arrive from here on, of all topics, and those that arrived before and nobody has taken: no stream of
+    /// their topic, no handler of their type. Each stream gets every event.
     ///
     /// An event whose type this client does not know is skipped.
     pub fn events(&self) -> EventStream<E> {
         self.shared().events.stream()
     }
 
-    /// The events of one topic that arrive from here on.
+    /// The events of one topic that arrive from here on, and those that arrived before and nobody has taken.
+    ///
+    /// What nobody takes waits for whoever comes first, as much as for a stream, until there was a stream of all topics.
     pub fn events_of(&self, topic: impl Into<Topic>) -> EventStream<E> {
         self.shared().events.stream_of(topic.into())
     }
@@ -241,11 +245,8 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         self.features().contains(feature.name())
     }
 
-    /// Whether this connection may call a method: it has the feature that the method needs, if it needs one, and the server
-    /// has the method as it is here. A user interface shows by it what is possible; the server decides by itself.
-    ///
-    /// Which feature a method needs is what this client was built with.
-    pub fn can(&self, method: impl ServiceMethod) -> bool {
+    /// See the method `can` of generated clients.
+    pub(crate) fn can(&self, method: impl ServiceMethod) -> bool {
         let has_feature = method.feature().is_none_or(|feature| self.features().contains(feature));
         has_feature && self.shared().mailbox.with(|calls| calls.fits(method.name()))
     }
@@ -255,8 +256,9 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         FeatureWatch::new(Arc::clone(self.shared()))
     }
 
-    /// What of this side's service the server does not have, or has with other types; each alone does not work. Methods are
-    /// among them from the first answer on, the others from the beginning (SPEC.md, section 6.3).
+    /// What of this side's service does not work on this connection: methods that the server does not have, or has with other
+    /// types, from the first answer on; events and fields of the state that it has with other types, from the beginning (SPEC.md,
+    /// section 6.3). Events and fields that it does not have at all are not among them: they do not come, or have their defaults.
     ///
     /// Empty if both sides are of the same version, or of versions that fit.
     pub fn mismatches(&self) -> Vec<SchemaMismatch> {
@@ -295,18 +297,43 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         attachment
     }
 
-    /// Has `handler` called, with the topic, how many and why, whenever events do not reach this client, because it reads too
-    /// slowly for one. It is for those who take events by handlers: a stream says so itself, where they are missing.
+    /// Has `handler` called, with the topic, how many and why, where events do not reach this client: it reads too slowly for
+    /// one. It is for those who take events by handlers: a stream says so itself, where they are missing.
     ///
-    /// It runs in the driver's task, as the handlers of events do, and must not block. A handler lives as long as the
-    /// connection: if it holds a clone of the client, the connection is not closed by dropping the others.
-    pub fn on_lagged(&self, handler: impl FnMut(&Topic, u64, GapReason) + Send + 'static) {
-        self.shared().events.handle_lag(Box::new(handler));
+    /// It runs in the driver's task, as the handlers of events do, and must not block. What nobody was told of yet it is told
+    /// at once. A handler lives as long as the connection: if it holds a clone of the client, the connection is not closed by
+    /// dropping the others.
+    pub fn on_lagged(&self, mut handler: impl FnMut(&Topic, u64, GapReason) + Send + 'static) {
+        self.handle(Kind::Lagged, move |received| {
+            if let Received::Lagged { topic, missed, reason } = received {
+                handler(&topic, missed, reason);
+            }
+        });
+    }
+
+    /// Has `handler` called with each topic that goes on from an earlier connection, where nobody knows how much was missed:
+    /// [`Received::Restarted`]. As [`on_lagged`](Self::on_lagged) in all else.
+    pub fn on_restarted(&self, mut handler: impl FnMut(&Topic) + Send + 'static) {
+        self.handle(Kind::Restarted, move |received| {
+            if let Received::Restarted { topic } = received {
+                handler(&topic);
+            }
+        });
     }
 
     /// Has `handler` called for every event of one type, by its index. `#[derive(Events)]` has a method for each type.
-    pub(crate) fn on_event(&self, event: u32, handler: impl FnMut(&Topic, E) + Send + 'static) {
-        self.shared().events.handle(event, Box::new(handler));
+    pub(crate) fn on_event(&self, event: u32, mut handler: impl FnMut(&Topic, E) + Send + 'static) {
+        self.handle(Kind::Event(event), move |received| {
+            if let Received::Event { topic, event } = received {
+                handler(&topic, event);
+            }
+        });
+    }
+
+    fn handle(&self, kind: Kind, handler: impl FnMut(Received<E>) + Send + 'static) {
+        if self.shared().events.handle(kind, Box::new(handler)) {
+            self.shared().mailbox.post(|calls| calls.attached_woken = true);
+        }
     }
 
     /// Closes the connection: calls in flight are waited for, new ones fail. Returns once the transport is closed,

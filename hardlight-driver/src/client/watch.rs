@@ -131,10 +131,11 @@ impl<S: ConnectionState, E: Events> StateWatch<S, E> {
     /// Whether there is something to tell.
     fn look(&mut self) -> Option<Result<StateSnapshot<S>, ConnectionError>> {
         // Before the state is looked at: the last change came before the end.
-        let ended = self.shared.mailbox.with(|calls| calls.ended.clone());
+        let has_ended = self.shared.mailbox.with(|calls| calls.ended.is_some());
         match self.shared.state.newer_than(&mut self.seen) {
             Some(state) => Some(Ok(state)),
-            None => ended.map(Err),
+            None if has_ended => self.shared.mailbox.with(|calls| calls.ended.clone()).map(Err),
+            None => None,
         }
     }
 }

@@ -44,7 +44,7 @@ impl<E: Events> EventEmitter<E> {
     ///
     /// An event that cannot be encoded (beyond 1 GiB, or nested too deep) is logged as an error and goes to nobody. So is one on
     /// a topic whose name has more than [`MAX_TOPIC_NAME_BYTES`](hardlight_proto::MAX_TOPIC_NAME_BYTES), which nobody can be
-    /// subscribed to.
+    /// subscribed to: the first of them, the second, the fourth and so on, since a client may have chosen the name.
     pub fn emit(&self, topic: impl Into<Topic>, event: E) -> usize {
         let topic = topic.into();
         self.hub.emit(&topic, event).unwrap_or_else(|error| {
@@ -108,6 +108,11 @@ impl<E: Events> EventEmitter<E> {
     /// connected: who is present.
     pub fn subscribers(&self, topic: impl Into<Topic>) -> Vec<ConnectionId> {
         self.hub.subscribers(&topic.into())
+    }
+
+    /// How many connections these are; see [`EventHub::subscriber_count`](super::EventHub::subscriber_count).
+    pub fn subscriber_count(&self, topic: impl Into<Topic>) -> usize {
+        self.hub.subscriber_count(&topic.into())
     }
 }
 

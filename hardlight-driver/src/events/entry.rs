@@ -78,7 +78,7 @@ pub(super) struct Extra {
 pub(super) struct Member {
     pub(super) subscriber: Arc<Subscriber>,
     /// Counts the subscriptions of the connection.
-    pub(super) subscription: u64,
+    pub(super) subscription: u32,
     /// How many milliseconds an emitter waits for it; 0 if it does not.
     pub(super) patience: u32,
     pub(super) overflow: Overflow,
@@ -107,6 +107,11 @@ impl EntryState {
 
     pub(super) fn options(&self) -> TopicOptions {
         self.extra.as_ref().map_or_else(TopicOptions::new, |extra| extra.options)
+    }
+
+    /// Whether connections have left it for others until its next event.
+    pub(super) fn has_shed(&self) -> bool {
+        self.extra.as_ref().is_some_and(|extra| !extra.shed.is_empty())
     }
 
     pub(super) fn extra(&mut self) -> &mut Extra {

@@ -54,6 +54,13 @@ impl EventHub {
     pub fn subscribers(&self, topic: impl Into<Topic>) -> Vec<ConnectionId> {
         self.hub.subscribers(&topic.into())
     }
+
+    /// How many connections are subscribed to a topic, or to a pattern that matches it. It costs no memory and the same for
+    /// any number of them, unless a pattern that matches was followed, or [left for others](crate::Subscriptions::add),
+    /// since the topic's last event.
+    pub fn subscriber_count(&self, topic: impl Into<Topic>) -> usize {
+        self.hub.subscriber_count(&topic.into())
+    }
 }
 
 impl Default for EventHub {

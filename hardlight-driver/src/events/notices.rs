@@ -15,6 +15,7 @@ use futures_core::Stream;
 use parking_lot::Mutex;
 
 use super::Interest;
+use crate::wakes::wake_later;
 
 /// A topic or a pattern has its first subscriber, or none any longer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +46,6 @@ pub(super) struct Watches {
     watches: Mutex<Vec<Weak<Watch>>>,
 }
 
-#[derive(Default)]
 struct Watch(Mutex<Pending>);
 
 /// What was not read yet.
@@ -55,6 +55,8 @@ struct Pending {
     notices: BTreeMap<u64, (Interest, bool)>,
     places: HashMap<Interest, u64>,
     waker: Option<Waker>,
+    /// What is there is still being noted, while it changes: the latest that is known of each counts.
+    begins: bool,
     /// The hub is gone.
     ended: bool,
 }
@@ -62,10 +64,12 @@ struct Pending {
 impl Watches {
     /// Makes one that is told of what comes; `existing` gives what is there, and may do so again with what comes.
     pub(super) fn add(&self, existing: impl FnOnce(&mut dyn FnMut(Interest))) -> TopicNotices {
-        let watch = Arc::new(Watch::default());
+        let pending = Pending { begins: true, ..Pending::default() };
+        let watch = Arc::new(Watch(Mutex::new(pending)));
         self.watches.lock().push(Arc::downgrade(&watch));
         self.any.store(true, Ordering::SeqCst);
-        existing(&mut |interest| drop(watch.0.lock().note(interest, true)));
+        existing(&mut |interest| watch.0.lock().note(interest, true));
+        watch.0.lock().begin();
         TopicNotices { watch }
     }
 
@@ -78,8 +82,7 @@ impl Watches {
         let mut watches = self.watches.lock();
         watches.retain(|watch| {
             let Some(watch) = watch.upgrade() else { return false };
-            let waker = watch.0.lock().note(interest.clone(), wanted);
-            waker.into_iter().for_each(Waker::wake);
+            watch.0.lock().note(interest.clone(), wanted);
             true
         });
         if watches.is_empty() {
@@ -101,20 +104,28 @@ impl Drop for Watches {
 }
 
 impl Pending {
-    /// The waker is handed out.
-    fn note(&mut self, interest: Interest, wanted: bool) -> Option<Waker> {
+    fn note(&mut self, interest: Interest, wanted: bool) {
         if let Some(place) = self.places.get(&interest) {
-            let same = self.notices.get(place).is_some_and(|(_, noted)| *noted == wanted);
-            if !same {
+            let Some((_, noted)) = self.notices.get_mut(place) else { return };
+            if self.begins {
+                *noted = wanted;
+            } else if *noted != wanted {
                 self.notices.remove(place);
                 self.places.remove(&interest);
             }
-            return None;
+            return;
         }
         self.places.insert(interest.clone(), self.next);
         self.notices.insert(self.next, (interest, wanted));
         self.next += 1;
-        self.waker.take()
+        wake_later(self.waker.take());
+    }
+
+    /// All that was there is noted: what is not there any longer was never told.
+    fn begin(&mut self) {
+        self.begins = false;
+        self.notices.retain(|_, (_, wanted)| *wanted);
+        self.places.retain(|_, place| self.notices.contains_key(place));
     }
 
     fn pop(&mut self) -> Option<TopicNotice> {
@@ -160,5 +171,36 @@ impl fmt::Debug for TopicNotices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let waiting = self.watch.0.lock().notices.len();
         f.debug_struct("TopicNotices").field("waiting", &waiting).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(notices: &mut TopicNotices) -> Vec<TopicNotice> {
+        std::iter::from_fn(|| notices.try_next()).collect()
+    }
+
+    #[test]
+    fn what_changes_while_it_is_noted_what_there_is_is_told_as_it_is_at_last() {
+        let watches = Watches::default();
+        let (stays, goes) = (Interest::from("stays"), Interest::from("goes"));
+        let mut notices = watches.add(|note| {
+            // It is removed and created again, and the walk comes to neither.
+            watches.tell(|| stays.clone(), false);
+            watches.tell(|| stays.clone(), true);
+            // It is seen, and gone before the walk is over.
+            note(goes.clone());
+            watches.tell(|| goes.clone(), false);
+            // It comes and goes, and was never there.
+            watches.tell(|| "never".into(), true);
+            watches.tell(|| "never".into(), false);
+        });
+        assert_eq!(told(&mut notices), [TopicNotice::Created(stays.clone())]);
+        watches.tell(|| stays.clone(), false);
+        watches.tell(|| goes.clone(), true);
+        let expected = [TopicNotice::Removed(stays), TopicNotice::Created(goes)];
+        assert_eq!(told(&mut notices), expected);
     }
 }

@@ -22,6 +22,7 @@ use super::{
     TopicNotices,
     hub::{Emission, Hub, Patience},
 };
+use crate::wakes::wake_later;
 
 /// What a place in the queue counts for, besides its event.
 const PLACE_BYTES: usize = 64;
@@ -186,9 +187,7 @@ impl Exports {
             let Some(queue) = queue.upgrade() else { return false };
             let mut waiting = queue.0.lock();
             waiting.push(origin, number, topic, event, payload);
-            let waker = waiting.waker.take();
-            drop(waiting);
-            waker.into_iter().for_each(Waker::wake);
+            wake_later(waiting.waker.take());
             true
         });
         if inner.queues.is_empty() {

@@ -14,7 +14,7 @@ use hardlight_proto::{TOPIC_OVERHEAD_BYTES, Topic};
 use hashbrown::HashTable;
 use parking_lot::Mutex;
 
-use super::entry::Entry;
+use super::{Pattern, entry::Entry};
 use crate::server::mailbox::ServerMailbox;
 
 /// Names a connection among those of a hub; no other one has it, nor had.
@@ -59,7 +59,7 @@ pub(super) struct Memberships {
     induced: BTreeMap<u64, Arc<Entry>>,
     induced_bytes: usize,
     next_induced: u64,
-    next_subscription: u64,
+    next_subscription: u32,
     /// The connection has ended.
     ended: bool,
 }
@@ -121,15 +121,18 @@ impl Memberships {
         self.table.find(hash, |membership| membership.entry.name == *topic)
     }
 
-    /// The topics that patterns brought.
-    pub(super) fn by_pattern(&self) -> Vec<Arc<Entry>> {
-        let brought = self.table.iter().filter(|membership| membership.by_pattern);
+    /// The topics that patterns brought, and that this one matches.
+    pub(super) fn by_pattern(&self, pattern: &Pattern) -> Vec<Arc<Entry>> {
+        let brought = self
+            .table
+            .iter()
+            .filter(|membership| membership.by_pattern && pattern.matches(&membership.entry.name));
         brought.map(|membership| Arc::clone(&membership.entry)).collect()
     }
 
-    /// The number of one that begins.
-    pub(super) const fn next_subscription(&mut self) -> u64 {
-        self.next_subscription += 1;
+    /// The number of one that begins. It is used again only when four billion others have begun.
+    pub(super) const fn next_subscription(&mut self) -> u32 {
+        self.next_subscription = self.next_subscription.wrapping_add(1);
         self.next_subscription
     }
 

@@ -12,7 +12,7 @@ use super::{
     subscriber::{ConnectionId, Subscriber},
     trie::Trie,
 };
-use crate::server::mailbox::ServerMailbox;
+use crate::{server::mailbox::ServerMailbox, wakes::WakesLater};
 
 /// What one connection is subscribed to: topics, and patterns of topics. Clones are about the same connection.
 ///
@@ -149,6 +149,7 @@ impl Subscriptions {
         if check.is_some_and(|check| !check(&interest)) {
             return Err(SubscribeError::Refused);
         }
+        let _later = WakesLater::enter();
         let mut subscribed = self.shared.subscribed.lock();
         if subscribed.ended {
             return Err(SubscribeError::Closed);
@@ -178,6 +179,7 @@ impl Subscriptions {
     /// Ends the subscription to a topic, or to a pattern: whether there was one. Topics that another subscription brings stay.
     pub fn remove(&self, interest: impl Into<Interest>) -> bool {
         let interest = interest.into();
+        let _later = WakesLater::enter();
         let mut subscribed = self.shared.subscribed.lock();
         let Shared { hub, subscriber, .. } = &*self.shared;
         match &interest {
@@ -224,6 +226,7 @@ impl Subscriptions {
 
     /// The client asks to go on with these topics.
     pub(crate) fn resume(&self, topics: Vec<Topic>) {
+        let _later = WakesLater::enter();
         let mut subscribed = self.shared.subscribed.lock();
         let (brought, others) =
             topics.into_iter().partition(|topic| subscribed.matching.matches(topic));
@@ -234,6 +237,7 @@ impl Subscriptions {
 
     /// The connection has ended.
     pub(crate) fn end(&self) {
+        let _later = WakesLater::enter();
         let mut subscribed = self.shared.subscribed.lock();
         subscribed.ended = true;
         subscribed.bytes = 0;
@@ -246,6 +250,7 @@ impl Subscriptions {
         hub.end(subscriber);
         let check = subscribed.check.take();
         drop(subscribed);
+        subscriber.room.notify(usize::MAX);
         // It may hold the connection.
         drop(check);
     }

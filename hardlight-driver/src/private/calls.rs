@@ -7,7 +7,7 @@ use hardlight_proto::{
     CallError, Codable, ConnectionState, Events, ServiceSchema, WithValues, payload, read_varint,
 };
 
-use crate::{ClientConnection, Error, ServiceMethod};
+use crate::{ClientConnection, Error, ServerConnection, ServiceMethod};
 
 /// Reads the arguments of a call, and lets go of their bytes: they are part of the message they came in, and would keep
 /// all of it for as long as the handler runs.
@@ -103,6 +103,28 @@ pub async fn try_call<I: Codable, R: Call<I>, S: ConnectionState, E: Events>(
     input: I,
 ) -> Result<R::Output, Error> {
     connection.try_call(method, input).await
+}
+
+/// Whether a client may call a method. No method of the connection, so that each client has it for its own methods only.
+pub fn can<S: ConnectionState, E: Events>(
+    connection: &ClientConnection<S, E>,
+    method: impl ServiceMethod,
+) -> bool {
+    connection.can(method)
+}
+
+/// Whether a connection may call a method.
+///
+/// # Errors
+///
+/// [`CallError::MissingFeature`] if it lacks the feature that the method needs.
+pub fn check_feature<S: ConnectionState, E: Events>(
+    connection: &ServerConnection<S, E>,
+    method: impl ServiceMethod,
+) -> Result<(), CallError> {
+    let features = connection.features();
+    let lacks = method.feature().is_some_and(|feature| !features.contains_name(feature));
+    if lacks { Err(CallError::MissingFeature) } else { Ok(()) }
 }
 
 /// The method with this index in trait order.

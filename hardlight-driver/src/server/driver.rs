@@ -73,17 +73,14 @@ where
 {
     #[track_caller]
     pub(super) fn new(
-        schema: &'static ServiceSchema,
-        limits: Limits,
+        config: ServerConfig,
         transport: T,
         timer: M,
         dispatch: D,
         end: End<S>,
     ) -> Self {
         let shared = Arc::clone(&end.shared);
-        let config = ServerConfig::new(schema)
-            .with_limits(limits.clone())
-            .with_epoch(end.subscriptions.epoch());
+        let (schema, limits) = (config.schema(), config.limits().clone());
         let wire = Wire::new(transport, timer);
         let (features, snapshot) = shared.go_live();
         let config = config.with_features(features);
@@ -238,6 +235,8 @@ where
 
     fn start(&mut self, id: CallId, method: u32, input: Bytes) {
         if !self.may_run(method) {
+            let method = self.schema.methods[method as usize].name;
+            tracing::debug!(service = self.schema.name, method, "a call lacks its feature");
             return self.answer(id, Err(CallError::MissingFeature));
         }
         let dispatch = &self.dispatch;

@@ -13,7 +13,8 @@ use super::state::StateCell;
 /// lives, after a login for one. Each change is told to the client, before the answer of the call that made it: the features
 /// first, then the fields of the state that it gained, or lost.
 ///
-/// What is taken away is gone at once: a call that arrived and has not begun to run is refused. Calls that run go on.
+/// What is taken away is gone at once: a call that arrived and has not begun to run is refused, and no event is sent that is
+/// emitted from there on. Calls that run go on, and so do events that are on their way to a slow client.
 pub struct FeaturesCell<'a, S: ConnectionState> {
     state: &'a StateCell<S>,
 }
@@ -25,7 +26,11 @@ impl<'a, S: ConnectionState> FeaturesCell<'a, S> {
 
     /// Whether the connection has a feature.
     pub fn contains(&self, feature: impl Feature) -> bool {
-        self.state.shared.features.read().contains(feature.name())
+        self.contains_name(feature.name())
+    }
+
+    pub(crate) fn contains_name(&self, feature: &str) -> bool {
+        self.state.shared.features.read().contains(feature)
     }
 
     /// All that it has.
@@ -38,7 +43,8 @@ impl<'a, S: ConnectionState> FeaturesCell<'a, S> {
     /// # Panics
     ///
     /// If this thread holds the state by a guard that is still alive, as [`StateCell::lock`] does; if the connection has
-    /// [256 features](hardlight_proto::MAX_FEATURES) already.
+    /// [256 features](hardlight_proto::MAX_FEATURES) already, or the name is not one of 1 to 64 bytes, which one that is derived
+    /// always is.
     #[track_caller]
     pub fn insert(&self, feature: impl Feature) -> bool {
         self.change(|features| insert(features, &feature))
@@ -96,6 +102,14 @@ fn insert(features: &mut FeatureSet, feature: &impl Feature) -> bool {
     inserted.unwrap_or_else(|error| panic!("feature `{name}`: {error}"));
     is_new
 }
+
+impl<S: ConnectionState> Clone for FeaturesCell<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: ConnectionState> Copy for FeaturesCell<'_, S> {}
 
 impl<S: ConnectionState> fmt::Debug for FeaturesCell<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

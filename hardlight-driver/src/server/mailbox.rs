@@ -7,8 +7,8 @@ use std::{
 
 use bytes::Bytes;
 use hardlight_proto::{
-    __private::Unannounced, CallId, CloseCode, CloseReason, EncodeError, FeatureSet, GapReason,
-    KeptEvents, Overflow, Topic,
+    __private::Unannounced, CallId, CloseCode, CloseReason, EncodeError, EventSchema, FeatureSet,
+    GapReason, KeptEvents, Overflow, Topic,
 };
 
 use super::call_set::CallSet;
@@ -18,8 +18,8 @@ use crate::{events::EncodedEvent, mailbox::Mailbox};
 /// more than this, and one change as large as the state.
 pub(super) const MAX_STATE_BYTES: usize = 64 * 1024;
 
-/// How often the features may change between two runs of the driver.
-const MAX_FEATURE_CHANGES: usize = 1_000;
+/// Changes of the features that may wait for the driver, in bytes.
+const MAX_FEATURE_BYTES: usize = 256 * 1024;
 
 /// What a place in the queue counts for, besides its event or its state operations.
 const PLACE_BYTES: usize = 64;
@@ -57,8 +57,10 @@ pub(crate) struct Commands {
     unsent_state_bytes: usize,
     /// Subscriptions whose announcement is in the queue.
     unannounced: Unannounced,
-    /// Changes of the features, in the queue.
-    feature_changes: usize,
+    /// What changes of the features in the queue take.
+    feature_bytes: usize,
+    /// The types of events that are not for this client.
+    withheld: Vec<u32>,
     /// The connection has ended: nothing is collected any longer.
     ended: bool,
     /// Changes of the state are sent: there was a snapshot, and the connection has not ended.
@@ -84,12 +86,12 @@ pub(crate) enum Command {
     /// A subscription begins.
     Announce(Box<Announce>),
     /// A subscription ends.
-    Leave { topic: u64, subscription: u64 },
+    Leave { topic: u64, subscription: u32 },
     /// An event, in memory that all subscribers share.
     Event {
         event: Arc<EncodedEvent>,
         /// The subscription that it is for.
-        subscription: u64,
+        subscription: u32,
         /// Why those before it are missing, if any are.
         gap: Option<GapReason>,
         /// It may be dropped to make room for others.
@@ -102,7 +104,7 @@ pub(crate) enum Command {
 /// How a subscription begins.
 pub(crate) struct Announce {
     /// Counts the subscriptions of the connection.
-    pub(crate) subscription: u64,
+    pub(crate) subscription: u32,
     pub(crate) topic: u64,
     pub(crate) next: u64,
     pub(crate) name: Topic,
@@ -183,7 +185,8 @@ impl Commands {
             given_up: false,
             state_bytes: 0,
             unsent_state_bytes: 0,
-            feature_changes: 0,
+            feature_bytes: 0,
+            withheld: Vec::new(),
             unannounced: Unannounced::new(),
             ended: false,
             live: false,
@@ -204,26 +207,34 @@ impl Commands {
             &Command::Leave { topic, subscription } => {
                 self.dropped.remove(&topic);
                 self.latest.remove(&topic);
-                if let Some(untold) = self.unannounced.cancel(subscription) {
+                if let Some(untold) = self.unannounced.cancel(subscription.into()) {
                     return self.note_empty_places(untold.places);
                 }
-                self.unannounced.end(subscription, PLACE_BYTES);
+                self.unannounced.end(subscription.into(), PLACE_BYTES);
             }
             Command::Announce(announce) => {
                 let bytes = PLACE_BYTES + announce.name.as_bytes().len();
-                self.unannounced.begin(announce.subscription, bytes);
+                self.unannounced.begin(announce.subscription.into(), bytes);
             }
-            Command::Features(_) => self.change_features(),
+            Command::Features(features) => self.change_features(features),
             Command::Fail(_) | Command::Event { .. } | Command::Empty => {}
         }
         self.queue.push_back(command);
         self.leave_out_ended();
     }
 
+    /// Events of these types that need a feature which is not there are not for this client.
+    pub(crate) fn withhold(&mut self, types: &[EventSchema], features: &FeatureSet) {
+        let lacks = |feature: &str| !features.contains(feature);
+        let withheld = types.iter().zip(0..).filter(|(ty, _)| ty.feature.is_some_and(lacks));
+        self.withheld = withheld.map(|(_, index)| index).collect();
+    }
+
     /// An application that changes what a connection may do faster than its driver runs ends it.
-    fn change_features(&mut self) {
-        self.feature_changes += 1;
-        if self.feature_changes > MAX_FEATURE_CHANGES {
+    fn change_features(&mut self, features: &FeatureSet) {
+        let names: usize = features.iter().map(|name| PLACE_BYTES + name.len()).sum();
+        self.feature_bytes += PLACE_BYTES + names;
+        if self.feature_bytes > MAX_FEATURE_BYTES {
             let reason = "features change faster than they can be sent";
             self.close = Some(Close::Abort(CloseReason::new(CloseCode::INTERNAL_ERROR, reason)));
         }
@@ -256,7 +267,7 @@ impl Commands {
     pub(crate) fn push_event(
         &mut self,
         event: &Arc<EncodedEvent>,
-        subscription: u64,
+        subscription: u32,
         overflow: Overflow,
         is_reserved: bool,
     ) {
@@ -267,6 +278,9 @@ impl Commands {
         }
         if self.ended {
             return;
+        }
+        if self.withheld.contains(&event.event()) {
+            return self.note_dropped(topic, event.sequence(), GapReason::Withheld);
         }
         if overflow == Overflow::Latest {
             self.drop_earlier(topic);
@@ -283,7 +297,7 @@ impl Commands {
         if !yields {
             self.firm_bytes += bytes;
         }
-        self.unannounced.add_event(subscription);
+        self.unannounced.add_event(subscription.into());
         let event = Arc::clone(event);
         self.queue.push_back(Command::Event { event, subscription, gap, yields });
         // The only one goes on, of whatever length: the connection knows whether it has to wait.
@@ -300,7 +314,7 @@ impl Commands {
     }
 
     /// Whether so much more may wait besides what does not make room. One that waits for nothing may be of any length.
-    const fn has_room(&self, bytes: usize) -> bool {
+    fn has_room(&self, bytes: usize) -> bool {
         let waiting = self.firm_bytes + self.backlog + self.reserved;
         waiting == 0
             || waiting + bytes <= self.max_event_bytes
@@ -367,7 +381,7 @@ impl Commands {
         let Command::Event { event, subscription, gap, .. } = dropped else { return };
         self.event_bytes -= PLACE_BYTES + event.encoded_len();
         // Nobody asks what was lost of a subscription that has ended.
-        if !self.unannounced.drop_event(subscription) {
+        if !self.unannounced.drop_event(subscription.into()) {
             let reason = gap.map_or(reason, |gap| gap.min(reason));
             self.note_dropped(event.topic(), event.sequence(), reason);
         }
@@ -392,7 +406,7 @@ impl Commands {
     }
 
     fn clear_empty_places(&mut self) {
-        let is_told = |subscription| self.unannounced.is_told(subscription);
+        let is_told = |subscription: u32| self.unannounced.is_told(subscription.into());
         self.queue.retain(|command| match command {
             Command::Empty => false,
             Command::Announce(announce) => is_told(announce.subscription),
@@ -433,7 +447,7 @@ impl Commands {
         self.first_event = 0;
         self.empty_places = 0;
         self.unsent_state_bytes += std::mem::take(&mut self.state_bytes);
-        self.feature_changes = 0;
+        self.feature_bytes = 0;
     }
 
     /// Takes what was dropped of each topic and no event in the queue says so.
@@ -526,7 +540,7 @@ mod tests {
         assert_eq!(numbers.last(), Some(&29));
     }
 
-    fn announce(commands: &mut Commands, topic: u64, subscription: u64) {
+    fn announce(commands: &mut Commands, topic: u64, subscription: u32) {
         let (name, overflow) = (Topic::from(topic.to_string()), Overflow::default());
         let (next, kept, history) = (0, None, 0);
         let announce = Announce { subscription, topic, next, name, overflow, kept, history };
@@ -557,10 +571,11 @@ mod tests {
     #[test]
     fn subscriptions_that_come_and_go_with_events_take_no_more_than_events() {
         let mut commands = Commands::new(ROOM);
-        for topic in 1..=100_000 {
-            announce(&mut commands, topic, topic);
-            commands.push_event(&event(topic, 0), topic, Overflow::DropOldest, false);
-            commands.push(Command::Leave { topic, subscription: topic });
+        for subscription in 1..=100_000 {
+            let topic = subscription.into();
+            announce(&mut commands, topic, subscription);
+            commands.push_event(&event(topic, 0), subscription, Overflow::DropOldest, false);
+            commands.push(Command::Leave { topic, subscription });
         }
         assert!(commands.queue.len() < 100, "{}", commands.queue.len());
         assert!(commands.dropped.is_empty());

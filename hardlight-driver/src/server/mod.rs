@@ -12,7 +12,10 @@ mod values;
 
 use std::{fmt, sync::Arc};
 
-use hardlight_proto::{CloseReason, ConnectionError, ConnectionState, Events, Limits, NoEvents};
+use hardlight_proto::{
+    CloseReason, ConnectionError, ConnectionState, EventSchema, Events, Limits, NoEvents,
+    ServerConfig,
+};
 
 pub use features::FeaturesCell;
 pub use state::{StateCell, StateGuard, StateReadGuard};
@@ -43,12 +46,13 @@ impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
     /// A handle that belongs to no connection: its state can be used, and goes nowhere; so do its events. For tests,
     /// and for calling a handler without a transport.
     pub fn detached() -> Self {
-        Self::new(&EventHub::new(), &Limits::new())
+        Self::new(&EventHub::new(), &Limits::new(), &[])
     }
 
-    fn new(hub: &EventHub, limits: &Limits) -> Self {
+    /// `types` are those of the events, as far as it matters which feature they need.
+    fn new(hub: &EventHub, limits: &Limits, types: &'static [EventSchema]) -> Self {
         let mailbox = Arc::new(Mailbox::new(Commands::new(limits.max_queued_event_bytes())));
-        let shared = Shared::new(Arc::clone(&mailbox));
+        let shared = Shared::new(Arc::clone(&mailbox), types);
         let topics = limits.max_topic_bytes();
         Self {
             state: StateCell { shared: Arc::new(shared) },
@@ -157,6 +161,7 @@ impl<S: ConnectionState, E: Events> fmt::Debug for ServerConnection<S, E> {
 pub struct Acceptor<S: Service> {
     connection: ServerConnection<S::State, S::Events>,
     limits: Limits,
+    compression: bool,
     end: End<S::State>,
 }
 
@@ -183,12 +188,20 @@ impl<S: ConnectionState> Drop for End<S> {
 impl<S: Service> Acceptor<S> {
     /// A connection with these limits, its state at the initial value, that shares events with the others of `hub`.
     pub fn new(limits: Limits, hub: &EventHub) -> Self {
-        let connection = ServerConnection::new(hub, &limits);
+        let connection = ServerConnection::new(hub, &limits, &S::schema().events);
         let end = End {
             shared: Arc::clone(connection.shared()),
             subscriptions: connection.subscriptions.clone(),
         };
-        Self { connection, limits, end }
+        Self { connection, limits, compression: false, end }
+    }
+
+    /// Whether payloads may travel compressed, if the client wants it too: see
+    /// [`ServerConfig::with_compression`]. Default: no. Without the feature `deflate` never.
+    #[must_use]
+    pub const fn with_compression(mut self, compression: bool) -> Self {
+        self.compression = compression;
+        self
     }
 
     /// Has handlers find a request: see [`ServerConnection::request`]. Handles that were taken before have none.
@@ -229,7 +242,11 @@ impl<S: Service> Acceptor<S> {
     {
         let handler = Arc::new(handler);
         let dispatch = move |method, input| S::dispatch(Arc::clone(&handler), method, input);
-        ServerDriver::new(S::schema(), self.limits, transport, timer, dispatch, self.end)
+        let config = ServerConfig::new(S::schema())
+            .with_limits(self.limits)
+            .with_compression(self.compression)
+            .with_epoch(self.end.subscriptions.epoch());
+        ServerDriver::new(config, transport, timer, dispatch, self.end)
     }
 }
 

@@ -14,7 +14,8 @@ use std::{
 
 use bytes::Bytes;
 use hardlight_proto::{
-    ConnectionState, EncodeError, FeatureSet, GatedFields, StateWriter, Values, WithValues,
+    ConnectionState, EncodeError, EventSchema, FeatureSet, GatedFields, StateWriter, Values,
+    WithValues,
 };
 use parking_lot::{RecursiveRwLock, RecursiveRwLockReadGuard, RecursiveRwLockWriteGuard, RwLock};
 
@@ -40,6 +41,8 @@ pub(super) struct Shared<S: ConnectionState> {
     pub(super) mailbox: Arc<ServerMailbox>,
     /// What the connection may do. Changed under the state's lock only.
     pub(super) features: RwLock<FeatureSet>,
+    /// The types of events, which may need features.
+    types: &'static [EventSchema],
     /// What the connection is subscribed to follows from its state, if the application says so.
     pub(super) topics: OnceLock<StateTopics<S>>,
 }
@@ -216,7 +219,8 @@ impl<S: ConnectionState> Drop for Holds<'_, S> {
 }
 
 impl<S: ConnectionState> Shared<S> {
-    pub(super) fn new(mailbox: Arc<ServerMailbox>) -> Self {
+    pub(super) fn new(mailbox: Arc<ServerMailbox>, types: &'static [EventSchema]) -> Self {
+        mailbox.with(|commands| commands.withhold(types, &FeatureSet::new()));
         let mut all = WithValues::initial();
         let shadow = all.shadow();
         let gated = GatedFields::of::<WithValues<S>>();
@@ -226,6 +230,7 @@ impl<S: ConnectionState> Shared<S> {
             awaited: AtomicBool::new(false),
             mailbox,
             features: RwLock::default(),
+            types,
             topics: OnceLock::new(),
         }
     }
@@ -280,8 +285,8 @@ impl<S: ConnectionState> Shared<S> {
 
     /// Changes what the connection may do: whether `change` says that it did. Panics as [`StateCell::lock`] does.
     ///
-    /// The client hears of it at once, however slow it is; of the fields of the state that come and go by it as of any change
-    /// of the state.
+    /// The client hears of it in order with what else is sent; of the fields of the state that come and go by it as of any
+    /// change of the state.
     #[track_caller]
     pub(super) fn change_features(&self, change: impl FnOnce(&mut FeatureSet) -> bool) -> bool {
         let mut guard = self.lock();
@@ -291,6 +296,7 @@ impl<S: ConnectionState> Shared<S> {
         }
         self.features.write().clone_from(&features);
         self.mailbox.post(|commands| {
+            commands.withhold(self.types, &features);
             if commands.live {
                 commands.push(Command::Features(features));
             }

@@ -7,9 +7,10 @@ use std::{
     sync::Arc,
 };
 
+use hardlight_proto::MAX_TOPIC_NAME_BYTES;
 use parking_lot::Mutex;
 
-use crate::events::{Interest, Subscriptions};
+use crate::events::{Interest, SubscribeError, Subscriptions};
 
 /// What an application says of the topics of a connection.
 type Topics<S> = dyn Fn(&S) -> Vec<Interest> + Send + Sync;
@@ -29,6 +30,8 @@ struct Followed {
     wanted: Vec<Interest>,
     /// What of it the connection was subscribed to here.
     chosen: HashSet<Interest>,
+    /// A subscription failed, and that was logged.
+    warned: bool,
 }
 
 impl<S> StateTopics<S> {
@@ -63,8 +66,7 @@ impl<S> StateTopics<S> {
 
 impl Followed {
     fn follow(&mut self, wanted: Vec<Interest>, subscriptions: &Subscriptions) {
-        let is_new = wanted != self.wanted;
-        if !is_new && self.chosen.len() == wanted.len() {
+        if wanted == self.wanted && self.chosen.len() == wanted.len() {
             return;
         }
         let asked: HashSet<_> = wanted.iter().collect();
@@ -82,16 +84,22 @@ impl Followed {
             }
             match subscriptions.add(interest.clone()) {
                 Ok(()) => drop(self.chosen.insert(interest.clone())),
-                // Said once, and tried again with every change of the state.
-                Err(error) if is_new => {
-                    let what =
-                        "the connection is not subscribed to a topic that its state asks for";
-                    tracing::warn!(?interest, %error, "{what}");
-                }
-                Err(_) => {}
+                // It is tried again with every change of the state.
+                Err(error) => self.warn(interest, &error, subscriptions),
             }
         }
         self.wanted = wanted;
+    }
+
+    /// Once for each connection: its client may have chosen the name, and change the state again and again.
+    fn warn(&mut self, interest: &Interest, error: &SubscribeError, subscriptions: &Subscriptions) {
+        if std::mem::replace(&mut self.warned, true) {
+            return;
+        }
+        let (bytes, connection) = (interest.as_bytes().len(), subscriptions.id());
+        let interest = (bytes <= MAX_TOPIC_NAME_BYTES).then_some(interest);
+        let what = "the connection is not subscribed to a topic that its state asks for; others of it are not logged";
+        tracing::warn!(%connection, ?interest, %error, "{what}");
     }
 }
 

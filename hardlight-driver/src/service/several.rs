@@ -24,7 +24,7 @@ static JOINED: LazyLock<Mutex<HashMap<TypeId, &'static ServiceSchema>>> =
 /// If two of them have a method of the same name.
 fn joined<T: 'static>(parts: &[&'static ServiceSchema]) -> &'static ServiceSchema {
     let mut joined = JOINED.lock();
-    *joined.entry(TypeId::of::<T>()).or_insert_with(|| Box::leak(Box::new(join(parts))))
+    joined.entry(TypeId::of::<T>()).or_insert_with(|| Box::leak(Box::new(join(parts))))
 }
 
 fn join(parts: &[&'static ServiceSchema]) -> ServiceSchema {

@@ -63,6 +63,8 @@ pub(crate) struct House {
     pub(crate) hub: EventHub,
     pub(crate) limits: Limits,
     pub(crate) client_limits: Limits,
+    /// Whether either side asks for it.
+    pub(crate) compression: bool,
 }
 
 pub(crate) struct Guest {
@@ -83,6 +85,7 @@ impl House {
             hub: EventHub::new(),
             limits: Limits::new(),
             client_limits: Limits::new(),
+            compression: false,
         }
     }
 
@@ -102,7 +105,8 @@ impl House {
         factory: impl FnOnce(&chat::Connection),
     ) -> Guest {
         let (client_side, server_side, to_client, to_server) = transport();
-        let acceptor = Acceptor::<chat::Connection>::new(self.limits.clone(), &self.hub);
+        let acceptor = Acceptor::<chat::Connection>::new(self.limits.clone(), &self.hub)
+            .with_compression(self.compression);
         let connection = acceptor.connection();
         factory(&connection);
         let handler = chat::Handler::new(connection.clone());
@@ -110,6 +114,7 @@ impl House {
         let end = self.spawn(acceptor.serve(handler, server_side, timer.clone()));
         let config = ClientConfig::new(<chat::Client as ServiceClient>::schema())
             .with_limits(self.client_limits.clone())
+            .with_compression(self.compression)
             .with_resume(resume);
         let (connecting, driver) = client_with(client_side, ManualTimer::default(), config);
         self.spawn(driver);

@@ -87,7 +87,8 @@ fn events_impl(events: &Events<'_>) -> TokenStream {
         let feature = event.feature.as_ref();
         let feature = feature.map(|feature| name_of(feature, &events.root));
         let feature = feature.map(|name| quote!(.with_feature(#name)));
-        quote!(#private::EventSchema::new::<#payload>(#name) #feature)
+        let secret = event.secret.then(|| quote!(.secret()));
+        quote!(#private::EventSchema::new::<#payload>(#name) #feature #secret)
     });
     let mut secrets = events.variants.iter().filter(|event| event.secret).peekable();
     let is_secret = secrets.peek().is_some().then(|| {

@@ -31,7 +31,7 @@ pub(super) fn client(events: &Events<'_>, private: &TokenStream) -> TokenStream 
             #(#methods)*
 
             /// Called where events are missing: on which topic, how many, and why.
-            fn lagged(
+            fn on_lagged(
                 &mut self,
                 topic: &#private::Topic,
                 missed: u64,
@@ -41,7 +41,7 @@ pub(super) fn client(events: &Events<'_>, private: &TokenStream) -> TokenStream 
             }
 
             /// Called where a topic goes on from an earlier connection, and the server does not know how much was missed.
-            fn restarted(
+            fn on_restarted(
                 &mut self,
                 topic: &#private::Topic,
             ) -> impl ::core::future::Future<Output = ()> + ::core::marker::Send {
@@ -76,9 +76,9 @@ pub(super) fn attach_body(events: &Events<'_>, private: &TokenStream) -> TokenSt
                 match received {
                     #private::Received::Event { topic, event } => match event { #(#arms,)* },
                     #private::Received::Lagged { topic, missed, reason } => {
-                        handler.lagged(&topic, missed, reason).await;
+                        handler.on_lagged(&topic, missed, reason).await;
                     }
-                    #private::Received::Restarted { topic } => handler.restarted(&topic).await,
+                    #private::Received::Restarted { topic } => handler.on_restarted(&topic).await,
                     _ => {}
                 }
             }

@@ -18,8 +18,8 @@ use crate::{
 /// The most types of events that one enum can have.
 const MAX_EVENTS: usize = 256;
 
-/// The handler of what was missed, which is no event.
-const LAGGED: &str = "on_lagged";
+/// What the handlers of losses, which are no events, are called.
+const TAKEN: [&str; 2] = ["on_lagged", "on_restarted"];
 
 /// The most fields that a variant may have: the arguments of a handler.
 const MAX_FIELDS: usize = 12;
@@ -112,10 +112,9 @@ fn event<'a>(
     check(variant, errors);
     let name = ident.unraw().to_string().to_snake_case();
     let method = format_ident!("on_{name}", span = generated(ident.span()));
-    if method == LAGGED {
+    if TAKEN.iter().any(|taken| method == taken) {
         let what = format!(
-            "the client has a method `{LAGGED}` already, for events that were missed: \
-             rename the variant, as in `FellBehind`"
+            "the client has a method `{method}` already, for events that were missed: rename the variant"
         );
         errors.push(ident, what);
         return None;

@@ -77,11 +77,28 @@ pub(super) fn methods(service: &Service) -> TokenStream {
         quote!(#call #attempt)
     });
     let stubs = service.rejected.iter().map(|function| stub(service, function));
+    let can = functions(service).all(|ident| plain(ident) != "can").then(|| can(service));
     quote! {
         #[allow(dead_code, deprecated, private_interfaces, clippy::too_many_arguments)]
         impl<__Types: #root::__private::ServiceTypes<#module::Method>> #module::Client<__Types> {
+            #can
             #(#calls)*
             #(#stubs)*
+        }
+    }
+}
+
+/// `can`, unless the service itself has a method of that name.
+fn can(service: &Service) -> TokenStream {
+    let (module, root) = (&service.names.module, &service.root.beside);
+    quote! {
+        /// Whether this connection may call a method: it has the feature that the method needs, if it needs one, and the
+        /// server has the method as it is here, as far as it has said, which is from the first answer on. A user interface
+        /// shows by it what is possible; the server decides by itself.
+        ///
+        /// Which feature a method needs is what this client was built with.
+        pub fn can(&self, method: #module::Method) -> bool {
+            #root::__private::can(&self.connection, method)
         }
     }
 }

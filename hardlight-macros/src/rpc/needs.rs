@@ -18,10 +18,11 @@ pub(super) struct Needs {
 
 /// Whether the attribute is for the macro to read, and to take off the method.
 pub(super) fn is_own(attribute: &Attribute) -> bool {
-    attribute.path().is_ident("rpc")
+    attribute.path().segments.last().is_some_and(|last| last.ident == "rpc")
 }
 
-pub(super) fn parse(function: &TraitItemFn, errors: &mut Errors) -> Needs {
+/// `of_all` is the feature that the trait says its methods need.
+pub(super) fn parse(function: &TraitItemFn, of_all: Option<&Expr>, errors: &mut Errors) -> Needs {
     let mut found = Needs::default();
     for attribute in function.attrs.iter().filter(|attribute| is_own(attribute)) {
         let parsed = attribute.parse_nested_meta(|meta| {
@@ -32,7 +33,9 @@ pub(super) fn parse(function: &TraitItemFn, errors: &mut Errors) -> Needs {
                 return Ok(());
             }
             if meta.path.is_ident("secret") {
-                found.secret = true;
+                if std::mem::replace(&mut found.secret, true) {
+                    return Err(meta.error("`secret` is given twice"));
+                }
                 return Ok(());
             }
             let what = "unknown key in #[rpc(...)] on a method: there are \
@@ -42,6 +45,11 @@ pub(super) fn parse(function: &TraitItemFn, errors: &mut Errors) -> Needs {
         if let Err(error) = parsed {
             errors.add(error);
         }
+    }
+    if let (Some(feature), Some(_)) = (&found.feature, of_all) {
+        let what = "the trait says already what all of its methods need, and a method needs one feature: \
+                    say it on the methods, or put this one into a trait of its own";
+        errors.push(feature, what);
     }
     found
 }

@@ -2,7 +2,7 @@
 
 use quote::format_ident;
 use syn::{
-    Attribute, FnArg, Ident, ItemTrait, Pat, ReturnType, TraitItem, TraitItemFn, Type,
+    Attribute, Expr, FnArg, Ident, ItemTrait, Pat, ReturnType, TraitItem, TraitItemFn, Type,
     ext::IdentExt, parse_quote, parse_quote_spanned,
 };
 
@@ -23,7 +23,7 @@ pub(super) fn service(args: Args, item: ItemTrait, errors: &mut Errors) -> Servi
     let mut rejected = Vec::new();
     for function in functions(&item) {
         let mut own = Errors::default();
-        let method = method(function, &methods, &mut own);
+        let method = method(function, args.feature.as_ref(), &methods, &mut own);
         match method {
             Some(method) if own.is_empty() => methods.push(method),
             _ => rejected.push(function.clone()),
@@ -50,7 +50,12 @@ fn functions(item: &ItemTrait) -> impl Iterator<Item = &TraitItemFn> {
     })
 }
 
-fn method(function: &TraitItemFn, earlier: &[Method], errors: &mut Errors) -> Option<Method> {
+fn method(
+    function: &TraitItemFn,
+    of_all: Option<&Expr>,
+    earlier: &[Method],
+    errors: &mut Errors,
+) -> Option<Method> {
     check::method(function, errors);
     let ident = &function.sig.ident;
     let Some(variant) = names::camel(ident) else {
@@ -60,7 +65,7 @@ fn method(function: &TraitItemFn, earlier: &[Method], errors: &mut Errors) -> Op
     };
     let cfgs = attributes(&function.attrs, &["cfg"]);
     check::collision(ident, &variant, &cfgs, earlier, errors);
-    let needs = needs::parse(function, errors);
+    let needs = needs::parse(function, of_all, errors);
     Some(Method {
         ident: ident.clone(),
         input: format_ident!("{variant}Input", span = variant.span()),

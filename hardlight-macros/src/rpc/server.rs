@@ -38,14 +38,21 @@ pub(super) fn connection(service: &Service, vis: &TokenStream) -> TokenStream {
             where
                 R: ::core::marker::Send + ::core::marker::Sync + 'static,
             {
-                let connection = #root::__private::ServerConnection::detached();
-                #root::__private::Service::new(connection.with_request(request))
+                Self::bare_with(request)
             }
         }
 
         impl<#bounds> Connection<T> {
             fn bare() -> Self {
                 #root::__private::Service::new(#root::__private::ServerConnection::detached())
+            }
+
+            fn bare_with<R>(request: R) -> Self
+            where
+                R: ::core::marker::Send + ::core::marker::Sync + 'static,
+            {
+                let connection = #root::__private::ServerConnection::detached();
+                #root::__private::Service::new(connection.with_request(request))
             }
         }
 
@@ -229,7 +236,10 @@ fn inherent_dispatch(service: &Service) -> TokenStream {
     let root = &service.root.inside;
     let bounds = payloads::bounds(service);
     let service = &service.names.service;
-    let docs = handle_rpc_call_docs();
+    let docs = handle_rpc_call_docs(&quote! {
+        /// `Error::Call`: there is no such method, the connection lacks the feature that it needs, the arguments did not
+        /// decode, or the answer did not encode.
+    });
     quote! {
         impl<#bounds> Handler<T>
         where
@@ -240,7 +250,10 @@ fn inherent_dispatch(service: &Service) -> TokenStream {
                 &self,
                 input: &[u8],
             ) -> ::core::result::Result<::std::vec::Vec<u8>, #root::__private::Error> {
-                handle(self, input).await
+                let (method, payload) = #root::__private::split_method(input)?;
+                let method = <Method as ::core::convert::TryFrom<u32>>::try_from(method)?;
+                #root::__private::check_feature(&self.connection, method)?;
+                ::core::result::Result::Ok(dispatch(self, method.index(), payload).await?.into())
             }
         }
     }
@@ -278,7 +291,10 @@ pub(super) fn dispatch(service: &Service, vis: &TokenStream) -> TokenStream {
 fn extension(service: &Service, vis: &TokenStream) -> TokenStream {
     let root = &service.root.inside;
     let service = &service.names.service;
-    let docs = handle_rpc_call_docs();
+    let docs = handle_rpc_call_docs(&quote! {
+        /// `Error::Call`: there is no such method, the arguments did not decode, or the answer did not encode. Features are
+        /// not checked: a handler of your own knows its connection, this does not.
+    });
     let doc =
         format!("Runs calls given as bytes on any handler of [`{0}`](super::{0}).", plain(service));
     quote! {
@@ -307,14 +323,14 @@ fn extension(service: &Service, vis: &TokenStream) -> TokenStream {
     }
 }
 
-fn handle_rpc_call_docs() -> TokenStream {
+fn handle_rpc_call_docs(errors: &TokenStream) -> TokenStream {
     quote! {
         /// Runs one call. `input` is the method's index in trait order, as a varint (LEB128), and then the arguments;
         /// the result is the encoded answer. For transports of your own: an adapter needs none of this.
         ///
         /// # Errors
         ///
-        /// `Error::Call`: there is no such method, the arguments did not decode, or the answer did not encode.
+        #errors
     }
 }
 

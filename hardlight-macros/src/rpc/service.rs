@@ -16,7 +16,7 @@ pub(super) struct Service {
     pub(super) state: Type,
     /// The enum of events; `None` if the user named none.
     pub(super) events: Option<Type>,
-    /// What all methods need that do not say otherwise.
+    /// What all methods need.
     pub(super) feature: Option<Expr>,
     pub(super) root: Root,
     /// The methods without errors, in trait order.

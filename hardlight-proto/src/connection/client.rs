@@ -12,8 +12,15 @@ use core::{fmt, time::Duration};
 use bytes::Bytes;
 
 use super::{
-    Connection, MAX_QUIET_FRAMES, Phase, Role, call::Call, call_ids::CallIds, check_revision,
-    config::ClientConfig, heartbeat::Heartbeat, sealed, skip::skip_fields, topics::Topics,
+    Connection, MAX_QUIET_FRAMES, Phase, Role,
+    call::Call,
+    call_ids::CallIds,
+    check_revision,
+    config::ClientConfig,
+    heartbeat::Heartbeat,
+    sealed,
+    skip::skip_fields,
+    topics::{Announced, Topics},
 };
 use crate::{
     close::CloseReason,
@@ -41,8 +48,8 @@ pub struct Client {
     early: VecDeque<Call>,
     /// Calls that ended on this side.
     ended: VecDeque<(CallId, CallError)>,
-    /// What does not fit and was not reported yet.
-    mismatches: VecDeque<SchemaMismatch>,
+    /// What is to be told before anything that arrives.
+    notes: VecDeque<Note>,
     /// Methods that the server does not have as they are here; `None` before it said so.
     refused_methods: Option<BTreeMap<u32, Mismatch>>,
     /// Whether the connection goes on without those state fields that the server has with another type.
@@ -52,13 +59,20 @@ pub struct Client {
     features: FeatureSet,
     /// The server is stopping.
     going_away: bool,
-    /// The server's epoch.
-    epoch: Option<u64>,
     resume: Option<Resume>,
     topics: Topics,
     /// What the server's event numbers mean here.
     events: Vec<Option<u32>>,
     skipped_events: u64,
+}
+
+/// What a client found out by itself.
+#[derive(Debug)]
+enum Note {
+    /// This does not fit.
+    Mismatch(SchemaMismatch),
+    /// What the server would have said, had it been asked.
+    Frame(Frame),
 }
 
 /// What happened on a client's connection.
@@ -221,18 +235,18 @@ impl sealed::Role for Client {
     fn forget(&mut self) {
         self.early.clear();
         self.ended.clear();
-        self.mismatches.clear();
+        self.notes.clear();
     }
 
     fn release_memory(&mut self) {
         self.early.shrink_to_fit();
         self.ended.shrink_to_fit();
-        self.mismatches.shrink_to_fit();
+        self.notes.shrink_to_fit();
     }
 
     fn is_idle(&self) -> bool {
         // Those that are early, or have ended, are open until that is given out.
-        self.open.is_empty() && self.mismatches.is_empty()
+        self.open.is_empty() && self.notes.is_empty()
     }
 
     fn takes_in_pieces(kind: u8) -> bool {
@@ -250,13 +264,12 @@ impl Connection<Client> {
             state_revision: None,
             early: VecDeque::new(),
             ended: VecDeque::new(),
-            mismatches: VecDeque::new(),
+            notes: VecDeque::new(),
             refused_methods: None,
             partial_state,
             skipped_fields: BTreeSet::new(),
             features: FeatureSet::new(),
             going_away: false,
-            epoch: None,
             resume: resume.filter(|resume| !resume.topics.is_empty()),
             topics: Topics::new(limits.max_topic_bytes()),
             events: Vec::new(),
@@ -287,9 +300,7 @@ impl Connection<Client> {
         if !self.link.greeted {
             return self.role.resume.clone();
         }
-        let epoch = self.role.epoch?;
-        let topics = self.role.topics.resume_topics();
-        (!topics.is_empty()).then_some(Resume { epoch, topics })
+        self.role.topics.resume()
     }
 
     /// Calls a method by its index in the schema. `payload` is that of its input; `call_value` takes the input itself.
@@ -394,7 +405,7 @@ impl Connection<Client> {
     fn next_event(&mut self) -> Option<ClientEvent> {
         // The most frequent, by itself.
         if matches!(self.link.phase, Phase::Open)
-            && self.role.mismatches.is_empty()
+            && self.role.notes.is_empty()
             && self.role.ended.is_empty()
             && let Some((id, payload)) = self.link.inbox.frames().next_answer()
         {
@@ -411,19 +422,19 @@ impl Connection<Client> {
             if self.is_ended() {
                 return self.poll_end();
             }
-            if let Some(mismatch) = self.role.mismatches.pop_front() {
-                return Some(ClientEvent::Mismatch(mismatch));
-            }
-            if let Some((id, error)) = self.role.ended.pop_front() {
-                return Some(self.end_call(id, Err(error), Extensions::new()));
-            }
-            let handled = match self.link.inbox.pop() {
-                Ok(Some(frame)) => self.handle_encoded(frame),
-                Ok(None) => {
-                    self.handle_end_of_input();
-                    return self.poll_end();
+            let handled = if let Some(note) = self.role.notes.pop_front() {
+                self.tell(note)
+            } else if let Some((id, error)) = self.role.ended.pop_front() {
+                Ok(Some(self.end_call(id, Err(error), Extensions::new())))
+            } else {
+                match self.link.inbox.pop() {
+                    Ok(Some(frame)) => self.handle_encoded(frame),
+                    Ok(None) => {
+                        self.handle_end_of_input();
+                        return self.poll_end();
+                    }
+                    Err(error) => Err(error.into()),
                 }
-                Err(error) => Err(error.into()),
             };
             match handled {
                 Ok(Some(event)) => return Some(event),
@@ -432,6 +443,13 @@ impl Connection<Client> {
             }
         }
         Some(ClientEvent::Busy)
+    }
+
+    fn tell(&mut self, note: Note) -> Result<Option<ClientEvent>, ConnectionError> {
+        match note {
+            Note::Mismatch(mismatch) => Ok(Some(ClientEvent::Mismatch(mismatch))),
+            Note::Frame(frame) => self.handle_open_frame(frame),
+        }
     }
 
     /// The last events, if the connection has ended.
@@ -553,8 +571,7 @@ impl Connection<Client> {
                 ClientEvent::Event { topic, sequence, event, extensions, payload }
             }
             Frame::Topic { topic, next, start, name } => {
-                let topic = topics.announce(topic, next, start, &name)?;
-                ClientEvent::Subscribed { topic, start }
+                return self.handle_topic(topic, next, start, &name).map(Some);
             }
             Frame::Leave { topic } => ClientEvent::Unsubscribed { topic: topics.leave(topic)? },
             Frame::Gap { topic, first, last, reason } => {
@@ -569,6 +586,22 @@ impl Connection<Client> {
         }))
     }
 
+    fn handle_topic(
+        &mut self,
+        topic: u64,
+        next: u64,
+        start: TopicStart,
+        name: &Bytes,
+    ) -> Result<ClientEvent, ConnectionError> {
+        let Announced { name, start, missed } =
+            self.role.topics.announce(topic, next, start, name)?;
+        if let Some((first, last)) = missed {
+            let gap = Frame::Gap { topic, first, last, reason: GapReason::Expired };
+            self.role.notes.push_back(Note::Frame(gap));
+        }
+        Ok(ClientEvent::Subscribed { topic: name, start })
+    }
+
     fn handle_hello(&mut self, hello: Hello) -> Result<(), ConnectionError> {
         check_revision(&hello)?;
         if hello.is_clients() {
@@ -578,7 +611,7 @@ impl Connection<Client> {
         self.compare_schema(&hello);
         self.check_state_fits()?;
         self.link.heartbeat = hello.heartbeat_interval.map(Heartbeat::new);
-        self.role.epoch = hello.epoch;
+        self.role.topics.set_epoch(hello.epoch);
         self.role.features = FeatureSet::of_names(hello.features);
         let methods = self.link.schema.methods.iter().map(HelloEntry::from);
         let mut ours = Hello {
@@ -588,8 +621,10 @@ impl Connection<Client> {
             ..Hello::new()
         };
         if let Some(mut resume) = self.role.resume.take() {
-            resume.shorten(MAX_MESSAGE_BYTES.saturating_sub(ours.encoded_len()));
-            self.role.topics.ask(&resume, hello.epoch);
+            let left = MAX_MESSAGE_BYTES.saturating_sub(ours.encoded_len());
+            let asked = resume.count_fitting(left);
+            self.role.topics.go_on(resume.clone(), asked);
+            resume.topics.truncate(asked);
             ours.resume = Some(resume).filter(|resume| !resume.topics.is_empty());
         }
         self.greet(ours);
@@ -604,14 +639,14 @@ impl Connection<Client> {
             let known = self.role.events.contains(&Some(index));
             let named = hello.events.iter().any(|their| their.name_hash == event.name_hash);
             if named && !known {
-                self.role.mismatches.push_back(SchemaMismatch {
+                self.role.notes.push_back(Note::Mismatch(SchemaMismatch {
                     part: SchemaPart::Event,
                     index,
                     name: event.name,
                     why: Mismatch::Incompatible,
                     ty: &event.ty,
                     name_there: None,
-                });
+                }));
             }
         }
         for (field, place) in ours.state.iter().zip(0..) {
@@ -621,14 +656,14 @@ impl Connection<Client> {
             };
             if let Some(their) = their.filter(other) {
                 self.role.skipped_fields.insert(field.index);
-                self.role.mismatches.push_back(SchemaMismatch {
+                self.role.notes.push_back(Note::Mismatch(SchemaMismatch {
                     part: SchemaPart::StateField,
                     index: place,
                     name: field.name,
                     why: Mismatch::Incompatible,
                     ty: &field.ty,
                     name_there: (their.name != field.name).then(|| their.name.clone()),
-                });
+                }));
             }
         }
     }
@@ -638,8 +673,10 @@ impl Connection<Client> {
         if self.role.partial_state || self.role.skipped_fields.is_empty() {
             return Ok(());
         }
-        let mismatches = self.role.mismatches.iter();
-        let fields = mismatches.filter(|mismatch| mismatch.part == SchemaPart::StateField);
+        let fields = self.role.notes.iter().filter_map(|note| match note {
+            Note::Mismatch(mismatch) if mismatch.part == SchemaPart::StateField => Some(mismatch),
+            _ => None,
+        });
         let fields: Vec<_> = fields.map(ToString::to_string).collect();
         Err(ConnectionError::Incompatible(fields.join("; ").into()))
     }
@@ -648,14 +685,14 @@ impl Connection<Client> {
         for refused in methods {
             let method = self.link.schema.methods.get(refused.method as usize);
             let method = method.ok_or(ProtocolError::InvalidMethods)?;
-            self.role.mismatches.push_back(SchemaMismatch {
+            self.role.notes.push_back(Note::Mismatch(SchemaMismatch {
                 part: SchemaPart::Method,
                 index: refused.method,
                 name: method.name,
                 why: refused.why,
                 ty: &method.ty,
                 name_there: None,
-            });
+            }));
         }
         let refused = methods.iter().map(|refused| (refused.method, refused.why));
         self.role.refused_methods = Some(refused.collect());

@@ -88,11 +88,21 @@ impl ServerConfig {
         }
     }
 
+    /// The server's view of the service.
+    pub const fn schema(&self) -> &'static ServiceSchema {
+        self.schema
+    }
+
     /// The limits of this side.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
+    }
+
+    /// See [`with_limits`](Self::with_limits).
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Whether payloads may travel compressed: see [`ClientConfig::with_compression`].

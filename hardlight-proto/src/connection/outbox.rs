@@ -207,7 +207,7 @@ impl Outbox {
     }
 
     /// What changes of topics and features take in the line, without those that wait for events.
-    pub(super) const fn change_bytes(&self) -> usize {
+    pub(super) fn change_bytes(&self) -> usize {
         self.change_bytes - self.unannounced.ended_bytes()
     }
 

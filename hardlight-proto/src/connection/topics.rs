@@ -19,10 +19,34 @@ pub(super) struct Topics {
     topics: BTreeMap<u64, Topic>,
     bytes: usize,
     max_bytes: usize,
-    /// Where the client asked to go on, by name, as far as the server has not said how.
-    asked: BTreeMap<Bytes, u64>,
-    /// Whether that is the server's.
-    same_epoch: bool,
+    /// The server's epoch.
+    epoch: Option<u64>,
+    /// Where the client is to go on, by name, as far as the server has not said how.
+    earlier: BTreeMap<Bytes, Earlier>,
+    /// The epoch of that.
+    earlier_epoch: Option<u64>,
+    /// There were more of these than there is room for.
+    forgot_some: bool,
+}
+
+/// A topic of an earlier connection.
+#[derive(Clone, Copy, Debug)]
+struct Earlier {
+    /// The sequence number of the next event.
+    next: u64,
+    /// Whether the server was asked to go on there. If not, a Hello had no room for it.
+    is_asked: bool,
+}
+
+/// In place of a number that is not known: the server's is lower, so it says that it does not know what is missing.
+const UNKNOWN: u64 = u64::MAX;
+
+/// How a topic begins.
+pub(super) struct Announced {
+    pub(super) name: Bytes,
+    pub(super) start: TopicStart,
+    /// The first and the last event that are missing, as the client itself knows.
+    pub(super) missed: Option<(u64, u64)>,
 }
 
 #[derive(Debug)]
@@ -38,25 +62,46 @@ impl Topics {
             topics: BTreeMap::new(),
             bytes: 0,
             max_bytes,
-            asked: BTreeMap::new(),
-            same_epoch: false,
+            epoch: None,
+            earlier: BTreeMap::new(),
+            earlier_epoch: None,
+            forgot_some: false,
         }
     }
 
-    /// The client asks to go on from an earlier connection, with a server of this epoch.
-    pub(super) fn ask(&mut self, resume: &Resume, epoch: Option<u64>) {
-        let topics = resume.topics.iter();
-        self.asked = topics.map(|topic| (topic.name.clone(), topic.next)).collect();
-        self.same_epoch = Some(resume.epoch) == epoch;
+    pub(super) const fn set_epoch(&mut self, epoch: Option<u64>) {
+        self.epoch = epoch;
     }
 
-    /// How far the client came: on the topics it is subscribed to, and on those it asked for and was not subscribed to
-    /// yet, if this is the same epoch.
-    pub(super) fn resume_topics(&self) -> Vec<ResumeTopic> {
-        let asked = self.asked.iter().filter(|_| self.same_epoch);
-        let mut topics: BTreeMap<_, _> = asked.map(|(name, next)| (name.clone(), *next)).collect();
-        topics.extend(self.topics.values().map(|topic| (topic.name.clone(), topic.next)));
-        topics.into_iter().map(|(name, next)| ResumeTopic { name, next }).collect()
+    /// The client is to go on from an earlier connection; it asks for as many of its topics as `asked`, the first.
+    pub(super) fn go_on(&mut self, resume: Resume, asked: usize) {
+        self.earlier_epoch = Some(resume.epoch);
+        let mut bytes = 0;
+        for (place, ResumeTopic { name, next }) in resume.topics.into_iter().enumerate() {
+            let is_asked = place < asked;
+            bytes += name.len() + TOPIC_OVERHEAD_BYTES;
+            if is_asked || bytes <= self.max_bytes {
+                self.earlier.insert(name, Earlier { next, is_asked });
+            } else {
+                self.forgot_some = true;
+            }
+        }
+    }
+
+    /// How far the client came: on the topics it is subscribed to, and on those it was to go on with and was not subscribed
+    /// to yet. Of another epoch that is known of the latter only, and no number of theirs in this one.
+    pub(super) fn resume(&self) -> Option<Resume> {
+        let epoch = self.epoch.or(self.earlier_epoch)?;
+        let number = |next| if self.earlier_epoch == Some(epoch) { next } else { UNKNOWN };
+        let earlier = self.earlier.iter();
+        let mut topics: BTreeMap<_, _> =
+            earlier.map(|(name, earlier)| (name.clone(), number(earlier.next))).collect();
+        if self.epoch.is_some() {
+            topics.extend(self.topics.values().map(|topic| (topic.name.clone(), topic.next)));
+        }
+        let topics: Vec<_> =
+            topics.into_iter().map(|(name, next)| ResumeTopic { name, next }).collect();
+        (!topics.is_empty()).then_some(Resume { epoch, topics })
     }
 
     pub(super) fn announce(
@@ -65,15 +110,18 @@ impl Topics {
         next: u64,
         start: TopicStart,
         name: &Bytes,
-    ) -> Result<Bytes, ConnectionError> {
+    ) -> Result<Announced, ConnectionError> {
         let Entry::Vacant(place) = self.topics.entry(topic) else {
             return Err(ProtocolError::InvalidTopic.into());
         };
-        let fits = match (self.asked.remove(name), start) {
+        let same_epoch = self.earlier_epoch.is_some() && self.earlier_epoch == self.epoch;
+        let earlier = self.earlier.remove(name);
+        let asked = earlier.filter(|earlier| earlier.is_asked).map(|earlier| earlier.next);
+        let fits = match (asked, start) {
             (None, start) => start == TopicStart::Fresh,
             (Some(_), TopicStart::Fresh) => false,
-            (Some(asked), TopicStart::Resumed) => self.same_epoch && next == asked,
-            (Some(asked), TopicStart::Restarted) => !self.same_epoch || next < asked,
+            (Some(asked), TopicStart::Resumed) => same_epoch && next == asked,
+            (Some(asked), TopicStart::Restarted) => !same_epoch || next < asked,
         };
         if name.len() > MAX_TOPIC_NAME_BYTES || !fits {
             return Err(ProtocolError::InvalidTopic.into());
@@ -85,8 +133,17 @@ impl Topics {
         }
         // A slice would keep the whole message it came in.
         let name = Bytes::copy_from_slice(name);
-        place.insert(Topic { name: name.clone(), next });
-        Ok(name)
+        // What the server was not asked for the client finds out by itself.
+        let (start, from) = match earlier {
+            Some(Earlier { next: from, is_asked: false }) if same_epoch && from <= next => {
+                (TopicStart::Resumed, from)
+            }
+            Some(Earlier { is_asked: false, .. }) => (TopicStart::Restarted, next),
+            None if self.forgot_some => (TopicStart::Restarted, next),
+            _ => (start, next),
+        };
+        place.insert(Topic { name: name.clone(), next: from });
+        Ok(Announced { name, start, missed: (from < next).then(|| (from, next - 1)) })
     }
 
     pub(super) fn leave(&mut self, topic: u64) -> Result<Bytes, ProtocolError> {

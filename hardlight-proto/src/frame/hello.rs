@@ -286,8 +286,8 @@ impl HelloField {
 }
 
 impl Resume {
-    /// Leaves out topics, the last first, until the section takes no more than this in a Hello.
-    pub(crate) fn shorten(&mut self, max_bytes: usize) {
+    /// Of how many topics, the first, the section takes no more than this in a Hello.
+    pub(crate) fn count_fitting(&self, max_bytes: usize) -> usize {
         // The tag, and a length of what fits into a message.
         let mut left = max_bytes.saturating_sub(1 + 3 + 8);
         let fits = self.topics.iter().take_while(|topic| {
@@ -297,8 +297,7 @@ impl Resume {
             left = left.saturating_sub(len);
             fits
         });
-        let fits = fits.count();
-        self.topics.truncate(fits);
+        fits.count()
     }
 
     fn put(&self, out: &mut (impl Sink + ?Sized)) {

@@ -618,7 +618,7 @@ fn topics(add: &mut AddSession<'_>) {
         "no-such-event",
     );
     let (mut client, server) = setups(&counter());
-    client.limits = Limits::new().with_max_topic_bytes(68);
+    client.limits = Limits::new().with_max_topic_bytes(516);
     let mut session = Session::open(&client, &server);
     session.forge_to_client(b"\x09\x01\x00\x00four");
     add(

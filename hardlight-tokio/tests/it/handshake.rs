@@ -90,7 +90,7 @@ async fn a_request_may_arrive_byte_by_byte() {
 async fn a_client_that_sends_no_head_is_dropped() {
     let (server, handler) = bind_plain().await;
     let options = ServerOptions::new().handshake_timeout(Duration::from_secs(5));
-    let server = Running::plain_with(server.options(options), handler);
+    let server = Running::plain_with(server.with_options(options), handler);
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
     let mut answer = Vec::new();
@@ -103,7 +103,7 @@ async fn a_client_that_sends_no_head_is_dropped() {
 async fn a_handshake_may_have_all_the_time_there_is() {
     let (server, handler) = bind_plain().await;
     let options = ServerOptions::new().handshake_timeout(Duration::MAX);
-    let server = Running::plain_with(server.options(options), handler);
+    let server = Running::plain_with(server.with_options(options), handler);
     let client: Client = connect_plain(&server.url).await.unwrap();
     assert_eq!(client.double(21).await.unwrap(), 42);
     assert!(answer(&server, b"GET / HTTP/1.1\r\n\r\n").await.starts_with("HTTP/1.1 4"));

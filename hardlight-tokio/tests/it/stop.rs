@@ -86,7 +86,7 @@ async fn a_call_that_runs_is_finished_and_a_new_one_is_not_started() {
 async fn what_is_still_open_after_the_grace_is_aborted() {
     let (server, handler) = bind_plain().await;
     let options = ServerOptions::new().stop_grace(Duration::from_secs(2));
-    let server = Running::plain_with(server.options(options), handler);
+    let server = Running::plain_with(server.with_options(options), handler);
     let client: Client = connect_plain(&server.url).await.unwrap();
     let stuck = tokio::spawn(async move { client.wait(21).await });
     server.handler.begun.acquire().await.unwrap().forget();

@@ -2,16 +2,24 @@
 //!
 //! - [`state`]: what the server changes and the client sees, when, and what it costs
 //! - [`handshake`]: who connects and whether it may: cookies, tokens, certificates, web pages of other origins, refusals
+//! - [`features`]: what a connection may call and see, before a login and after it
 //! - [`errors`]: what can go wrong, and what may be tried again
 //! - [`logging`]: what is logged, and how to see it
 //! - [`events`]: topics and patterns, slow readers, clients that come back, servers that are joined
 //! - [`handles`]: what may be cloned, shared between threads, and dropped while it is awaited
+#![cfg_attr(
+    feature = "schema",
+    doc = "- [`schema`]: what breaks older clients, found before a release and not after it"
+)]
 
 #[doc = include_str!("state.md")]
 pub mod state {}
 
 #[doc = include_str!("handshake.md")]
 pub mod handshake {}
+
+#[doc = include_str!("features.md")]
+pub mod features {}
 
 #[doc = include_str!("errors.md")]
 pub mod errors {}
@@ -24,3 +32,7 @@ pub mod events {}
 
 #[doc = include_str!("handles.md")]
 pub mod handles {}
+
+#[cfg(feature = "schema")]
+#[doc = include_str!("schema.md")]
+pub mod schema {}

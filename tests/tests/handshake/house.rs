@@ -40,7 +40,7 @@ impl House {
     ) -> Self {
         let seen = Arc::<Mutex<Vec<_>>>::default();
         let server = Server::bind_plain("127.0.0.1:0", factory(Arc::clone(&seen), decide)).await;
-        let server = server.unwrap().options(options);
+        let server = server.unwrap().with_options(options);
         Self::run(server, "127.0.0.1", seen, None)
     }
 
@@ -50,7 +50,7 @@ impl House {
         let certificate = Some(identity.certificate());
         let factory = factory(Arc::clone(&seen), |_| Ok(()));
         let server = Server::bind("127.0.0.1:0", identity, factory).await.unwrap();
-        Self::run(server.options(options), "localhost", seen, certificate)
+        Self::run(server.with_options(options), "localhost", seen, certificate)
     }
 
     /// That lets everybody in.

@@ -153,7 +153,7 @@ async fn a_factory_that_takes_too_long_is_dropped_and_its_client_told() {
         }
     });
     let options = ServerOptions::new().handshake_timeout(Duration::from_secs(3));
-    let server = server.await.unwrap().options(options);
+    let server = server.await.unwrap().with_options(options);
     let url = server.url("127.0.0.1");
     tokio::spawn(server.run());
     let options = ClientOptions::new().connect_timeout(Duration::from_secs(60));

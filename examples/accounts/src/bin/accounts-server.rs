@@ -64,7 +64,7 @@ async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
         }
     };
     let server = Server::bind(args.listen, identity, factory).await?;
-    let server = server.options(ServerOptions::new().origins(origins));
+    let server = server.with_options(ServerOptions::new().origins(origins));
     let (url, handle) = (server.url("localhost"), server.handle());
     let serving = tokio::spawn(server.run());
     fs::write(&args.certificate, certificate)

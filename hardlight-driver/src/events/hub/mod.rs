@@ -27,7 +27,7 @@ use super::{
     subscriber::{ConnectionId, Subscriber},
     trie::{Trie, tree_levels},
 };
-use crate::server::mailbox::ServerMailbox;
+use crate::{server::mailbox::ServerMailbox, wakes::WakesLater};
 
 /// What all topics keep together, in bytes, unless something else is chosen.
 const MAX_KEPT_BYTES: usize = 64 << 20;
@@ -57,6 +57,8 @@ pub(crate) struct Hub {
     kept: RwLock<Trie<Arc<Entry>>>,
     idle: Mutex<Idle>,
     watches: Watches,
+    /// Events that went to nobody since the topic's name was too long.
+    too_long: AtomicU64,
     pub(super) exports: Exports,
 }
 
@@ -109,6 +111,7 @@ impl Hub {
             kept: RwLock::new(Trie::new()),
             idle: Mutex::default(),
             watches: Watches::default(),
+            too_long: AtomicU64::new(0),
             exports: Exports::default(),
         }
     }
@@ -134,6 +137,7 @@ impl Hub {
     }
 
     pub(super) fn set_max_kept_bytes(&self, max: usize) {
+        let _later = WakesLater::enter();
         self.kept_bytes.set_max(max);
         self.shrink_kept(None);
     }
@@ -277,6 +281,20 @@ impl Hub {
     pub(super) fn is_wanted(&self, topic: &Topic) -> bool {
         self.find(topic).is_some_and(|entry| entry.state.lock().is_wanted())
             || self.patterns.read().trie.matches(topic)
+    }
+
+    /// How many connections an event on the topic would reach.
+    pub(super) fn subscriber_count(&self, topic: &Topic) -> usize {
+        if let Some(entry) = self.find(topic) {
+            let state = entry.state.lock();
+            if self.knows_all_followers(&state) {
+                return state.members.len();
+            }
+        } else if !self.patterns.read().trie.matches(topic) {
+            return 0;
+        }
+        // One connection may follow several patterns.
+        self.subscribers(topic).len()
     }
 
     /// The connections that an event on the topic would reach, in the order of their ids.

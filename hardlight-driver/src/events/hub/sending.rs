@@ -1,6 +1,6 @@
 //! Events, from whoever emits them to every member of their topic.
 
-use std::{cell::RefCell, sync::Arc, task::Waker};
+use std::sync::{Arc, atomic::Ordering};
 
 use bytes::Bytes;
 use event_listener::EventListener;
@@ -13,6 +13,7 @@ use crate::{
         entry::{Entry, EntryState, Member},
     },
     server::mailbox::Reserved,
+    wakes::{WakesLater, wake_later},
 };
 
 /// Other hubs whose events a topic tells from those that came already.
@@ -53,17 +54,13 @@ pub(crate) struct Full {
     pub(crate) patience: u32,
 }
 
-thread_local! {
-    /// Drivers to wake; kept for its memory.
-    static WAKERS: RefCell<Vec<Waker>> = const { RefCell::new(Vec::new()) };
-}
-
 impl Hub {
     /// Sends an event to everybody who is subscribed to the topic: to how many. It is encoded if there is anybody.
     pub(crate) fn emit<E: Events>(&self, topic: &Topic, event: E) -> Result<usize, EncodeError> {
-        if is_too_long(topic) {
+        if self.is_too_long(topic) {
             return Ok(0);
         }
+        let _later = WakesLater::enter();
         let found = self.find_to_emit(topic);
         if found.is_none() && !self.exports.is_active() {
             return Ok(0);
@@ -75,34 +72,19 @@ impl Hub {
     }
 
     pub(crate) fn send(&self, emission: &Emission<'_>, patience: Patience) -> Result<usize, Full> {
-        if is_too_long(emission.topic) {
+        if self.is_too_long(emission.topic) {
             return Ok(0);
         }
+        let _later = WakesLater::enter();
         self.send_to(None, emission, patience)
     }
 
     /// Sends an event on a topic that may be found already.
     fn send_to(
         &self,
-        found: Option<Arc<Entry>>,
-        emission: &Emission<'_>,
-        patience: Patience,
-    ) -> Result<usize, Full> {
-        let mut wakers = WAKERS.try_with(RefCell::take).unwrap_or_default();
-        let sent = self.send_and_note(found, emission, patience, &mut wakers);
-        wakers.drain(..).for_each(Waker::wake);
-        // A thread that ends has none any longer.
-        let _ = WAKERS.try_with(|kept| kept.replace(wakers));
-        sent
-    }
-
-    /// Sends an event; whose drivers are to be woken for it is noted.
-    fn send_and_note(
-        &self,
         mut found: Option<Arc<Entry>>,
         emission: &Emission<'_>,
         patience: Patience,
-        wakers: &mut Vec<Waker>,
     ) -> Result<usize, Full> {
         loop {
             let Some(entry) = found.take().or_else(|| self.find_to_emit(emission.topic)) else {
@@ -113,8 +95,8 @@ impl Hub {
             if state.gone {
                 continue;
             }
-            let joined = self.join_followers(&entry, &mut state, wakers);
-            let sent = self.send_to_members(&entry, &mut state, emission, patience, wakers);
+            let joined = self.join_followers(&entry, &mut state);
+            let sent = self.send_to_members(&entry, &mut state, emission, patience);
             let (done, keeps) = (state.is_done(), state.keeps());
             drop(state);
             if done {
@@ -135,7 +117,6 @@ impl Hub {
         state: &mut EntryState,
         emission: &Emission<'_>,
         patience: Patience,
-        wakers: &mut Vec<Waker>,
     ) -> Result<usize, Full> {
         if emission.origin.is_some_and(|origin| !is_new(&mut state.extra().origins, origin)) {
             return Ok(0);
@@ -144,7 +125,7 @@ impl Hub {
         let event = EncodedEvent::new(entry.number, state.next, event, payload.clone());
         let event = if secret { event.secret() } else { event };
         let reserved = match patience {
-            Patience::Waits if state.patient > 0 => reserve(state, event.encoded_len(), wakers)?,
+            Patience::Waits if state.patient > 0 => reserve(state, event.encoded_len())?,
             _ => Vec::new(),
         };
         let event = Arc::new(event);
@@ -153,7 +134,7 @@ impl Hub {
         for (place, member) in &state.members {
             let is_reserved = reserved.next_if_eq(&place).is_some();
             let mailbox = &member.subscriber.mailbox;
-            wakers.extend(mailbox.post_quietly(|commands| {
+            wake_later(mailbox.post_quietly(|commands| {
                 commands.push_event(&event, member.subscription, member.overflow, is_reserved);
             }));
         }
@@ -170,28 +151,33 @@ impl Hub {
             self.exports.push(self.epoch, emission.topic, emission.event, emission.payload);
         }
     }
-}
 
-/// Whether nobody can be subscribed to a topic, nor may it be kept, since its name is too long.
-fn is_too_long(topic: &Topic) -> bool {
-    let bytes = topic.as_bytes().len();
-    let is_too_long = bytes > MAX_TOPIC_NAME_BYTES;
-    if is_too_long {
-        tracing::error!(bytes, "an event was emitted on a topic whose name is too long");
+    /// Whether nobody can be subscribed to a topic, nor may it be kept, since its name is too long.
+    fn is_too_long(&self, topic: &Topic) -> bool {
+        let bytes = topic.as_bytes().len();
+        let is_too_long = bytes > MAX_TOPIC_NAME_BYTES;
+        if is_too_long {
+            let events = self.too_long.fetch_add(1, Ordering::Relaxed) + 1;
+            // A client may have chosen the name, and have it emitted on again and again.
+            if events.is_power_of_two() {
+                let what = "an event was emitted on a topic whose name is too long";
+                tracing::error!(bytes, events, "{what}");
+            }
+        }
+        is_too_long
     }
-    is_too_long
 }
 
 /// Reserves room for an event with all members for which emitters wait: their places, in order. If there is none
 /// somewhere, nothing is reserved. All are asked then too, so that they are waited for at the same time.
-fn reserve(state: &EntryState, len: usize, wakers: &mut Vec<Waker>) -> Result<Vec<usize>, Full> {
+fn reserve(state: &EntryState, len: usize) -> Result<Vec<usize>, Full> {
     let (mut places, mut full) = (Vec::new(), None);
     for (place, member) in state.members.iter().filter(|(_, member)| member.patience > 0) {
-        let mut reserved = reserve_with(member, len, wakers);
+        let mut reserved = reserve_with(member, len);
         if reserved == Reserved::Full && full.is_none() {
             let room = member.subscriber.room.listen();
             // Looked again, so that nothing happens unnoticed between.
-            reserved = reserve_with(member, len, wakers);
+            reserved = reserve_with(member, len);
             if reserved == Reserved::Full {
                 full = Some(Full { room, patience: member.patience });
             }
@@ -207,9 +193,9 @@ fn reserve(state: &EntryState, len: usize, wakers: &mut Vec<Waker>) -> Result<Ve
     Err(full)
 }
 
-fn reserve_with(member: &Member, len: usize, wakers: &mut Vec<Waker>) -> Reserved {
+fn reserve_with(member: &Member, len: usize) -> Reserved {
     let mut reserved = Reserved::GivenUp;
-    wakers.extend(member.subscriber.mailbox.post_if(|commands| {
+    wake_later(member.subscriber.mailbox.post_if(|commands| {
         reserved = commands.reserve(len, member.patience);
         reserved == Reserved::Full
     }));

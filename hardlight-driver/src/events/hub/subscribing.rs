@@ -4,7 +4,6 @@ use std::{
     collections::{BTreeMap, HashMap},
     ops::ControlFlow,
     sync::{Arc, atomic::Ordering},
-    task::Waker,
 };
 
 use hardlight_proto::{KeptEvents, Topic};
@@ -18,6 +17,7 @@ use crate::{
         subscriber::{Subscriber, bytes},
     },
     server::mailbox::{Announce, Command},
+    wakes::wake_later,
 };
 
 impl Hub {
@@ -39,10 +39,7 @@ impl Hub {
                 self.watches.tell(|| topic.clone().into(), true);
             }
             state.exact += 1;
-            let waker = self.join(&entry, &mut state, subscriber, options, true);
-            drop(state);
-            waker.into_iter().for_each(Waker::wake);
-            return;
+            return self.join(&entry, &mut state, subscriber, options, true);
         }
     }
 
@@ -125,13 +122,12 @@ impl Hub {
     }
 
     fn bring(&self, entry: &Arc<Entry>) {
-        let (mut wakers, mut joined) = (Vec::new(), Vec::new());
+        let mut joined = Vec::new();
         let mut state = entry.state.lock();
         if !state.gone {
-            joined = self.join_followers(entry, &mut state, &mut wakers);
+            joined = self.join_followers(entry, &mut state);
         }
         drop(state);
-        wakers.into_iter().for_each(Waker::wake);
         joined.iter().for_each(|subscriber| self.shed(subscriber));
     }
 
@@ -145,9 +141,9 @@ impl Hub {
     ) {
         self.remove_follower(pattern, stamp);
         // Whoever joined it to a topic held the patterns' lock, and is done.
-        let brought = subscriber.memberships.lock().by_pattern();
+        let brought = subscriber.memberships.lock().by_pattern(pattern);
         for entry in brought {
-            if !pattern.matches(&entry.name) || still(&entry.name) {
+            if still(&entry.name) {
                 continue;
             }
             let state = entry.state.lock();
@@ -180,7 +176,6 @@ impl Hub {
             }
             self.settle(&entry, state);
         }
-        subscriber.room.notify(usize::MAX);
     }
 
     /// Takes a connection out of a topic if nothing holds it there any longer.
@@ -193,9 +188,8 @@ impl Hub {
         let Some(membership) = subscriber.memberships.lock().remove_if_free(entry) else { return };
         let Member { subscription, .. } = state.remove(membership.place);
         let leave = Command::Leave { topic: entry.number, subscription };
-        let waker = subscriber.mailbox.post_quietly(|commands| commands.push(leave));
+        wake_later(subscriber.mailbox.post_quietly(|commands| commands.push(leave)));
         self.settle(entry, state);
-        waker.into_iter().for_each(Waker::wake);
     }
 
     /// A member has left.
@@ -209,7 +203,7 @@ impl Hub {
     }
 
     /// Makes a connection a member of a topic, and announces it, if it is not yet. Called under the topic's lock, so that no
-    /// event comes between. The driver is to be woken later.
+    /// event comes between.
     fn join(
         &self,
         entry: &Arc<Entry>,
@@ -217,10 +211,10 @@ impl Hub {
         subscriber: &Arc<Subscriber>,
         options: SubscribeOptions,
         exact: bool,
-    ) -> Option<Waker> {
+    ) {
         let mut memberships = subscriber.memberships.lock();
         if memberships.is_ended() {
-            return None;
+            return;
         }
         if memberships.find(entry).is_some() {
             if exact {
@@ -228,7 +222,7 @@ impl Hub {
             } else {
                 memberships.set_by_pattern(entry, true);
             }
-            return None;
+            return;
         }
         let chosen = state.options();
         let overflow = options.overflow.unwrap_or(chosen.overflow);
@@ -247,12 +241,16 @@ impl Hub {
             kept: state.keeps().then(|| Arc::clone(entry) as Arc<dyn KeptEvents>),
             history: options.history,
         };
-        let waker = subscriber.mailbox.post_quietly(|commands| {
+        wake_later(subscriber.mailbox.post_quietly(|commands| {
             commands.push(Command::Announce(Box::new(announce)));
-        });
+        }));
         drop(memberships);
         self.set_idle(entry, state);
-        waker
+    }
+
+    /// Whether all who follow a pattern that matches a topic are members of it.
+    pub(super) fn knows_all_followers(&self, state: &EntryState) -> bool {
+        !state.has_shed() && state.seen == self.last_follower.load(Ordering::SeqCst)
     }
 
     /// Makes those members of a topic that follow a pattern that matches it: those who came since it was looked last, and
@@ -261,15 +259,13 @@ impl Hub {
         &self,
         entry: &Arc<Entry>,
         state: &mut EntryState,
-        wakers: &mut Vec<Waker>,
     ) -> Vec<Arc<Subscriber>> {
         let mut joined = Vec::new();
-        let shed = state.extra.as_mut().map(|extra| std::mem::take(&mut extra.shed));
-        let shed = shed.unwrap_or_default();
-        let seen = state.seen;
-        if shed.is_empty() && seen == self.last_follower.load(Ordering::SeqCst) {
+        if self.knows_all_followers(state) {
             return joined;
         }
+        let shed = state.extra.as_mut().map(|extra| std::mem::take(&mut extra.shed));
+        let (shed, seen) = (shed.unwrap_or_default(), state.seen);
         // Held until they are members, so that whoever ends a pattern finds them all.
         let patterns = self.patterns.read();
         let mut followers = Vec::new();
@@ -285,7 +281,7 @@ impl Hub {
             // Who was here before has had it.
             let options = if *stamp <= seen { options.history(0) } else { *options };
             let before = state.members.len();
-            wakers.extend(self.join(entry, state, subscriber, options, false));
+            self.join(entry, state, subscriber, options, false);
             if state.members.len() > before {
                 joined.push(Arc::clone(subscriber));
             }

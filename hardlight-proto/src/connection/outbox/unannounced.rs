@@ -1,14 +1,22 @@
 //! Subscriptions that end before they were announced.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// Subscriptions whose announcement waits. One that has ended and of whose events none waits need not be told at all. So what
 /// waits of subscriptions that come and go is bounded, however often they do: by what they may take at a time, and by
 /// what their events take.
 ///
 /// They are numbered in the order in which they began, and no number is used twice.
+///
+/// Most of the time there is none: it is looked at for every event, and takes no more than a pointer then.
 #[derive(Debug, Default)]
-pub struct Unannounced {
+pub struct Unannounced(Option<Box<Subscriptions>>);
+
+#[derive(Debug, Default)]
+struct Subscriptions {
     waiting: BTreeMap<u64, Announced>,
     /// Of these, those that have ended and of whose events none waits.
     idle: BTreeSet<u64>,
@@ -42,112 +50,123 @@ pub struct Untold {
 impl Unannounced {
     /// None.
     pub const fn new() -> Self {
-        Self {
-            waiting: BTreeMap::new(),
-            idle: BTreeSet::new(),
-            ended_bytes: 0,
-            untold: BTreeMap::new(),
-        }
+        Self(None)
     }
 
     /// What the announcements and ends take of subscriptions that have ended.
-    pub const fn ended_bytes(&self) -> usize {
-        self.ended_bytes
+    pub fn ended_bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |some| some.ended_bytes)
     }
 
     /// The announcement of a subscription begins to wait.
     pub fn begin(&mut self, subscription: u64, bytes: usize) {
-        self.waiting.insert(subscription, Announced { bytes, events: 0, ended: false });
+        let announced = Announced { bytes, events: 0, ended: false };
+        self.0.get_or_insert_default().waiting.insert(subscription, announced);
+    }
+
+    fn find(&mut self, subscription: u64) -> Option<&mut Announced> {
+        self.0.as_mut()?.waiting.get_mut(&subscription)
     }
 
     /// An event begins to wait.
     pub fn add_event(&mut self, subscription: u64) {
-        if !self.waiting.is_empty()
-            && let Some(announced) = self.waiting.get_mut(&subscription)
-        {
+        if let Some(announced) = self.find(subscription) {
             announced.events += 1;
         }
     }
 
     /// An event is dropped: whether that is of a subscription that has ended.
     pub fn drop_event(&mut self, subscription: u64) -> bool {
-        let Some(announced) = self.waiting.get_mut(&subscription) else { return false };
+        let Some(announced) = self.find(subscription) else { return false };
         announced.events -= 1;
-        if announced.ended && announced.events == 0 {
-            self.idle.insert(subscription);
+        let (ended, is_idle) = (announced.ended, announced.ended && announced.events == 0);
+        if let Some(some) = self.0.as_mut().filter(|_| is_idle) {
+            some.idle.insert(subscription);
         }
-        announced.ended
+        ended
     }
 
     /// A subscription is to end: whether it need not be told.
     pub fn cancel(&mut self, subscription: u64) -> Option<Untold> {
-        let announced =
-            self.waiting.get(&subscription).filter(|announced| announced.events == 0)?;
-        let bytes = announced.bytes;
-        self.waiting.remove(&subscription);
-        self.untold.insert(subscription, 1);
+        let bytes = self.find(subscription).filter(|announced| announced.events == 0)?.bytes;
+        let some = self.0.as_mut()?;
+        some.waiting.remove(&subscription);
+        some.untold.insert(subscription, 1);
         Some(Untold { subscription, places: 1, bytes })
     }
 
     /// The end of a subscription begins to wait.
     pub fn end(&mut self, subscription: u64, bytes: usize) {
-        let Some(announced) = self.waiting.get_mut(&subscription) else { return };
+        let Some(some) = &mut self.0 else { return };
+        let Some(announced) = some.waiting.get_mut(&subscription) else { return };
         announced.ended = true;
         announced.bytes += bytes;
-        self.ended_bytes += announced.bytes;
+        some.ended_bytes += announced.bytes;
         if announced.events == 0 {
-            self.idle.insert(subscription);
+            some.idle.insert(subscription);
         }
     }
 
     /// Of those that have ended and of whose events none waits: the one that began first. It is not told.
     pub fn cancel_oldest(&mut self) -> Option<Untold> {
-        let subscription = self.idle.pop_first()?;
-        let Announced { bytes, .. } = self.waiting.remove(&subscription)?;
-        self.ended_bytes -= bytes;
-        self.untold.insert(subscription, 2);
+        let some = self.0.as_mut()?;
+        let subscription = some.idle.pop_first()?;
+        let Announced { bytes, .. } = some.waiting.remove(&subscription)?;
+        some.ended_bytes -= bytes;
+        some.untold.insert(subscription, 2);
         Some(Untold { subscription, places: 2, bytes })
     }
 
     /// The announcement of a subscription waits no longer: whether it is to be told.
     pub fn announce(&mut self, subscription: u64) -> bool {
-        if let Some(announced) = self.waiting.remove(&subscription) {
-            if announced.ended {
-                self.ended_bytes -= announced.bytes;
-                self.idle.remove(&subscription);
-            }
-            return true;
+        let Some(some) = &mut self.0 else { return true };
+        let Some(announced) = some.waiting.remove(&subscription) else {
+            return self.leave(subscription);
+        };
+        if announced.ended {
+            some.ended_bytes -= announced.bytes;
+            some.idle.remove(&subscription);
         }
-        self.leave(subscription)
+        self.shrink();
+        true
     }
 
     /// The end of a subscription waits no longer: whether it is to be told.
     pub fn leave(&mut self, subscription: u64) -> bool {
-        let Some(places) = self.untold.get_mut(&subscription) else { return true };
+        let Some(some) = &mut self.0 else { return true };
+        let Some(places) = some.untold.get_mut(&subscription) else { return true };
         *places -= 1;
         if *places == 0 {
-            self.untold.remove(&subscription);
+            some.untold.remove(&subscription);
+            self.shrink();
         }
         false
     }
 
+    fn shrink(&mut self) {
+        self.0.take_if(|some| some.waiting.is_empty() && some.untold.is_empty());
+    }
+
     /// Whether a subscription is to be told.
     pub fn is_told(&self, subscription: u64) -> bool {
-        !self.untold.contains_key(&subscription)
+        self.0.as_ref().is_none_or(|some| !some.untold.contains_key(&subscription))
     }
 
     /// Whether all are to be told that have a place.
     pub fn are_all_told(&self) -> bool {
-        self.untold.is_empty()
+        self.0.as_ref().is_none_or(|some| some.untold.is_empty())
     }
 
     /// None waits any longer.
     pub fn clear(&mut self) {
-        *self = Self::new();
+        self.0 = None;
     }
 
     /// Those that are not told have no place any longer.
     pub fn clear_untold(&mut self) {
-        self.untold.clear();
+        if let Some(some) = &mut self.0 {
+            some.untold.clear();
+            self.shrink();
+        }
     }
 }

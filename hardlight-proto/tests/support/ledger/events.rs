@@ -37,6 +37,11 @@ pub(crate) struct Topic {
     arrived: Option<u64>,
     /// What is below was posted before an answer that has arrived.
     floor: u64,
+    /// It was announced on this connection, and left.
+    was_left: bool,
+    /// The client heard nothing of that, and goes on from an earlier connection all the same: what was posted behind the first
+    /// announcement may come behind answers.
+    begins_again: bool,
 }
 
 pub(crate) fn name(topic: usize) -> Bytes {
@@ -87,6 +92,7 @@ impl Topic {
         let oldest = self.kept.front().map_or(self.next, |(sequence, _)| *sequence);
         let next = hint.map_or(self.next, |hint| hint.max(oldest));
         (self.is_announced, self.is_wanted) = (true, true);
+        self.begins_again |= self.was_left && hint.is_some();
         self.announcements.push_back(next);
         self.posted = self.next;
         let replayed = self.kept.iter().filter(|(sequence, _)| *sequence >= next);
@@ -94,6 +100,7 @@ impl Topic {
     }
 
     pub(crate) fn leave(&mut self) {
+        self.was_left |= self.is_announced;
         (self.is_announced, self.is_wanted) = (false, false);
     }
 
@@ -142,7 +149,8 @@ impl Topic {
         }
         self.hears(sequence, "an event");
         assert!(self.arrived < Some(sequence), "event {sequence} arrives twice");
-        assert!(self.floor <= sequence, "an answer overtook event {sequence}");
+        let is_behind = self.begins_again || self.floor <= sequence;
+        assert!(is_behind, "an answer overtook event {sequence}");
         (self.seen, self.arrived) = (Some(vec![sequence + 1]), Some(sequence));
     }
 
@@ -168,6 +176,7 @@ impl Topic {
         self.is_announced = false;
         self.announcements.clear();
         (self.posted, self.floor) = (0, 0);
+        (self.was_left, self.begins_again) = (false, false);
         self.kept_from.clear();
     }
 }

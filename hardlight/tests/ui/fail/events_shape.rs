@@ -42,6 +42,7 @@ pub enum TooManyFields {
 pub enum Shadowing {
     Changed,
     Lagged(u64),
+    Restarted,
 }
 
 #[hardlight::rpc(events = Colliding)]

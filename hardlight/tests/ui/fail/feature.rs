@@ -32,6 +32,12 @@ trait Service {
     async fn misspelt(&self);
 }
 
+#[rpc(feature = Odd::LogIn)]
+trait Console {
+    #[rpc(feature = Odd::Titled)]
+    async fn needs_two(&self);
+}
+
 #[derive(ConnectionState)]
 struct State {
     #[state(skip, feature = Odd::LogIn)]

@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+
+mod change;
+mod compare;
+mod error;
+mod fingerprint;
+mod schema;
+
+pub use change::{Change, Part, What};
+pub use compare::compare;
+pub use error::SchemaError;
+pub use hardlight_proto::{Fingerprint, ServiceSchema};
+pub use schema::{Entry, FORMAT, Schema, to_json};

@@ -1,0 +1,18 @@
+//! What `#[rpc(...)]` on a method does not take.
+
+#[hardlight::rpc]
+pub trait Vault {
+    #[rpc(sekret)]
+    async fn open(&self, key: String) -> bool;
+    #[rpc(secret, secret)]
+    async fn close(&self, key: String) -> bool;
+    #[hardlight::rpc(secret)]
+    async fn knock(&self);
+}
+
+fn uses(client: &vault::Client) {
+    drop(client.open(String::new()));
+    drop(client.knock());
+}
+
+fn main() {}
