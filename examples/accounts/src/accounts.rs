@@ -114,20 +114,21 @@ impl Accounts {
         password: Password,
         address: Option<IpAddr>,
     ) -> Result<Token, LogInError> {
-        if !self.book.lock().is_anonymous(id) {
+        let now = (self.clock)();
+        if !self.book.lock().is_anonymous(id, now) {
             return Err(LogInError::AlreadyLoggedIn);
         }
         let place = self.passwords.line_up().ok_or(LogInError::Busy)?;
         let is_possible = is_name(name) && password.as_str().len() <= MAX_PASSWORD_BYTES;
         let counted = is_possible.then_some(name);
         self.throttle
-            .begin(counted, address, (self.clock)())
+            .begin(counted, address, now)
             .map_err(|wait| LogInError::TooManyAttempts { seconds: seconds(wait) })?;
         if !is_possible {
             return Err(LogInError::BadCredentials);
         }
         let hash = self.book.lock().users.get(name).map(|user| user.password.clone());
-        if !place.is_right(password, hash).await.ok_or(LogInError::Busy)? {
+        if !place.verify(password, hash).await.ok_or(LogInError::Busy)? {
             return Err(LogInError::BadCredentials);
         }
         self.throttle.succeeded(name, address);
@@ -141,12 +142,12 @@ impl Accounts {
         if book.users.get(name).is_none_or(|user| user.is_suspended) {
             return Err(LogInError::Suspended);
         }
-        if !book.is_anonymous(id) {
+        let now = (self.clock)();
+        if !book.is_anonymous(id, now) {
             return Err(LogInError::AlreadyLoggedIn);
         }
-        let now = (self.clock)();
-        book.end_expired(now);
-        Ok(book.begin_session(id, name, now + self.session_lifetime))
+        let token = book.begin_session(id, name, now + self.session_lifetime);
+        token.ok_or(LogInError::BadCredentials)
     }
 
     /// Opens the account that a token stands for: how long it will yet, or `None` if it stands for none.
@@ -268,8 +269,7 @@ impl Accounts {
         let mut book = self.book.lock();
         // Whatever has happened while it was hashed.
         check_room(&book, name)?;
-        let user = User { password, is_admin, is_suspended: false, notes: Vec::new() };
-        book.users.insert(name.to_owned(), user);
+        book.users.insert(name.to_owned(), User::new(password, is_admin));
         tracing::info!(user = name, "registered");
         Ok(())
     }

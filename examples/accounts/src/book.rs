@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 use crate::{AccountError, Allowed, Token, entrance, own_topic, secret::TokenHash};
 
-/// How many sessions a user may have. One more ends the one that expires first.
+/// How many sessions a user may have. One more ends the oldest.
 const MAX_SESSIONS: usize = 10;
 
 /// Whose events a connection may have. Behind a lock of its own, since it is asked for under that of the state.
@@ -32,11 +32,20 @@ pub(crate) struct User {
     pub(crate) is_admin: bool,
     pub(crate) is_suspended: bool,
     pub(crate) notes: Vec<String>,
+    /// The oldest first.
+    sessions: Vec<TokenHash>,
+}
+
+impl User {
+    pub(crate) const fn new(password: PasswordHash, is_admin: bool) -> Self {
+        Self { password, is_admin, is_suspended: false, notes: Vec::new(), sessions: Vec::new() }
+    }
 }
 
 struct LoginSession {
     user: String,
     expires: Instant,
+    connections: Vec<ConnectionId>,
 }
 
 /// A connection.
@@ -55,28 +64,34 @@ impl Book {
     }
 
     pub(crate) fn leave(&mut self, id: ConnectionId) {
-        self.online.remove(&id);
+        let session = self.online.remove(&id).and_then(|online| online.session);
+        if let Some(session) = session.and_then(|hash| self.sessions.get_mut(&hash)) {
+            session.connections.retain(|connection| *connection != id);
+        }
     }
 
-    pub(crate) fn is_anonymous(&self, id: ConnectionId) -> bool {
-        self.online.get(&id).is_some_and(|online| online.session.is_none())
+    pub(crate) fn is_anonymous(&mut self, id: ConnectionId, now: Instant) -> bool {
+        self.user_of(id, now).is_err()
     }
 
-    /// A new session of a user, on this connection first.
+    /// A new session of a user, on this connection first. `None` if there is no such user, or no such connection.
     pub(crate) fn begin_session(
         &mut self,
         id: ConnectionId,
-        user: &str,
+        name: &str,
         expires: Instant,
-    ) -> Token {
-        let mut hashes: Vec<_> = self.sessions_of(user);
-        hashes.sort_by_key(|hash| self.sessions[hash].expires);
-        let surplus = (hashes.len() + 1).saturating_sub(MAX_SESSIONS);
-        hashes[..surplus].iter().for_each(|hash| self.end_session(*hash));
-        let token = Token::random();
-        self.sessions.insert(token.hash(), LoginSession { user: user.to_owned(), expires });
-        self.open(id, token.hash());
-        token
+    ) -> Option<Token> {
+        self.online.get(&id)?;
+        let sessions = &self.users.get(name)?.sessions;
+        if sessions.len() >= MAX_SESSIONS {
+            self.end_session(sessions[0]);
+        }
+        let (token, connections) = (Token::random(), Vec::new());
+        let session = LoginSession { user: name.to_owned(), expires, connections };
+        self.sessions.insert(token.hash(), session);
+        self.users.get_mut(name)?.sessions.push(token.hash());
+        self.open(id, token.hash())?;
+        Some(token)
     }
 
     /// Opens the account of a session for a new connection: how long the session lasts, if there is one.
@@ -87,9 +102,9 @@ impl Book {
         now: Instant,
     ) -> Option<Duration> {
         let hash = token.hash();
-        self.end_expired(now);
+        self.end_if_expired(hash, now);
         let left = self.sessions.get(&hash)?.expires.duration_since(now);
-        self.open(id, hash);
+        self.open(id, hash)?;
         Some(left)
     }
 
@@ -99,37 +114,38 @@ impl Book {
         id: ConnectionId,
         now: Instant,
     ) -> Result<String, AccountError> {
-        self.end_expired(now);
-        let session = self.online.get(&id).and_then(|online| self.sessions.get(&online.session?));
-        session.map(|session| session.user.clone()).ok_or(AccountError::NotAllowed)
+        let hash = self.session_of(id).ok_or(AccountError::NotAllowed)?;
+        self.end_if_expired(hash, now);
+        let session = self.sessions.get(&hash).ok_or(AccountError::NotAllowed)?;
+        Ok(session.user.clone())
     }
 
     pub(crate) fn end_session_of(&mut self, id: ConnectionId) {
-        if let Some(hash) = self.online.get(&id).and_then(|online| online.session) {
+        if let Some(hash) = self.session_of(id) {
             self.end_session(hash);
         }
     }
 
     /// Ends all sessions of a user: how many there were.
-    pub(crate) fn end_sessions(&mut self, user: &str) -> u32 {
-        let hashes = self.sessions_of(user);
+    pub(crate) fn end_sessions(&mut self, name: &str) -> u32 {
+        let hashes = self.users.get(name).map_or_else(Vec::new, |user| user.sessions.clone());
         hashes.iter().for_each(|hash| self.end_session(*hash));
         u32::try_from(hashes.len()).expect("a user has few sessions")
     }
 
+    /// Looks at all sessions.
     pub(crate) fn end_expired(&mut self, now: Instant) {
-        let expired = self.sessions.iter().filter(|(_, session)| session.expires <= now);
-        let expired: Vec<_> = expired.map(|(hash, _)| *hash).collect();
-        expired.into_iter().for_each(|hash| self.end_session(hash));
+        let hashes: Vec<_> = self.sessions.keys().copied().collect();
+        hashes.into_iter().for_each(|hash| self.end_if_expired(hash, now));
     }
 
     /// Has all connections of a user show the user's notes as they are now.
-    pub(crate) fn show_notes(&self, user: &str) {
-        let Some(User { notes, .. }) = self.users.get(user) else { return };
-        for online in self.online.values() {
-            let session = online.session.and_then(|hash| self.sessions.get(&hash));
-            if session.is_some_and(|session| session.user == user) {
-                online.connection.state.lock().notes.clone_from(notes);
+    pub(crate) fn show_notes(&self, name: &str) {
+        let Some(user) = self.users.get(name) else { return };
+        let sessions = user.sessions.iter().filter_map(|hash| self.sessions.get(hash));
+        for online in sessions.flat_map(|session| &session.connections) {
+            if let Some(online) = self.online.get(online) {
+                online.connection.state.lock().notes.clone_from(&user.notes);
             }
         }
     }
@@ -141,25 +157,33 @@ impl Book {
         }
     }
 
-    fn sessions_of(&self, user: &str) -> Vec<TokenHash> {
-        let own = self.sessions.iter().filter(|(_, session)| session.user == user);
-        own.map(|(hash, _)| *hash).collect()
+    fn session_of(&self, id: ConnectionId) -> Option<TokenHash> {
+        self.online.get(&id)?.session
+    }
+
+    fn end_if_expired(&mut self, hash: TokenHash, now: Instant) {
+        if self.sessions.get(&hash).is_some_and(|session| session.expires <= now) {
+            self.end_session(hash);
+        }
     }
 
     fn end_session(&mut self, hash: TokenHash) {
-        self.sessions.remove(&hash);
-        let narrowed = self.online.values_mut().filter(|online| online.session == Some(hash));
-        narrowed.for_each(Online::narrow);
+        let Some(session) = self.sessions.remove(&hash) else { return };
+        if let Some(user) = self.users.get_mut(&session.user) {
+            user.sessions.retain(|other| *other != hash);
+        }
+        for id in session.connections {
+            if let Some(online) = self.online.get_mut(&id) {
+                online.narrow();
+            }
+        }
     }
 
-    fn open(&mut self, id: ConnectionId, hash: TokenHash) {
-        let (Some(online), Some(session)) = (self.online.get_mut(&id), self.sessions.get(&hash))
-        else {
-            return;
-        };
-        if let Some(user) = self.users.get(&session.user) {
-            online.open(hash, &session.user, user);
-        }
+    fn open(&mut self, id: ConnectionId, hash: TokenHash) -> Option<()> {
+        let (online, session) = (self.online.get_mut(&id)?, self.sessions.get_mut(&hash)?);
+        online.open(hash, &session.user, self.users.get(&session.user)?);
+        session.connections.push(id);
+        Some(())
     }
 }
 

@@ -85,7 +85,7 @@ impl Place<'_> {
 
     /// Whether this is the password of the user with that hash. It takes as long for a user that there is not. `None` if the
     /// server is ending.
-    pub(crate) async fn is_right(
+    pub(crate) async fn verify(
         self,
         password: Password,
         hash: Option<PasswordHash>,
@@ -139,16 +139,16 @@ mod tests {
         let passwords = passwords();
         let right = Password::new("right");
         let hash = place(&passwords).hash(right.clone()).await;
-        let is_right =
-            async |password: Password, hash| place(&passwords).is_right(password, hash).await;
-        assert_eq!(is_right(right.clone(), hash.clone()).await, Some(true));
-        assert_eq!(is_right(Password::new("wrong"), hash).await, Some(false));
-        assert_eq!(is_right(right, None).await, Some(false));
+        let verify =
+            async |password: Password, hash| place(&passwords).verify(password, hash).await;
+        assert_eq!(verify(right.clone(), hash.clone()).await, Some(true));
+        assert_eq!(verify(Password::new("wrong"), hash).await, Some(false));
+        assert_eq!(verify(right, None).await, Some(false));
         // Not even if somebody knew what an unknown user is compared with.
         let nobody = Password::new("nobody");
         let hash = place(&passwords).hash(nobody.clone()).await.expect("the server runs");
         let passwords = Passwords { nobody: hash, ..passwords };
-        assert_eq!(place(&passwords).is_right(nobody, None).await, Some(false));
+        assert_eq!(place(&passwords).verify(nobody, None).await, Some(false));
     }
 
     #[tokio::test]
@@ -158,7 +158,7 @@ mod tests {
         let all = u32::try_from(MAX_RUNNING).expect("it is small");
         let taken = passwords.running.acquire_many(all).await.expect("it is open");
         for hash in [hash, None] {
-            let mut compared = Box::pin(place(&passwords).is_right(Password::new("wrong"), hash));
+            let mut compared = Box::pin(place(&passwords).verify(Password::new("wrong"), hash));
             assert_eq!((&mut compared).now_or_never(), None);
         }
         drop(taken);
