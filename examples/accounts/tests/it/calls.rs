@@ -1,11 +1,19 @@
 //! Who may call what, and who gets which state and events.
 
-use accounts::{AccountError, AccountEvent, Allowed, LogInError, NEWS, Password, own_topic};
-use futures_util::future::{join, join3};
+use std::collections::BTreeSet;
+
+use accounts::{
+    AccountError, AccountEvent, Allowed, LogInError, NEWS, Password, Session, own_topic,
+};
+use futures_util::{
+    FutureExt,
+    future::{join, join3},
+};
 use hardlight::{
     ClientOptions, Error, EventStream, Received, Topic,
     proto::{Resume, ResumeTopic},
 };
+use tokio::task::JoinSet;
 
 use crate::house::{House, PASSWORD, log_in, refused};
 
@@ -119,6 +127,48 @@ async fn the_next_user_of_a_connection_sees_nothing_of_the_one_before() {
     let (other, _) = (house.anonymous().await, ());
     log_in(&other, "bob").await;
     assert_eq!(other.0.state().notes, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn users_who_take_turns_on_connections_from_many_threads_never_see_each_other() {
+    const NAMES: [&str; 3] = ["ann", "bob", "eve"];
+    let house = House::new().await;
+    for name in NAMES {
+        house.user(name).await;
+    }
+    let mut turns = JoinSet::new();
+    for first in 0..6 {
+        let (entrance, account, _) = house.anonymous().await;
+        turns.spawn(async move {
+            let mut watch = entrance.watch();
+            for turn in 0..20 {
+                let name = NAMES[(first + turn) % NAMES.len()];
+                entrance.log_in(name.into(), Password::new(PASSWORD)).await.unwrap();
+                // Somebody else may end the session at any moment.
+                let _ = account.add_note(name.into()).await;
+                check_session(&entrance.state());
+                if turn % 5 == 0 {
+                    let _ = account.log_out_everywhere().await;
+                } else {
+                    let _ = account.log_out().await;
+                }
+                check_session(&watch.current());
+                assert_eq!(entrance.state().user, None);
+            }
+            while let Some(session) = watch.changed().now_or_never() {
+                check_session(&session.unwrap());
+            }
+        });
+    }
+    while let Some(done) = turns.join_next().await {
+        done.unwrap();
+    }
+}
+
+/// Nobody sees notes of anybody else, and nobody's are nobody's.
+fn check_session(session: &Session) {
+    let owners: BTreeSet<_> = session.notes.iter().collect();
+    assert!(owners.into_iter().all(|owner| Some(owner) == session.user.as_ref()), "{session:?}");
 }
 
 #[tokio::test]
