@@ -7,14 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hardlight::{ConnectionId, SubscribeError, Topic};
+use hardlight::{SubscribeError, Topic};
 use parking_lot::Mutex;
 
 use crate::{
     AccountError, AccountEvent, HashCost, LogInError, MAX_NAME_BYTES, MAX_NOTES,
     MAX_PASSWORD_BYTES, MAX_TEXT_CHARS, MIN_PASSWORD_CHARS, NEWS, Pace, Password, RegisterError,
     Token,
-    book::{Book, Owner, User},
+    book::{Book, OnlineId, Owner, User},
     entrance, own_topic,
     passwords::Passwords,
     throttle::Throttle,
@@ -109,7 +109,7 @@ impl Accounts {
 
     pub(crate) async fn log_in(
         &self,
-        id: ConnectionId,
+        id: OnlineId,
         name: &str,
         password: Password,
         address: Option<IpAddr>,
@@ -136,7 +136,7 @@ impl Accounts {
     }
 
     /// The password was right.
-    fn open(&self, id: ConnectionId, name: &str) -> Result<Token, LogInError> {
+    fn open(&self, id: OnlineId, name: &str) -> Result<Token, LogInError> {
         let mut book = self.book.lock();
         // Whatever has happened while it was compared.
         if book.users.get(name).is_none_or(|user| user.is_suspended) {
@@ -151,16 +151,16 @@ impl Accounts {
     }
 
     /// Opens the account that a token stands for: how long it will yet, or `None` if it stands for none.
-    pub(crate) fn resume(&self, id: ConnectionId, token: &Token) -> Option<Duration> {
+    pub(crate) fn resume(&self, id: OnlineId, token: &Token) -> Option<Duration> {
         let now = (self.clock)();
         self.book.lock().resume(id, token, now)
     }
 
-    pub(crate) fn enter(&self, connection: entrance::Connection, owner: Owner) {
-        self.book.lock().enter(connection, owner);
+    pub(crate) fn enter(&self, connection: entrance::Connection, owner: Owner) -> OnlineId {
+        self.book.lock().enter(connection, owner)
     }
 
-    pub(crate) fn leave(&self, id: ConnectionId) {
+    pub(crate) fn leave(&self, id: OnlineId) {
         self.book.lock().leave(id);
     }
 
@@ -174,7 +174,7 @@ impl Accounts {
         connection.subscriptions.add(topic)
     }
 
-    pub(crate) fn add_note(&self, id: ConnectionId, text: String) -> Result<(), AccountError> {
+    pub(crate) fn add_note(&self, id: OnlineId, text: String) -> Result<(), AccountError> {
         let mut book = self.book.lock();
         let name = book.user_of(id, (self.clock)())?;
         check_text(&text)?;
@@ -189,12 +189,13 @@ impl Accounts {
 
     pub(crate) fn send(
         &self,
+        id: OnlineId,
         connection: &entrance::Connection,
         to: &str,
         text: String,
     ) -> Result<(), AccountError> {
         let mut book = self.book.lock();
-        let from = book.user_of(connection.id(), (self.clock)())?;
+        let from = book.user_of(id, (self.clock)())?;
         check_text(&text)?;
         if is_name(to) {
             connection.events.emit(own_topic(to), AccountEvent::Received { from, text });
@@ -202,20 +203,20 @@ impl Accounts {
         Ok(())
     }
 
-    pub(crate) fn log_out(&self, id: ConnectionId) -> Result<(), AccountError> {
+    pub(crate) fn log_out(&self, id: OnlineId) -> Result<(), AccountError> {
         let mut book = self.book.lock();
         book.user_of(id, (self.clock)())?;
         book.end_session_of(id);
         Ok(())
     }
 
-    pub(crate) fn log_out_everywhere(&self, id: ConnectionId) -> Result<u32, AccountError> {
+    pub(crate) fn log_out_everywhere(&self, id: OnlineId) -> Result<u32, AccountError> {
         let mut book = self.book.lock();
         let user = book.user_of(id, (self.clock)())?;
         Ok(book.end_sessions(&user))
     }
 
-    pub(crate) fn suspend(&self, id: ConnectionId, name: &str) -> Result<(), AccountError> {
+    pub(crate) fn suspend(&self, id: OnlineId, name: &str) -> Result<(), AccountError> {
         let mut book = self.book.lock();
         self.check_admin(&mut book, id)?;
         let user = book.users.get_mut(name).filter(|user| !user.is_admin);
@@ -227,11 +228,12 @@ impl Accounts {
 
     pub(crate) fn announce(
         &self,
+        id: OnlineId,
         connection: &entrance::Connection,
         text: String,
     ) -> Result<(), AccountError> {
         let mut book = self.book.lock();
-        self.check_admin(&mut book, connection.id())?;
+        self.check_admin(&mut book, id)?;
         check_text(&text)?;
         book.notice.clone_from(&text);
         book.show_notice();
@@ -239,7 +241,7 @@ impl Accounts {
         Ok(())
     }
 
-    fn check_admin(&self, book: &mut Book, id: ConnectionId) -> Result<(), AccountError> {
+    fn check_admin(&self, book: &mut Book, id: OnlineId) -> Result<(), AccountError> {
         let user = book.user_of(id, (self.clock)())?;
         let is_admin = book.users.get(&user).is_some_and(|user| user.is_admin);
         if is_admin { Ok(()) } else { Err(AccountError::NotAllowed) }

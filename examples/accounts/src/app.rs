@@ -9,7 +9,9 @@ use hardlight::{
 
 use crate::{
     Account, AccountError, Accounts, Administration, Entrance, LogInError, NEWS, Password,
-    RegisterError, Session, Token, account, administration, book::Owner, entrance, own_topic,
+    RegisterError, Session, Token, account, administration,
+    book::{OnlineId, Owner},
+    entrance, own_topic,
     service::AccountEventTopics,
 };
 
@@ -22,6 +24,7 @@ pub type Served = (entrance::Connection, account::Connection, administration::Co
 /// The handler of one connection.
 #[derive(Debug)]
 pub struct App {
+    id: OnlineId,
     connection: entrance::Connection,
     accounts: Arc<Accounts>,
     address: Option<IpAddr>,
@@ -43,18 +46,18 @@ impl App {
         request: &Request,
     ) -> Result<Self, Refusal> {
         let address = request.peer_addr().map(|address| address.ip());
-        let app = Self { connection, accounts: Arc::clone(accounts), address };
         let owner = Owner::default();
-        Topics(Arc::clone(&owner)).attach(&app.connection);
+        Topics(Arc::clone(&owner)).attach(&connection);
         // From here on the connection is known, until the handler is dropped.
-        accounts.enter(app.connection.clone(), owner);
+        let id = accounts.enter(connection.clone(), owner);
+        let app = Self { id, connection, accounts: Arc::clone(accounts), address };
         let bearer = request.bearer_token();
         let is_new = bearer.is_some();
         let cookie = || request.cookie(SESSION_COOKIE).map(|cookie| cookie.value().to_owned());
         let Some(token) = bearer.or_else(cookie).map(Token::new) else {
             return Ok(app);
         };
-        match accounts.resume(app.connection.id(), &token) {
+        match accounts.resume(app.id, &token) {
             Some(left) if is_new => {
                 let left = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
                 let cookie = session_cookie(token.as_str()).max_age(time::Duration::seconds(left));
@@ -73,7 +76,7 @@ impl App {
 
 impl Drop for App {
     fn drop(&mut self) {
-        self.accounts.leave(self.connection.id());
+        self.accounts.leave(self.id);
     }
 }
 
@@ -83,7 +86,7 @@ impl Entrance for App {
     }
 
     async fn log_in(&self, name: String, password: Password) -> Result<Token, LogInError> {
-        self.accounts.log_in(self.connection.id(), &name, password, self.address).await
+        self.accounts.log_in(self.id, &name, password, self.address).await
     }
 
     async fn follow(&self, topic: Topic) -> bool {
@@ -93,29 +96,29 @@ impl Entrance for App {
 
 impl Account for App {
     async fn add_note(&self, text: String) -> Result<(), AccountError> {
-        self.accounts.add_note(self.connection.id(), text)
+        self.accounts.add_note(self.id, text)
     }
 
     async fn send(&self, to: String, text: String) -> Result<(), AccountError> {
-        self.accounts.send(&self.connection, &to, text)
+        self.accounts.send(self.id, &self.connection, &to, text)
     }
 
     async fn log_out(&self) -> Result<(), AccountError> {
-        self.accounts.log_out(self.connection.id())
+        self.accounts.log_out(self.id)
     }
 
     async fn log_out_everywhere(&self) -> Result<u32, AccountError> {
-        self.accounts.log_out_everywhere(self.connection.id())
+        self.accounts.log_out_everywhere(self.id)
     }
 }
 
 impl Administration for App {
     async fn suspend(&self, name: String) -> Result<(), AccountError> {
-        self.accounts.suspend(self.connection.id(), &name)
+        self.accounts.suspend(self.id, &name)
     }
 
     async fn announce(&self, text: String) -> Result<(), AccountError> {
-        self.accounts.announce(&self.connection, text)
+        self.accounts.announce(self.id, &self.connection, text)
     }
 }
 
@@ -143,4 +146,32 @@ fn session_cookie(token: &str) -> CookieBuilder<'_> {
         .secure(true)
         .http_only(true)
         .same_site(SameSite::Lax)
+}
+
+#[cfg(test)]
+mod tests {
+    use hardlight::{Pattern, SubscribeError};
+
+    use super::*;
+
+    #[test]
+    fn a_connection_is_subscribed_to_its_users_topic_and_the_news_and_to_no_other() {
+        let (connection, owner) = (entrance::Connection::detached(), Owner::default());
+        Topics(Arc::clone(&owner)).attach(&connection);
+        let add = |interest: Interest| connection.subscriptions.add(interest);
+        assert_eq!(add(own_topic("ann").into()), Err(SubscribeError::Refused));
+        *owner.lock() = Some("ann".into());
+        for pattern in ["#", "users/+", "users/ann", "news"] {
+            let pattern = Pattern::new(pattern).expect("it is one");
+            assert_eq!(add(pattern.into()), Err(SubscribeError::Refused));
+        }
+        for topic in ["users/bob", "users/ann/", "users", "", "news/today"] {
+            assert_eq!(add(Topic::from(topic).into()), Err(SubscribeError::Refused), "{topic}");
+        }
+        connection.state.lock().user = Some("ann".into());
+        assert!(connection.subscriptions.contains(own_topic("ann")));
+        connection.state.lock().user = Some("bob".into());
+        assert_eq!(connection.subscriptions.iter().len(), 0);
+        assert_eq!(add(Topic::from(NEWS).into()), Ok(()));
+    }
 }

@@ -8,7 +8,6 @@ use std::{
 };
 
 use argon2::password_hash::phc::PasswordHash;
-use hardlight::ConnectionId;
 use parking_lot::Mutex;
 
 use crate::{AccountError, Allowed, Token, entrance, own_topic, secret::TokenHash};
@@ -19,12 +18,19 @@ const MAX_SESSIONS: usize = 10;
 /// Whose events a connection may have. Behind a lock of its own, since it is asked for under that of the state.
 pub(crate) type Owner = Arc<Mutex<Option<String>>>;
 
+/// Names a connection here. [`ServerConnection::id`](hardlight::ServerConnection::id) would do, but that two servers with the
+/// same accounts could give two connections the same one, unless they share their hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct OnlineId(u64);
+
 #[derive(Default)]
 pub(crate) struct Book {
     pub(crate) notice: String,
     pub(crate) users: HashMap<String, User>,
     sessions: HashMap<TokenHash, LoginSession>,
-    online: HashMap<ConnectionId, Online>,
+    online: HashMap<OnlineId, Online>,
+    /// How many connections there have been.
+    entered: u64,
 }
 
 pub(crate) struct User {
@@ -45,7 +51,7 @@ impl User {
 struct LoginSession {
     user: String,
     expires: Instant,
-    connections: Vec<ConnectionId>,
+    connections: Vec<OnlineId>,
 }
 
 /// A connection.
@@ -58,26 +64,29 @@ struct Online {
 
 impl Book {
     /// There is a connection more. It is anonymous.
-    pub(crate) fn enter(&mut self, connection: entrance::Connection, owner: Owner) {
+    pub(crate) fn enter(&mut self, connection: entrance::Connection, owner: Owner) -> OnlineId {
         connection.state.lock().notice.clone_from(&self.notice);
-        self.online.insert(connection.id(), Online { connection, owner, session: None });
+        self.entered += 1;
+        let id = OnlineId(self.entered);
+        self.online.insert(id, Online { connection, owner, session: None });
+        id
     }
 
-    pub(crate) fn leave(&mut self, id: ConnectionId) {
+    pub(crate) fn leave(&mut self, id: OnlineId) {
         let session = self.online.remove(&id).and_then(|online| online.session);
         if let Some(session) = session.and_then(|hash| self.sessions.get_mut(&hash)) {
             session.connections.retain(|connection| *connection != id);
         }
     }
 
-    pub(crate) fn is_anonymous(&mut self, id: ConnectionId, now: Instant) -> bool {
+    pub(crate) fn is_anonymous(&mut self, id: OnlineId, now: Instant) -> bool {
         self.user_of(id, now).is_err()
     }
 
     /// A new session of a user, on this connection first. `None` if there is no such user, or no such connection.
     pub(crate) fn begin_session(
         &mut self,
-        id: ConnectionId,
+        id: OnlineId,
         name: &str,
         expires: Instant,
     ) -> Option<Token> {
@@ -95,12 +104,7 @@ impl Book {
     }
 
     /// Opens the account of a session for a new connection: how long the session lasts, if there is one.
-    pub(crate) fn resume(
-        &mut self,
-        id: ConnectionId,
-        token: &Token,
-        now: Instant,
-    ) -> Option<Duration> {
+    pub(crate) fn resume(&mut self, id: OnlineId, token: &Token, now: Instant) -> Option<Duration> {
         let hash = token.hash();
         self.end_if_expired(hash, now);
         let left = self.sessions.get(&hash)?.expires.duration_since(now);
@@ -109,18 +113,14 @@ impl Book {
     }
 
     /// Whose session a connection has.
-    pub(crate) fn user_of(
-        &mut self,
-        id: ConnectionId,
-        now: Instant,
-    ) -> Result<String, AccountError> {
+    pub(crate) fn user_of(&mut self, id: OnlineId, now: Instant) -> Result<String, AccountError> {
         let hash = self.session_of(id).ok_or(AccountError::NotAllowed)?;
         self.end_if_expired(hash, now);
         let session = self.sessions.get(&hash).ok_or(AccountError::NotAllowed)?;
         Ok(session.user.clone())
     }
 
-    pub(crate) fn end_session_of(&mut self, id: ConnectionId) {
+    pub(crate) fn end_session_of(&mut self, id: OnlineId) {
         if let Some(hash) = self.session_of(id) {
             self.end_session(hash);
         }
@@ -157,7 +157,7 @@ impl Book {
         }
     }
 
-    fn session_of(&self, id: ConnectionId) -> Option<TokenHash> {
+    fn session_of(&self, id: OnlineId) -> Option<TokenHash> {
         self.online.get(&id)?.session
     }
 
@@ -179,7 +179,7 @@ impl Book {
         }
     }
 
-    fn open(&mut self, id: ConnectionId, hash: TokenHash) -> Option<()> {
+    fn open(&mut self, id: OnlineId, hash: TokenHash) -> Option<()> {
         let (online, session) = (self.online.get_mut(&id)?, self.sessions.get_mut(&hash)?);
         online.open(hash, &session.user, self.users.get(&session.user)?);
         session.connections.push(id);
@@ -214,5 +214,65 @@ impl Online {
         if let Some(owner) = owner {
             self.connection.subscriptions.remove(own_topic(&owner));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use argon2::{
+        Argon2, Params,
+        password_hash::{PasswordHasher, phc::PasswordHash},
+    };
+
+    use super::*;
+
+    fn user(is_admin: bool) -> User {
+        let params = Params::new(8, 1, 1, None).expect("argon2 takes so little");
+        let argon2 = Argon2::new(Default::default(), Default::default(), params);
+        let hash: PasswordHash = argon2.hash_password(b"password").expect("argon2 hashes it");
+        User { notes: vec!["a note".into()], ..User::new(hash, is_admin) }
+    }
+
+    #[test]
+    fn of_an_account_that_is_closed_nothing_stays_on_the_connection() {
+        let mut book = Book::default();
+        book.users.insert("ann".into(), user(true));
+        let (connection, owner) = (entrance::Connection::detached(), Owner::default());
+        let now = Instant::now();
+        let id = book.enter(connection.clone(), Arc::clone(&owner));
+        book.begin_session(id, "ann", now + Duration::from_secs(1)).expect("there is one");
+        // As the state would have it.
+        connection.subscriptions.add(own_topic("ann")).unwrap();
+        assert_eq!(owner.lock().as_deref(), Some("ann"));
+        assert!(connection.features().contains(Allowed::Admin));
+        assert_eq!(connection.state.lock().notes, ["a note"]);
+
+        book.end_session_of(id);
+        assert_eq!(*owner.lock(), None);
+        assert!(connection.features().get().iter().next().is_none());
+        assert_eq!(connection.subscriptions.iter().len(), 0);
+        let state = connection.state.lock();
+        assert_eq!((&state.user, &state.notes), (&None, &Vec::new()));
+    }
+
+    #[test]
+    fn what_has_ended_is_forgotten() {
+        let mut book = Book::default();
+        book.users.insert("ann".into(), user(false));
+        let [first, second, third] =
+            [(); 3].map(|()| book.enter(entrance::Connection::detached(), Owner::default()));
+        let now = Instant::now();
+        let token = book.begin_session(first, "ann", now + Duration::from_secs(1)).unwrap();
+        assert_eq!(book.resume(second, &token, now), Some(Duration::from_secs(1)));
+        book.begin_session(third, "ann", now + Duration::from_secs(2)).unwrap();
+        book.leave(first);
+        assert_eq!(book.sessions[&token.hash()].connections, [second]);
+        book.end_expired(now + Duration::from_secs(1));
+        assert_eq!((book.sessions.len(), book.users["ann"].sessions.len()), (1, 1));
+        assert!(book.user_of(second, now).is_err() && book.user_of(third, now).is_ok());
+        assert_eq!(book.end_sessions("ann"), 1);
+        book.leave(second);
+        book.leave(third);
+        assert!(book.sessions.is_empty() && book.online.is_empty());
     }
 }

@@ -122,6 +122,8 @@ fn hash(argon2: &Argon2<'_>, password: &Password) -> PasswordHash {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::channel;
+
     use futures_util::FutureExt;
 
     use super::*;
@@ -168,13 +170,18 @@ mod tests {
     #[tokio::test]
     async fn the_line_is_bounded_and_a_call_that_is_cancelled_leaves_it_with_its_work() {
         let passwords = passwords();
-        let places: Vec<_> = (0..MAX_WAITING).map(|_| place(&passwords)).collect();
+        let places: Vec<_> = (1..MAX_WAITING).map(|_| place(&passwords)).collect();
+        let (finish, finished) = channel::<()>();
+        let mut call = Box::pin(place(&passwords).run(move |_| finished.recv().is_ok()));
+        assert_eq!((&mut call).now_or_never(), None);
+        drop(call);
+        // The call is gone, its work is not.
         assert!(passwords.line_up().is_none());
-        drop(places);
-        // Given up as soon as it has begun.
-        assert!(place(&passwords).hash(Password::new("a")).now_or_never().is_none());
-        let all = u32::try_from(MAX_WAITING).expect("it is small");
-        drop(passwords.waiting.acquire_many(all).await.expect("the place comes back"));
+        assert_eq!(passwords.running.available_permits(), MAX_RUNNING - 1);
+        finish.send(()).expect("the work waits for it");
+        let last = passwords.waiting.acquire().await.expect("it is open");
+        assert_eq!(passwords.running.available_permits(), MAX_RUNNING);
+        drop((last, places));
         assert!(passwords.line_up().is_some());
     }
 

@@ -10,7 +10,7 @@ use futures_util::{
     future::{join, join3},
 };
 use hardlight::{
-    ClientOptions, Error, EventStream, Received, Topic,
+    ClientOptions, Error, EventStream, Received, ServiceClient, Topic,
     proto::{Resume, ResumeTopic},
 };
 use tokio::task::JoinSet;
@@ -214,6 +214,21 @@ async fn to_go_on_with_another_users_topic_subscribes_to_nothing() {
     anns.send("ann".into(), "behind".into()).await.unwrap();
     admin.2.announce("for all".into()).await.unwrap();
     assert_eq!(next(&mut events).await, AccountEvent::Announced { text: "for all".into() });
+}
+
+#[test]
+fn what_an_account_has_needs_the_feature_on_both_sides() {
+    let schema = <crate::house::Client as ServiceClient>::schema();
+    let account = Some("account");
+    let methods: Vec<_> = schema.methods.iter().map(|method| method.feature).collect();
+    let admin = Some("admin");
+    assert_eq!(methods[..3], [None; 3]);
+    assert_eq!(methods[3..], [account, account, account, account, admin, admin]);
+    let events: Vec<_> = schema.events.iter().map(|event| event.feature).collect();
+    assert_eq!(events, [None, account]);
+    let fields = schema.state.iter().filter(|field| field.name != "$values");
+    let fields: Vec<_> = fields.map(|field| field.feature).collect();
+    assert_eq!(fields, [None, account, account]);
 }
 
 #[tokio::test]
