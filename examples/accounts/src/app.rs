@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use hardlight::{
-    Interest, Refusal, Request, Topic,
+    Interest, Limits, Refusal, Request, ServerOptions, Topic,
     cookie::{Cookie, CookieBuilder, SameSite, time},
 };
 
@@ -28,6 +28,18 @@ pub struct App {
     connection: entrance::Connection,
     accounts: Arc<Accounts>,
     address: Option<IpAddr>,
+}
+
+/// What a server takes from a connection, which may be anybody's: much less than by default, where one can make a server hold
+/// 25 MiB. Nothing that is asked for here is long; all notes of a user are some 80 KB.
+pub fn server_options() -> ServerOptions {
+    let limits = Limits::new()
+        .with_max_frame_bytes(128 * 1024)
+        .with_max_transfer_bytes(128 * 1024)
+        .with_max_input_bytes(256 * 1024)
+        .with_max_queued_event_bytes(64 * 1024)
+        .with_max_topic_bytes(16 * 1024);
+    ServerOptions::new().limits(limits)
 }
 
 impl App {

@@ -12,7 +12,7 @@ mod service;
 mod throttle;
 
 pub use accounts::{Accounts, AccountsOptions};
-pub use app::{App, SESSION_COOKIE, Served};
+pub use app::{App, SESSION_COOKIE, Served, server_options};
 pub use passwords::{HASH_ITERATIONS, HASH_LANES, HASH_MEMORY_KIB, HashCost};
 pub use secret::{Password, Token};
 pub use service::{

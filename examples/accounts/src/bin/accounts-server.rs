@@ -2,9 +2,9 @@
 
 use std::{env, error::Error, fs, future::ready, path::PathBuf, process::ExitCode, time::Duration};
 
-use accounts::{Accounts, AccountsOptions, App, Password, Served};
+use accounts::{Accounts, AccountsOptions, App, Password, Served, server_options};
 use clap::Parser;
-use hardlight::{Identity, OriginPolicy, Request, Server, ServerOptions};
+use hardlight::{Identity, OriginPolicy, Request, Server};
 use tokio::{
     select, signal,
     time::{MissedTickBehavior, interval},
@@ -64,7 +64,7 @@ async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
         }
     };
     let server = Server::bind(args.listen, identity, factory).await?;
-    let server = server.with_options(ServerOptions::new().origins(origins));
+    let server = server.with_options(server_options().origins(origins));
     let (url, handle) = (server.url("localhost"), server.handle());
     let serving = tokio::spawn(server.run());
     fs::write(&args.certificate, certificate)

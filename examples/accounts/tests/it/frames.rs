@@ -92,6 +92,16 @@ async fn a_client_that_does_not_look_at_its_features_is_refused_all_the_same() {
     assert_eq!(house.ran(), (0, vec![]));
 }
 
+#[tokio::test]
+async fn a_client_that_announces_more_than_the_server_takes_is_thrown_out() {
+    let house = House::new().await;
+    let mut raw = Raw::open(&house, None).await;
+    let piece = call_bytes(LOG_IN, &[0; 1000]).freeze();
+    raw.send(&Frame::Begin { transfer: 0, length: 1 << 20, piece }).await;
+    assert_eq!(raw.close_code().await, CloseCode::LIMIT_EXCEEDED);
+    assert_eq!(house.ran(), (1, vec![]));
+}
+
 /// Places in the table of methods that [`house::Client`] sends.
 const LOG_IN: u32 = 1;
 const ADD_NOTE: u32 = 3;
@@ -180,6 +190,12 @@ impl Raw {
 fn call(method: u32, payload: &[u8]) -> Frame {
     let payload = Content::Plain(Bytes::copy_from_slice(payload));
     Frame::Call { id: CallId(0), method, extensions: Extensions::new(), payload }
+}
+
+fn call_bytes(method: u32, payload: &[u8]) -> BytesMut {
+    let mut bytes = BytesMut::new();
+    call(method, payload).encode(&mut bytes);
+    bytes
 }
 
 fn note(text: &str) -> Vec<u8> {

@@ -12,7 +12,7 @@ use std::{
 use accounts::{
     Account, AccountError, Accounts, AccountsOptions, Administration, App, Entrance, HashCost,
     LogInError, Pace, Password, RegisterError, SESSION_COOKIE, Served, Token, account,
-    administration, entrance,
+    administration, entrance, server_options,
 };
 use hardlight::{
     CallError, ClientOptions, ConnectError, Error, Request, Server, Topic, connect_plain_with,
@@ -74,6 +74,7 @@ impl House {
             }
         };
         let server = Server::bind_plain("127.0.0.1:0", factory).await.unwrap();
+        let server = server.with_options(server_options());
         let url = server.url("127.0.0.1");
         tokio::spawn(server.run());
         Self { url, accounts, elapsed, ran }

@@ -2,7 +2,7 @@
 
 use accounts::{LogInError, Pace, Password, RegisterError};
 use futures_util::future::join_all;
-use hardlight::Error;
+use hardlight::{CallError, Error};
 
 use crate::house::{Client, House, PASSWORD};
 
@@ -22,10 +22,19 @@ async fn an_unknown_user_and_a_wrong_password_are_answered_alike() {
 }
 
 #[tokio::test]
-async fn a_name_of_a_mebibyte_is_refused_and_the_connection_goes_on() {
+async fn a_name_of_a_mebibyte_does_not_get_as_far_as_the_handler() {
     let house = House::new().await;
     let client = house.anonymous().await;
     let name = "a".repeat(1 << 20);
+    let registered = client.0.register(name.clone(), Password::new(PASSWORD)).await;
+    assert!(matches!(registered, Err(Error::Call(CallError::InputTooLarge { .. }))));
+    let attempted = attempt(&client, &name, PASSWORD).await;
+    assert!(matches!(attempted, Err(Error::Call(CallError::InputTooLarge { .. }))));
+    let followed = client.0.follow(name.into()).await;
+    assert!(matches!(followed, Err(Error::Call(CallError::InputTooLarge { .. }))));
+    assert_eq!(house.ran(), (1, vec![]));
+    // The connection goes on, and what does get there is refused there.
+    let name = "a".repeat(100 * 1024);
     let registered = client.0.register(name.clone(), Password::new(PASSWORD)).await;
     assert_eq!(registered, Err(Error::Application(RegisterError::BadName)));
     assert_eq!(
