@@ -27,7 +27,7 @@ struct Args {
     /// Where to write the certificate that clients are to trust, a new one at each start
     #[arg(long, value_name = "FILE")]
     certificate: PathBuf,
-    /// A web page that may connect, besides those of the server's own origin: https://app.example.com
+    /// A web page that may connect, besides those of the server's own origin: <https://app.example.com>
     #[arg(long, value_name = "ORIGIN")]
     origin: Vec<String>,
 }

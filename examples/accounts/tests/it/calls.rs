@@ -89,7 +89,7 @@ async fn calls_in_one_batch_behind_the_logout_do_not_run() {
     });
     assert_eq!(results.await, (Ok(()), Ok(()), (refused(), refused())));
     assert_eq!(house.ran(), (0, vec!["add_note", "log_out"]));
-    let (again, _) = (house.anonymous().await, ());
+    let again = house.anonymous().await;
     log_in(&again, "ann").await;
     assert_eq!(again.0.state().notes, ["before"]);
 }
@@ -124,7 +124,7 @@ async fn the_next_user_of_a_connection_sees_nothing_of_the_one_before() {
     sender.1.send("bob".into(), "for bob".into()).await.unwrap();
     assert_eq!(next(&mut events).await, received("sam", "for bob"));
     // Nor has the user before written anything to the next one's notes.
-    let (other, _) = (house.anonymous().await, ());
+    let other = house.anonymous().await;
     log_in(&other, "bob").await;
     assert_eq!(other.0.state().notes, [""; 0]);
 }
