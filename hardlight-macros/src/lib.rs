@@ -5,6 +5,7 @@ mod codable;
 mod errors;
 mod events;
 mod feature;
+mod marks;
 mod root;
 mod rpc;
 mod span;
