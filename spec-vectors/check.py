@@ -1518,7 +1518,7 @@ def named(entries: list[dict]) -> list[tuple[int, int]]:
 # ======================================================================================================================
 
 CANCELLED, OUTPUT_TOO_LARGE, GOING_AWAY, MISSING_FEATURE, BUSY = 1, 6, 8, 9, 10  # 18.1
-LAGGED, EXPIRED, TOO_LONG = 1, 4, 5  # 13.4
+LAGGED, WITHHELD, EXPIRED, TOO_LONG = 1, 3, 4, 5  # 13.4
 FRESH, RESUMED, RESTARTED = 0, 1, 2  # 13.5
 LAST_SEQUENCE = (1 << 64) - 2  # 13.2
 
@@ -1723,6 +1723,9 @@ class Server(End):
     def command_features(self, given: dict) -> None:
         self.features = sorted(only(given, "features")["features"], key=str.encode)
         self.push(Frame("FEATURES", {"features": self.features}))
+        self.pump()
+        for item in [item for item in self.queue if item.frame.name == "EVENT" and self.withholds(item.frame)]:
+            self.drop_event(item, WITHHELD)
         for number, call in list(self.calls.items()):
             feature = self.methods[call.method].get("feature")
             if not call.running and feature is not None and feature not in self.features:
@@ -1779,12 +1782,20 @@ class Server(End):
         if frame.sequence != self.next_of(frame.topic):
             raise BadCase("an event that is not the next of its topic")
         self.topics[frame.topic] += 1
+        if self.withholds(frame):
+            self.gap(frame.topic, frame.sequence, frame.sequence, WITHHELD)
+            return
         frame.fields["payload"] = self.compressed(frame.payload)
         if self.too_long(frame):
             self.gap(frame.topic, frame.sequence, frame.sequence, TOO_LONG)
         else:
             self.enqueue(frame)
             self.drop_events()
+
+    def withholds(self, frame: Frame) -> bool:
+        """14.2: the event's type needs a feature that is not there."""
+        feature = self.event_types[frame.event].get("feature")
+        return feature is not None and feature not in self.features
 
     def gap(self, topic: int, first: int, last: int, reason: int) -> None:
         self.enqueue(Frame("GAP", {"topic": topic, "first": first, "last": last, "reason": reason}))
@@ -1800,18 +1811,18 @@ class Server(End):
             size -= len(item.data)
             self.drop_event(item)
 
-    def drop_event(self, item: Outgoing) -> None:
+    def drop_event(self, item: Outgoing, reason: int = LAGGED) -> None:
         """The event is covered by the GAP just before it on its topic, if one waits there, else by one in its place."""
         topic, sequence = item.frame.topic, item.frame.sequence
         place = self.queue.index(item)
         for before in range(place - 1, -1, -1):
             other = self.queue[before].frame
             if other.name == "GAP" and other.topic == topic and other.last == sequence - 1:
-                other.fields |= {"last": sequence, "reason": min(other.reason, LAGGED)}
+                other.fields |= {"last": sequence, "reason": min(other.reason, reason)}
                 self.queue[before].data = encode_frame(other)
                 del self.queue[place]
                 return
-        item.frame = Frame("GAP", {"topic": topic, "first": sequence, "last": sequence, "reason": LAGGED})
+        item.frame = Frame("GAP", {"topic": topic, "first": sequence, "last": sequence, "reason": reason})
         item.data = encode_frame(item.frame)
 
     # --- Heartbeats and ending (sections 15, 16) ---

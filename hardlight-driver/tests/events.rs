@@ -11,7 +11,7 @@ use std::{
 };
 
 use hardlight_driver::{
-    Acceptor, Received, SubscribeError, Topic,
+    Acceptor, EventHub, Received, SubscribeError, Topic,
     proto::{GapReason, Limits},
 };
 use support::house::{
@@ -536,4 +536,18 @@ fn topics_with_names_that_are_too_long_or_too_many_are_refused() {
     subscriptions.add("pink").unwrap();
     house.pool.run_until_stalled();
     assert_eq!(house.run(guest.client.say("pink".into(), "hi".into())), Ok(1));
+}
+
+#[test]
+#[should_panic = "the hub has events of the type"]
+fn a_hub_has_events_of_one_type() {
+    #[derive(hardlight_macros::Events)]
+    enum Other {
+        Happened,
+    }
+    let hub = EventHub::new();
+    hub.emitter::<ChatEvent>();
+    hub.emitter::<hardlight_driver::proto::NoEvents>();
+    hub.emitter::<Other>();
+    let _ = Other::Happened;
 }

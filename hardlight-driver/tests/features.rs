@@ -33,6 +33,7 @@ enum Allowed {
 #[derive(ConnectionState)]
 struct State {
     visits: u32,
+    motto: String,
     #[state(feature = Allowed::Account)]
     inbox: Vec<String>,
     #[state(feature = Allowed::Admin, default = 7)]
@@ -341,6 +342,63 @@ fn events_that_need_a_feature_do_not_come_without_it() {
     assert_eq!(next(&mut site), Some(News::Reported("more spam".into())));
     let counts = site.client.event_counts();
     assert_eq!((counts.received, counts.missed), (2, 0));
+}
+
+/// Has an answer wait for a client that does not read, with so much of the state before it that no more is made.
+fn with_an_answer_that_waits(site: &mut Site) {
+    site.to_client.stall();
+    for turn in 0..4 {
+        site.connection.state.lock().visits = turn;
+        site.connection.state.lock().motto = format!("{turn}").repeat(70_000);
+        site.pool.run_until_stalled();
+    }
+    let client = site.client.clone();
+    note_end(&site.pool, async move { client.visit().await });
+    site.pool.run_until_stalled();
+}
+
+#[test]
+fn events_that_wait_behind_an_answer_are_gone_with_their_feature() {
+    let mut site = Site::new();
+    site.connection.features().insert(Allowed::Admin);
+    site.connection.subscriptions.add("all").unwrap();
+    site.pool.run_until_stalled();
+    site.to_client.stall();
+    // More than is packed ahead.
+    site.connection.events.emit("all", News::Published("x".repeat(100_000)));
+    site.connection.events.emit("all", News::Reported("spam".into()));
+    with_an_answer_that_waits(&mut site);
+    site.connection.features().remove(Allowed::Admin);
+    site.pool.run_until_stalled();
+    site.to_client.resume();
+    site.pool.run_until_stalled();
+    assert!(!site.to_client.sent().concat().windows(4).any(|bytes| bytes == b"spam"));
+    assert!(!site.client.has(Allowed::Admin));
+}
+
+#[test]
+fn features_are_told_before_the_fields_that_come_with_them_also_behind_an_answer_that_waits() {
+    let mut site = Site::new();
+    let mut watch = site.client.watch();
+    with_an_answer_that_waits(&mut site);
+    let thread = std::thread::spawn({
+        let connection = site.connection.clone();
+        move || connection.features().insert(Allowed::Account)
+    });
+    thread.join().unwrap();
+    let client = site.client.clone();
+    let told_first = note_end(&site.pool, async move {
+        loop {
+            let state = watch.changed().await.unwrap();
+            if !state.inbox.is_empty() {
+                return client.has(Allowed::Account);
+            }
+        }
+    });
+    site.pool.run_until_stalled();
+    site.to_client.resume();
+    site.pool.run_until_stalled();
+    assert_eq!(told_first.take(), Some(true));
 }
 
 #[test]

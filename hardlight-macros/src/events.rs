@@ -10,9 +10,9 @@ mod parse;
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::{DeriveInput, Expr, Fields, Ident, Path, Type, Variant, ext::IdentExt};
+use syn::{DeriveInput, Fields, Ident, Path, Type, Variant, ext::IdentExt};
 
-use crate::{errors::Errors, span::generated};
+use crate::{errors::Errors, marks::Marks, span::generated};
 
 /// Expands `#[derive(Events)] item`.
 pub(crate) fn expand(item: TokenStream) -> TokenStream {
@@ -50,10 +50,7 @@ struct Event<'a> {
     variant: &'a Variant,
     /// `on_changed`
     method: Ident,
-    /// `#[events(feature = expr)]`
-    feature: Option<Expr>,
-    /// It is never compressed.
-    secret: bool,
+    marks: Marks,
 }
 
 impl Events<'_> {

@@ -2,21 +2,16 @@
 
 use heck::ToSnakeCase;
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
+use quote::quote;
 use syn::{
-    Attribute, Data, DeriveInput, Expr, Fields, Ident, LitStr, Path, Variant, ext::IdentExt,
+    Attribute, Data, DeriveInput, Fields, Ident, LitStr, Path, Variant, ext::IdentExt,
     spanned::Spanned,
 };
 
-use crate::{errors::Errors, root, span::generated};
+use crate::{errors::Errors, root};
 
 /// The longest name of a feature, in bytes: SPEC.md, section 14.1.
 const MAX_NAME_BYTES: usize = 64;
-
-/// The name of the feature that an expression of the user's is: an error in it is reported there.
-pub(crate) fn name_of(feature: &Expr, root: &impl ToTokens) -> TokenStream {
-    quote_spanned!(generated(feature.span())=> #root::__private::Feature::name(&#feature))
-}
 
 /// Expands `#[derive(Feature)] item`.
 pub(crate) fn expand(item: TokenStream) -> TokenStream {

@@ -5,6 +5,7 @@ mod codable;
 mod errors;
 mod events;
 mod feature;
+mod marks;
 mod root;
 mod rpc;
 mod span;
@@ -69,14 +70,15 @@ use proc_macro::TokenStream;
 ///
 /// - `Client` has the methods of the trait, with their docs. Each has a twin, `try_increment`, that fails instead of
 ///   waiting while too many calls are in flight, unless the trait itself has a method of that name. `Client`
-///   dereferences to `ClientConnection`, which has the state and the events and closes the connection.
+///   dereferences to `ClientConnection`, which has the state and the events and closes the connection; a method of the trait
+///   comes before one of it with the same name (`close`, `state`, `features`).
 /// - `Handler` is what the trait is implemented on, in the trait's own crate: `impl Counter for counter::Handler`. It has
 ///   the state as `self.state`, values by name as `self.values()`, what the client may do as `self.features()`, sends events by `self.events` and subscribes its client
 ///   to them by `self.subscriptions`; `self.connection()` is the handle of the connection. `Handler::accept` is the simplest
 ///   factory of a server, `Handler::new(connection)` makes one in yours, and `Handler::with_app(connection, data)` one whose
 ///   `self.app::<Data>()` is that data; it panics if it is asked for as another type.
-/// - `Connection` is for a handler of your own, as another crate needs: keep one, and find `state`, `values()`, `events` and
-///   `subscriptions` in it.
+/// - `Connection` is for a handler of your own, as another crate needs: keep one, and find `state`, `values()`, `features()`,
+///   `events`, `subscriptions` and `request()` in it.
 /// - `Dispatch` is a trait, of every handler, that runs calls given as bytes: `handle_rpc_call`.
 /// - `Method` is an enum of the methods: `Method::Increment`, with names and indexes.
 /// - `IncrementInput` is a struct of a method's arguments, `IncrementOutput` an alias of what it returns.

@@ -10,7 +10,7 @@ use syn::{
 };
 
 use self::parse::{Parsed, SkippedField, StateField, parse};
-use crate::{errors::Errors, feature::name_of, root};
+use crate::{errors::Errors, marks::name_of, root};
 
 /// Expands `#[derive(ConnectionState)] item`.
 pub(crate) fn expand(item: TokenStream) -> TokenStream {
@@ -149,9 +149,9 @@ impl State<'_> {
         let root = &self.root;
         let fields = self.each(|field| {
             let name = field.ident.unraw().to_string();
-            let feature = field.feature.as_ref().map(|feature| name_of(feature, root));
+            let feature = field.marks.feature.as_ref().map(|feature| name_of(feature, root));
             let feature = feature.map(|name| quote!(.with_feature(#name)));
-            let secret = field.secret.then(|| quote!(.secret()));
+            let secret = field.marks.secret.then(|| quote!(.secret()));
             let field = self.field(field);
             quote!(#field::schema(#name) #feature #secret,)
         });

@@ -92,7 +92,7 @@ impl fmt::Debug for CloseCode {
     }
 }
 
-/// A close code and the words that go with it.
+/// A close code and the words that go with it. Shown, control characters among them are escaped.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CloseReason {
     code: CloseCode,
@@ -133,9 +133,15 @@ impl fmt::Display for CloseReason {
         if self.reason.is_empty() {
             write!(f, "{}", self.code)
         } else {
-            write!(f, "{}: {}", self.code, self.reason)
+            write!(f, "{}: ", self.code)?;
+            self.reason.chars().try_for_each(|char| shown(char, f))
         }
     }
+}
+
+/// What a peer wrote may end up in a log, where it is to be no line of its own.
+fn shown(char: char, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if char.is_control() { write!(f, "{}", char.escape_default()) } else { write!(f, "{char}") }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ pub const MAX_FEATURE_NAME_BYTES: usize = 64;
 /// The most features that a connection may have.
 pub const MAX_FEATURES: usize = 256;
 
-/// The features of a connection: which methods it may call, and which fields of the state it gets.
+/// The features of a connection: which methods it may call, and which fields of the state and events it gets.
 ///
 /// Memory: at most [`MAX_FEATURES`] names of [`MAX_FEATURE_NAME_BYTES`] each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -253,3 +253,21 @@ fn a_withheld_event_right_behind_its_topic_is_told() {
     pair.drive();
     assert_eq!(pair.take_client_events()[1..], [withheld(0, 0)]);
 }
+
+#[test]
+fn features_may_be_restricted_before_the_client_is_told() {
+    let mut pair = subscribed_pair(features(["paid"]), 0, &[]);
+    pair.drive();
+    pair.take_client_events();
+    pair.server.send_event(&EncodedEvent::new(7, 0, 0, noise(70_000)));
+    pair.server.send_event(&event(1, 1));
+    pair.server.restrict_features(&FeatureSet::new());
+    pair.server.send_event(&event(2, 1));
+    // What is gained is not there before it is told.
+    pair.server.restrict_features(&features(["paid", "more"]));
+    pair.server.send_event(&event(3, 1));
+    pair.drive();
+    let events = pair.take_client_events();
+    assert_eq!(events[1..], [withheld(1, 2), came(3, 1)]);
+    assert!(pair.client.features().contains("paid"));
+}

@@ -5,7 +5,10 @@ mod support;
 
 use hardlight_macros::{ConnectionState, Feature, codable};
 use hardlight_proto::*;
-use support::{client, client_events, client_failed, exceeded, quiet, sent, server};
+use support::{
+    client, client_events, client_failed, client_hello, exceeded, quiet, sent, server,
+    server_config, server_of,
+};
 
 #[derive(Debug, ConnectionState)]
 struct Notes {
@@ -170,7 +173,8 @@ fn fields_that_need_a_feature_come_and_go_with_it() {
     copy.apply(StateOperations::new(&snapshot)).unwrap();
     assert_eq!((copy.open, &copy.paid[..], copy.admin), (1, &[][..], 1));
 
-    let mut server = server(quiet());
+    let config = server_config(quiet()).with_features(features(&["admin"]));
+    let mut server = server_of(config, client_hello());
     sent(&mut server);
     // What changes of a field that is not there is not sent.
     source.get_mut().paid.push(2);

@@ -170,7 +170,8 @@ impl Server {
     }
 
     /// Has the server's connections meet in `hub`, which may be that of another server of the same service: of one that
-    /// listens elsewhere, for one. Emitters and relays that were taken before are of the old one.
+    /// listens elsewhere, for one. Emitters and relays that were taken before are of the old one. The first connection of a
+    /// service with other events panics.
     pub fn with_hub(mut self, hub: EventHub) -> Self {
         self.hub = hub;
         self

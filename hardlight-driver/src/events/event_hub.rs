@@ -20,12 +20,24 @@ impl EventHub {
     }
 
     /// An emitter of events of type `E`, which must be the events of the service whose connections meet here.
+    ///
+    /// # Panics
+    ///
+    /// If the hub has events of another type: who served, emitted or relayed some first has said which.
+    #[track_caller]
     pub fn emitter<E: Events>(&self) -> EventEmitter<E> {
+        self.hub.claim::<E>();
         EventEmitter::new(Arc::clone(&self.hub))
     }
 
     /// Joins the hub with those of other servers of the same service, whose events are `E`.
+    ///
+    /// # Panics
+    ///
+    /// As [`emitter`](Self::emitter).
+    #[track_caller]
     pub fn relay<E: Events>(&self) -> Relay<E> {
+        self.hub.claim::<E>();
         Relay::new(Arc::clone(&self.hub))
     }
 

@@ -298,6 +298,10 @@ where
             mailbox.take(commands, unsent)
         });
         self.note_room(roomy);
+        if taken.features_wait {
+            // What is lost is lost at once, though the client has to be told in order.
+            self.connection.restrict_features(&self.shared.features.read());
+        }
         if let Some(command) = taken.only {
             self.send(command);
         }
@@ -325,8 +329,8 @@ where
             self.commands = commands;
         }
         // Behind what was queued, which may announce the topic.
-        for (topic, Loss { last, reason }) in dropped {
-            self.connection.skip_events(topic, last, reason);
+        for (topic, loss) in dropped {
+            self.skip(topic, loss);
         }
     }
 
@@ -354,9 +358,7 @@ where
         while let Some(next) = self.queue.pop_front() {
             match next {
                 Next::Posted(command) => self.send(command),
-                Next::Skip(topic, Loss { last, reason }) => {
-                    self.connection.skip_events(topic, last, reason);
-                }
+                Next::Skip(topic, loss) => self.skip(topic, loss),
                 Next::Answer(id, result) => {
                     let waits = self.send_changes_before_answer();
                     if waits != Answer::None {
@@ -404,6 +406,10 @@ where
         }
     }
 
+    fn skip(&mut self, topic: u64, Loss { last, reason }: Loss) {
+        self.connection.skip_events(topic, last, reason);
+    }
+
     fn announce(&mut self, announce: Announce) {
         let Announce { topic, next, name, overflow, kept, history, .. } = announce;
         let announcement = Announcement::new(topic, next, name.to_bytes())
@@ -418,12 +424,13 @@ where
         let Some(changes) = self.shared.try_take_changes(&mut self.commands) else {
             return false;
         };
-        // What was encoded before goes first.
+        // What was posted before goes first, in its order; an answer that waits goes behind all that.
         self.queue.extend(self.commands.drain(..).map(Next::Posted));
         for next in std::mem::take(&mut self.queue) {
             match next {
-                Next::Posted(command @ Command::State(_)) => self.send(command),
-                next => self.queue.push_back(next),
+                Next::Posted(command) => self.send(command),
+                Next::Skip(topic, loss) => self.skip(topic, loss),
+                answer @ Next::Answer(..) => self.queue.push_back(answer),
             }
         }
         match changes {

@@ -132,6 +132,8 @@ pub(crate) struct Taken {
     pub(crate) dropped: Losses,
     pub(crate) close: Option<Close>,
     pub(crate) dirty: bool,
+    /// Changes of the features stay in the queue.
+    pub(crate) features_wait: bool,
     /// For how many milliseconds emitters wait, if some began to.
     pub(crate) waited: Option<u32>,
     /// Calls whose future was woken.
@@ -471,7 +473,8 @@ impl Commands {
             woken = std::mem::take(&mut self.woken);
         }
         let (close, waited) = (self.close.take(), self.waited.take());
-        Taken { only, dropped, close, dirty: self.dirty, waited, woken }
+        let (dirty, features_wait) = (self.dirty, self.feature_bytes > 0);
+        Taken { only, dropped, close, dirty, features_wait, waited, woken }
     }
 
     /// The connection has ended.

@@ -7,7 +7,7 @@ use syn::{Attribute, DeriveInput, Fields, Ident, ext::IdentExt, parse_quote};
 use super::{Event, Events, handler};
 use crate::{
     codable::implementation,
-    feature::name_of,
+    marks::name_of,
     span::{generated, visibility},
 };
 
@@ -84,13 +84,13 @@ fn events_impl(events: &Events<'_>) -> TokenStream {
     let payloads = events.variants.iter().map(|event| event.payload_definition(events));
     let schemas = events.variants.iter().map(|event| {
         let (payload, name) = (event.payload(), event.ident.unraw().to_string());
-        let feature = event.feature.as_ref();
+        let feature = event.marks.feature.as_ref();
         let feature = feature.map(|feature| name_of(feature, &events.root));
         let feature = feature.map(|name| quote!(.with_feature(#name)));
-        let secret = event.secret.then(|| quote!(.secret()));
+        let secret = event.marks.secret.then(|| quote!(.secret()));
         quote!(#private::EventSchema::new::<#payload>(#name) #feature #secret)
     });
-    let mut secrets = events.variants.iter().filter(|event| event.secret).peekable();
+    let mut secrets = events.variants.iter().filter(|event| event.marks.secret).peekable();
     let is_secret = secrets.peek().is_some().then(|| {
         let indices = secrets.map(|event| event.index);
         quote! {

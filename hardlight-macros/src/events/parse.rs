@@ -3,7 +3,7 @@
 use heck::ToSnakeCase;
 use quote::format_ident;
 use syn::{
-    Attribute, Data, DeriveInput, Expr, Generics, Path, Type, Variant, ext::IdentExt, parse_quote,
+    Attribute, Data, DeriveInput, Generics, Path, Type, Variant, ext::IdentExt, parse_quote,
     visit_mut::VisitMut,
 };
 
@@ -11,6 +11,7 @@ use super::{Event, Events};
 use crate::{
     codable::{SpellOutSelf, check_variant},
     errors::Errors,
+    marks::Marks,
     root,
     span::generated,
 };
@@ -108,7 +109,7 @@ fn event<'a>(
     errors: &mut Errors,
 ) -> Option<Event<'a>> {
     let Variant { ident, fields, .. } = variant;
-    let (feature, secret) = keys(variant, errors);
+    let marks = marks(variant, errors);
     check(variant, errors);
     let name = ident.unraw().to_string().to_snake_case();
     let method = format_ident!("on_{name}", span = generated(ident.span()));
@@ -135,36 +136,26 @@ fn event<'a>(
         SpellOutSelf(own).visit_type_mut(&mut ty);
         ty
     });
-    Some(Event { index, ident, fields, types: types.collect(), variant, method, feature, secret })
+    Some(Event { index, ident, fields, types: types.collect(), variant, method, marks })
 }
 
-/// The feature that the variant says it needs, and whether it says that it is secret.
-fn keys(variant: &Variant, errors: &mut Errors) -> (Option<Expr>, bool) {
-    let mut feature = None;
-    let mut secret = false;
+/// What the variant says of itself.
+fn marks(variant: &Variant, errors: &mut Errors) -> Marks {
+    let mut marks = Marks::default();
     for attribute in own(&variant.attrs) {
         let parsed = attribute.parse_nested_meta(|meta| {
-            if meta.path.is_ident("feature") {
-                if feature.replace(meta.value()?.parse()?).is_some() {
-                    return Err(meta.error("`feature` is given twice"));
-                }
+            if marks.read(&meta)? {
                 return Ok(());
             }
-            if !meta.path.is_ident("secret") {
-                let what = "unknown key in #[events(...)] on a variant: there are \
-                            `feature = Feature::Name` and `secret`";
-                return Err(meta.error(what));
-            }
-            if std::mem::replace(&mut secret, true) {
-                return Err(meta.error("`secret` is given twice"));
-            }
-            Ok(())
+            let what = "unknown key in #[events(...)] on a variant: there are \
+                        `feature = Feature::Name` and `secret`";
+            Err(meta.error(what))
         });
         if let Err(error) = parsed {
             errors.add(error);
         }
     }
-    (feature, secret)
+    marks
 }
 
 fn check(variant: &Variant, errors: &mut Errors) {

@@ -5,16 +5,10 @@ use quote::quote;
 use syn::{Attribute, Expr, TraitItemFn};
 
 use super::service::{Method, Service};
-use crate::{errors::Errors, feature::name_of};
-
-/// What the user said of a method.
-#[derive(Default)]
-pub(super) struct Needs {
-    /// `feature = Feature::Name`
-    pub(super) feature: Option<Expr>,
-    /// `secret`
-    pub(super) secret: bool,
-}
+use crate::{
+    errors::Errors,
+    marks::{Marks, name_of},
+};
 
 /// Whether the attribute is for the macro to read, and to take off the method.
 pub(super) fn is_own(attribute: &Attribute) -> bool {
@@ -22,20 +16,11 @@ pub(super) fn is_own(attribute: &Attribute) -> bool {
 }
 
 /// `of_all` is the feature that the trait says its methods need.
-pub(super) fn parse(function: &TraitItemFn, of_all: Option<&Expr>, errors: &mut Errors) -> Needs {
-    let mut found = Needs::default();
+pub(super) fn parse(function: &TraitItemFn, of_all: Option<&Expr>, errors: &mut Errors) -> Marks {
+    let mut found = Marks::default();
     for attribute in function.attrs.iter().filter(|attribute| is_own(attribute)) {
         let parsed = attribute.parse_nested_meta(|meta| {
-            if meta.path.is_ident("feature") {
-                if found.feature.replace(meta.value()?.parse()?).is_some() {
-                    return Err(meta.error("`feature` is given twice"));
-                }
-                return Ok(());
-            }
-            if meta.path.is_ident("secret") {
-                if std::mem::replace(&mut found.secret, true) {
-                    return Err(meta.error("`secret` is given twice"));
-                }
+            if found.read(&meta)? {
                 return Ok(());
             }
             let what = "unknown key in #[rpc(...)] on a method: there are \
@@ -57,15 +42,15 @@ pub(super) fn parse(function: &TraitItemFn, of_all: Option<&Expr>, errors: &mut 
 /// The `impl ServiceMethod`, beside the trait, where the user's paths mean what the user meant.
 pub(super) fn expand(service: &Service) -> TokenStream {
     let (root, module) = (&service.root.beside, &service.names.module);
-    let features = service.methods.iter().filter_map(|Method { cfgs, variant, needs, .. }| {
-        let feature = needs.feature.as_ref().or(service.feature.as_ref())?;
+    let features = service.methods.iter().filter_map(|Method { cfgs, variant, marks, .. }| {
+        let feature = marks.feature.as_ref().or(service.feature.as_ref())?;
         let name = name_of(feature, root);
         Some(quote! {
             #(#cfgs)*
             #module::Method::#variant => ::core::option::Option::Some(#name),
         })
     });
-    let secrets = service.methods.iter().filter(|method| method.needs.secret);
+    let secrets = service.methods.iter().filter(|method| method.marks.secret);
     let secrets = secrets
         .map(|Method { cfgs, variant, .. }| quote!(#(#cfgs)* #module::Method::#variant => true));
     quote! {

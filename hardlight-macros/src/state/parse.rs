@@ -12,7 +12,11 @@ use syn::{
     visit::{self, Visit},
 };
 
-use crate::{advice::advice, errors::Errors};
+use crate::{
+    advice::advice,
+    errors::Errors,
+    marks::{Marks, flag},
+};
 
 /// The lowest index that no field may have: SPEC.md, section 11.3.
 const FIRST_OF_THE_PROTOCOL: u32 = 4_080;
@@ -34,10 +38,7 @@ pub(super) struct StateField<'a> {
     pub(super) ty: &'a Type,
     /// `#[state(default = expr)]`
     pub(super) default: Option<Expr>,
-    /// `#[state(feature = expr)]`
-    pub(super) feature: Option<Expr>,
-    /// `#[state(secret)]`
-    pub(super) secret: bool,
+    pub(super) marks: Marks,
 }
 
 /// A field that is on the server only: `#[state(skip)]`.
@@ -59,8 +60,7 @@ struct StructKeys {
 #[derive(Default)]
 struct FieldKeys {
     default: Option<Expr>,
-    feature: Option<Expr>,
-    secret: bool,
+    marks: Marks,
     skip: bool,
 }
 
@@ -71,12 +71,12 @@ pub(super) fn parse<'a>(item: &'a DeriveInput, errors: &mut Errors) -> Parsed<'a
     let reserved = reserved.into_keys().collect::<BTreeSet<_>>();
     let mut indexes = (0..).filter(|index| !reserved.contains(index));
     for field in fields(item, errors) {
-        let FieldKeys { default, feature, secret, skip } = field_keys(field, errors);
+        let FieldKeys { default, marks, skip } = field_keys(field, errors);
         let Some(ident) = &field.ident else {
             continue;
         };
         if skip {
-            if feature.is_some() || secret {
+            if marks.feature.is_some() || marks.secret {
                 let what =
                     "a field with `skip` never leaves the server: remove `feature` and `secret`";
                 errors.push(ident, what);
@@ -92,7 +92,7 @@ pub(super) fn parse<'a>(item: &'a DeriveInput, errors: &mut Errors) -> Parsed<'a
                 "too many fields: a state has 4,080, those that are reserved among them",
             );
         }
-        parsed.fields.push(StateField { index, ident, ty: &field.ty, default, feature, secret });
+        parsed.fields.push(StateField { index, ident, ty: &field.ty, default, marks });
     }
     parsed
 }
@@ -136,21 +136,7 @@ fn reserve(meta: &ParseNestedMeta<'_>, reserved: &mut BTreeMap<u32, Span>) -> sy
 fn field_keys(field: &Field, errors: &mut Errors) -> FieldKeys {
     let mut found = FieldKeys::default();
     keys(&field.attrs, errors, |meta| {
-        if meta.path.is_ident("skip") {
-            if meta.input.peek(Token![=]) || meta.input.peek(syn::token::Paren) {
-                return Err(meta.error("`skip` takes no value: write `#[state(skip)]`"));
-            }
-            found.skip = true;
-            return Ok(());
-        }
-        if meta.path.is_ident("secret") {
-            found.secret = true;
-            return Ok(());
-        }
-        if meta.path.is_ident("feature") {
-            if found.feature.replace(meta.value()?.parse()?).is_some() {
-                return Err(meta.error("`feature` is given twice"));
-            }
+        if flag(&meta, "skip", &mut found.skip)? || found.marks.read(&meta)? {
             return Ok(());
         }
         if meta.path.is_ident("reserved") {

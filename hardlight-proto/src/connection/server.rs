@@ -139,7 +139,7 @@ impl Connection<Server> {
             methods: MethodTable::Same(0),
         };
         let mut connection = Self::new(schema, limits, compression, role, now);
-        connection.withhold_events();
+        connection.withhold_events(None);
         connection.greet_client(snapshot);
         connection
     }
@@ -308,26 +308,45 @@ impl Connection<Server> {
         }
         self.link.outbox.push(Frame::Features(features.to_names()));
         self.role.features = features;
-        self.withhold_events();
+        self.withhold_events(None);
+        self.refuse_held_without_feature(None);
+        self.check_waiting();
+    }
+
+    /// For one who knows that features are lost and cannot tell the client yet, since something has to go before that: from here
+    /// on no call that needs another feature than `still` has starts, and no such event is sent. What is gained counts once it
+    /// is told by [`set_features`](Self::set_features).
+    pub fn restrict_features(&mut self, still: &FeatureSet) {
+        if !self.is_ended() {
+            self.withhold_events(Some(still));
+            self.refuse_held_without_feature(Some(still));
+        }
+    }
+
+    fn refuse_held_without_feature(&mut self, still: Option<&FeatureSet>) {
         let held = core::mem::take(&mut self.role.held);
         for call in held {
-            if self.may_call(call.method) {
+            let needs = self.link.schema.methods[call.method as usize].feature;
+            if needs.is_none_or(|feature| self.has_feature(feature, still)) {
                 self.role.held.push_back(call);
             } else {
                 self.refuse_held(call.id, CallError::MissingFeature);
             }
         }
-        self.check_waiting();
     }
 
     /// Events that need a feature which the connection lacks are not sent on it.
-    fn withhold_events(&mut self) {
+    fn withhold_events(&mut self, still: Option<&FeatureSet>) {
         let types = self.link.schema.events.iter().zip(0..).filter_map(|(event, index)| {
             let feature = event.feature?;
-            (!self.role.features.contains(feature)).then_some(index)
+            (!self.has_feature(feature, still)).then_some(index)
         });
         let types = types.collect();
         self.link.outbox.withhold(types);
+    }
+
+    fn has_feature(&self, feature: &str, still: Option<&FeatureSet>) -> bool {
+        self.role.features.contains(feature) && still.is_none_or(|still| still.contains(feature))
     }
 
     /// Whether the connection has the feature that this method needs.
@@ -392,7 +411,9 @@ impl Connection<Server> {
         }
         let frame = event.frame(self.link.deflates).clone();
         let (topic, sequence) = (event.topic(), event.sequence());
-        if !self.is_ended() && self.link.outbox.push_event(topic, sequence, frame).is_err() {
+        if !self.is_ended()
+            && self.link.outbox.push_event(topic, sequence, event.event(), frame).is_err()
+        {
             let allowed = self.link.limits.max_queued_event_bytes();
             let limit = "max_queued_event_bytes";
             self.fail(ConnectionError::LimitExceeded { limit, allowed });

@@ -54,8 +54,7 @@ impl<S: ConnectionState> StateSource<S> {
     /// Changes what the connection may do, and sends the fields that it gains by that; those that it loses go back to their
     /// defaults at the client.
     pub fn set_features(&mut self, features: FeatureSet, connection: &mut Connection<Server>) {
-        connection.set_features(features.clone());
-        self.features = features;
+        connection.set_features(features);
         self.send_changes(connection);
     }
 
@@ -68,7 +67,12 @@ impl<S: ConnectionState> StateSource<S> {
     ///
     /// It takes time in proportion to the size of the state, but for collections that [record](crate::sync). If a value cannot be encoded it ends the connection, since the
     /// client's copy would be wrong from there on.
+    ///
+    /// Fields that need a feature come and go with those that the connection has by now.
     pub fn send_changes(&mut self, connection: &mut Connection<Server>) {
+        if !self.gated.is_empty() && self.features != *connection.features() {
+            self.features.clone_from(connection.features());
+        }
         match self.changes() {
             Ok(Some(changes)) => connection.send_state(changes),
             Ok(None) => {}

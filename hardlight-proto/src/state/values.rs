@@ -195,7 +195,8 @@ impl<S: ConnectionState> ConnectionState for WithValues<S> {
 
     fn schema() -> Vec<FieldSchema> {
         let mut fields = S::schema();
-        fields.push(<ValuesField as FieldOf<Self, FIELD>>::schema(NAME));
+        // Some value may well be a secret, and values that change together travel together.
+        fields.push(<ValuesField as FieldOf<Self, FIELD>>::schema(NAME).secret());
         fields
     }
 

@@ -24,7 +24,7 @@ pub(crate) struct Service {
     /// Index, name, description, feature.
     pub(crate) state: Vec<(u32, &'static str, &'static str, Option<&'static str>)>,
     /// Name and description.
-    pub(crate) events: Vec<(&'static str, &'static str)>,
+    pub(crate) events: Vec<(&'static str, &'static str, Option<&'static str>)>,
 }
 
 /// How one end is set up.
@@ -132,8 +132,13 @@ impl Service {
             };
             schema.state.push(field);
         }
-        for (name, text) in &self.events {
-            schema.events.push(EventSchema::with_fingerprint(name, Fingerprint::of_text(text)));
+        for (name, text, feature) in &self.events {
+            let event = EventSchema::with_fingerprint(name, Fingerprint::of_text(text));
+            let event = match feature {
+                Some(feature) => event.with_feature(feature),
+                None => event,
+            };
+            schema.events.push(event);
         }
         Box::leak(Box::new(schema))
     }
@@ -145,7 +150,9 @@ impl Service {
         let state = self.state.iter().map(|(index, name, text, feature)| {
             with_feature(json!({ "index": index, "name": name, "type": text }), *feature)
         });
-        let events = self.events.iter().map(|(name, text)| json!({ "name": name, "text": text }));
+        let events = self.events.iter().map(|(name, text, feature)| {
+            with_feature(json!({ "name": name, "text": text }), *feature)
+        });
         json!({
             "methods": methods.collect::<Vec<_>>(),
             "state": state.collect::<Vec<_>>(),

@@ -25,7 +25,7 @@ pub(crate) fn counter() -> Service {
     Service {
         methods: vec![("increment", "fn{amount:u32}->u32", None), ("get", "fn{}->u32", None)],
         state: vec![(0, "counter", "u32", None)],
-        events: vec![("Changed", "event{to:u32}"), ("Stopped", "event{}")],
+        events: vec![("Changed", "event{to:u32}", None), ("Stopped", "event{}", None)],
     }
 }
 
@@ -381,6 +381,33 @@ fn features() -> Session {
     session
 }
 
+fn events_that_need_a_feature() -> Session {
+    let mut service = counter();
+    service.events[1].2 = Some("admin");
+    let (client, mut server) = setups(&service);
+    server.features = &["admin"];
+    let mut session = Session::open(&client, &server);
+    session.announce(700, 0, "chat");
+    session.settle();
+    session.emit(700, 0, 1, Bytes::new());
+    session.settle();
+    // More than is packed ahead, so that what follows waits.
+    session.fill(true);
+    session.emit(700, 1, 0, bytes(66_000));
+    session.emit(700, 2, 1, Bytes::new());
+    session.emit(700, 3, 0, ONE);
+    session.set_features(&[]);
+    session.fill(false);
+    session.settle();
+    session.emit(700, 4, 1, Bytes::new());
+    session.settle();
+    session.emit(700, 5, 0, TWO);
+    session.set_features(&["admin"]);
+    session.emit(700, 6, 1, Bytes::new());
+    session.settle();
+    session
+}
+
 fn features_from_the_beginning() -> Session {
     let mut service = counter();
     service.methods[0].2 = Some("write");
@@ -424,6 +451,7 @@ fn state() -> File {
             &["14.2", "18.1"],
             a_call_that_waits_and_loses_its_feature(),
         ),
+        case("events that need a feature", &["13.4", "14.2"], events_that_need_a_feature()),
         case("features from the beginning", &["6.2", "14.2"], features_from_the_beginning()),
     ];
     file("sessions/state.json", "Connection state, and features.", cases)
@@ -484,9 +512,12 @@ fn gaps() -> Session {
 
 fn types_of_events_that_do_not_fit() -> Session {
     let (mut client, mut server) = setups(&counter());
-    client.service.events = vec![("Changed", "event{to:u64}"), ("Stopped", "event{}")];
-    server.service.events =
-        vec![("New", "event{}"), ("Stopped", "event{}"), ("Changed", "event{to:u32}")];
+    client.service.events = vec![("Changed", "event{to:u64}", None), ("Stopped", "event{}", None)];
+    server.service.events = vec![
+        ("New", "event{}", None),
+        ("Stopped", "event{}", None),
+        ("Changed", "event{to:u32}", None),
+    ];
     let mut session = Session::open(&client, &server);
     session.announce(1, 0, "chat");
     (0..3).for_each(|event| session.emit(1, u64::from(event), event, Bytes::new()));

@@ -4,15 +4,16 @@ mod sending;
 mod subscribing;
 
 use std::{
+    any::{TypeId, type_name},
     collections::{BTreeMap, HashMap},
     hash::{BuildHasher, RandomState},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use hardlight_proto::Topic;
+use hardlight_proto::{Events, NoEvents, Topic};
 use parking_lot::{Mutex, RwLock};
 use slab::Slab;
 
@@ -57,6 +58,8 @@ pub(crate) struct Hub {
     kept: RwLock<Trie<Arc<Entry>>>,
     idle: Mutex<Idle>,
     watches: Watches,
+    /// The type of the events, and its name, once somebody has said it.
+    events: OnceLock<(TypeId, &'static str)>,
     /// Events that went to nobody since the topic's name was too long.
     too_long: AtomicU64,
     pub(super) exports: Exports,
@@ -95,6 +98,18 @@ struct Idle {
 }
 
 impl Hub {
+    /// The hub has events of this type from here on, if it has any: types of events are known by their number, which is of
+    /// no use in another enum.
+    #[track_caller]
+    pub(super) fn claim<E: Events>(&self) {
+        let mine = (TypeId::of::<E>(), type_name::<E>());
+        if mine.0 == TypeId::of::<NoEvents>() {
+            return;
+        }
+        let (is, name) = *self.events.get_or_init(|| mine);
+        assert!(is == mine.0, "the hub has events of the type {name}, not of {}", mine.1);
+    }
+
     pub(crate) fn new() -> Self {
         // Somewhere in 48 bits, so that the numbers tell nobody how many topics there were.
         let random = RandomState::new();
@@ -110,6 +125,7 @@ impl Hub {
             kept_bytes: Arc::new(KeptBytes::new(MAX_KEPT_BYTES)),
             kept: RwLock::new(Trie::new()),
             idle: Mutex::default(),
+            events: OnceLock::new(),
             watches: Watches::default(),
             too_long: AtomicU64::new(0),
             exports: Exports::default(),

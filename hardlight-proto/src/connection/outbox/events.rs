@@ -71,13 +71,14 @@ impl Outbox {
         &mut self,
         topic: u64,
         sequence: u64,
+        event: u32,
         frame: Bytes,
     ) -> Result<(), Overflowed> {
         let Some(&Queued { subscription, overflow }) = self.queued_topics.get(&topic) else {
             return Ok(());
         };
         let yields = overflow.yields();
-        let item = Item::Event { subscription, topic, sequence, yields, frame };
+        let item = Item::Event { subscription, topic, sequence, yields, event, frame };
         if overflow == Overflow::Latest {
             self.drop_earlier(subscription);
         }
@@ -146,14 +147,14 @@ impl Outbox {
 
     /// Events of these types are not for the peer, those that wait among them, as far as they are not packed.
     pub(in crate::connection) fn withhold(&mut self, types: Vec<u32>) {
-        self.withheld = types;
-        if self.withheld.is_empty() {
+        let before = core::mem::replace(&mut self.withheld, types);
+        if self.withheld.iter().all(|ty| before.contains(ty)) {
             return;
         }
         let mut emptied = 0;
         for index in 0..self.waiting.line.len() {
-            if let Item::Event { frame, .. } = &self.waiting.line[index]
-                && self.is_withheld(type_of(frame))
+            if let Item::Event { event, .. } = self.waiting.line[index]
+                && self.is_withheld(event)
             {
                 self.empty_place(index, GapReason::Withheld);
                 emptied += 1;
@@ -218,15 +219,6 @@ impl Outbox {
                 self.packer.push_shared(frame);
             }
         }
-    }
-}
-
-/// The type of an event that is encoded.
-fn type_of(frame: &Bytes) -> u32 {
-    match Frame::decode(frame.clone()) {
-        Ok(Some(Frame::Event { event, .. })) => event,
-        // It was encoded here.
-        _ => u32::MAX,
     }
 }
 

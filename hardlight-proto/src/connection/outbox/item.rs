@@ -36,6 +36,8 @@ pub(in crate::connection) enum Item {
         sequence: u64,
         /// It may be dropped to make room for others.
         yields: bool,
+        /// The index of its type.
+        event: u32,
         frame: Bytes,
     },
     /// An event that was dropped.
