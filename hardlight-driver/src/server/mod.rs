@@ -77,7 +77,8 @@ impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
         self.request.get()
     }
 
-    /// Names the connection among those of its server: in [`EventHub::subscribers`], for one.
+    /// Names the connection among those of its hub: in [`EventHub::subscribers`], for one. Connections of two servers that share
+    /// none may have the same; all that are [`detached`](Self::detached) have.
     pub fn id(&self) -> ConnectionId {
         self.subscriptions.id()
     }
