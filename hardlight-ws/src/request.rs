@@ -88,7 +88,7 @@ impl Request {
     }
 
     /// The cookies that the client sent, in its order, values as they were sent. Parsed while they are iterated over; what is
-    /// malformed is skipped.
+    /// malformed is skipped, and so is a name that is no HTTP token.
     ///
     /// Whatever a client sends it may have made up: look a session up, or check a signature.
     pub fn cookies(&self) -> impl Iterator<Item = Cookie<'_>> {
