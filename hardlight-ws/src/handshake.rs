@@ -90,17 +90,10 @@ impl<'a> Handshake<'a> {
 
     /// By status also where refusals are in band: no page that is not allowed gets as far as a WebSocket.
     fn check_origin(&self, request: &Request) -> Result<(), Refusal> {
-        let checked = self.options.origins.check(request.headers(), request.tls().is_some());
-        checked.map_err(|origin| {
-            let (peer, host) = (self.peer, request.headers().get(HOST));
-            tracing::warn!(
-                ?peer,
-                ?origin,
-                ?host,
-                "refused a web page of an origin that is not allowed"
-            );
-            Refusal::new(StatusCode::FORBIDDEN, "this origin is not allowed\n")
-        })
+        if self.options.origins.admits(request) {
+            return Ok(());
+        }
+        Err(Refusal::new(StatusCode::FORBIDDEN, "this origin is not allowed\n"))
     }
 }
 
@@ -247,13 +240,12 @@ fn too_large(max_head_bytes: usize) -> Refusal {
     )
 }
 
+/// Without what was offered: who does not know better may have put a secret there.
 fn no_common_subprotocol(request: &Request) -> Refusal {
-    let offered: Vec<_> = request.subprotocols().collect();
-    let offered = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
-    Refusal::new(
-        StatusCode::BAD_REQUEST,
-        format!("no common subprotocol: offered {offered}; this server speaks {SUBPROTOCOL}\n"),
-    )
+    let none = request.subprotocols().next().is_none();
+    let why = if none { "no subprotocol was offered" } else { "no common subprotocol" };
+    let text = format!("{why}: this server speaks {SUBPROTOCOL}\n");
+    Refusal::new(StatusCode::BAD_REQUEST, text)
 }
 
 #[cfg(test)]

@@ -77,15 +77,21 @@ fn a_token_is_never_echoed() {
 }
 
 #[test]
-fn another_subprotocol_is_refused_by_name() {
-    let refusal = refused(&good("hl.2, chat"));
-    assert_eq!(refusal.status(), StatusCode::BAD_REQUEST);
-    assert_eq!(
-        refusal.body(),
-        "no common subprotocol: offered hl.2, chat; this server speaks hl.1\n"
-    );
-    assert!(refused(&good("")).body().contains("offered none"));
-    assert!(refused(&good("HL.1")).body().contains("offered HL.1"));
+fn another_subprotocol_is_refused_by_the_name_of_the_right_one_and_never_echoed() {
+    let other = "no common subprotocol: this server speaks hl.1\n";
+    let none = "no subprotocol was offered: this server speaks hl.1\n";
+    for (offered, body) in [
+        ("hl.2, chat", other),
+        ("HL.1", other),
+        ("HL.TOKEN.c2VjcmV0", other),
+        ("eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.", other),
+        ("", none),
+        ("hl.token.c2VjcmV0", none),
+    ] {
+        let refusal = refused(&good(offered));
+        assert_eq!(refusal.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(refusal.body(), body, "{offered}");
+    }
 }
 
 #[test]
