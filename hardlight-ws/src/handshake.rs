@@ -60,6 +60,7 @@ impl<'a> Handshake<'a> {
         let fits = input.len().min(max_head_bytes - self.head.len());
         let seen = self.head.len();
         self.head.extend_from_slice(&input[..fits]);
+        check_start(&self.head)?;
         if (ends_head(&self.head, seen) || self.head.len() >= self.parse_at)
             && let Some((length, request)) = HttpRequest::try_parse(&self.head).map_err(refuse)?
         {
@@ -166,6 +167,15 @@ pub(crate) fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
         .filter(|offered| !offered.is_empty())
 }
 
+/// A client may send one empty line before its request (RFC 9112, section 2.2). The parser passes over any number, from the start
+/// each time, and each would be a reason to parse.
+fn check_start(head: &[u8]) -> Result<(), Refusal> {
+    match head.strip_prefix(b"\r\n").or_else(|| head.strip_prefix(b"\n")) {
+        Some([b'\r' | b'\n', ..]) => Err(malformed()),
+        _ => Ok(()),
+    }
+}
+
 /// Whether an empty line ends within `head[seen..]`. Only says when to parse: the parser decides.
 fn ends_head(head: &[u8], seen: usize) -> bool {
     let from = seen.saturating_sub(2);
@@ -229,8 +239,12 @@ fn refuse(error: Error) -> Refusal {
         }
         // What these say is made of constants: nothing that the client sent is echoed.
         Error::Protocol(error) => Refusal::new(StatusCode::BAD_REQUEST, format!("{error}\n")),
-        _ => Refusal::new(StatusCode::BAD_REQUEST, "malformed HTTP request\n"),
+        _ => malformed(),
     }
+}
+
+fn malformed() -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, "malformed HTTP request\n")
 }
 
 fn too_large(max_head_bytes: usize) -> Refusal {

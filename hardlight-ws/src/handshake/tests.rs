@@ -167,6 +167,24 @@ fn a_head_beyond_the_limit_is_refused_and_never_held() {
 }
 
 #[test]
+fn one_empty_line_before_the_request_is_passed_over_and_more_end_it_at_once() {
+    for line in ["\r\n", "\n"] {
+        let input = [line.as_bytes(), &good("hl.1")].concat();
+        assert!(read(&input).unwrap().is_some(), "{line:?}");
+        for size in 1..4 {
+            let options = ServerOptions::new();
+            let mut handshake = Handshake::new(&options, None, None);
+            let empty = line.repeat(100);
+            let mut pieces = empty.as_bytes().chunks(size);
+            let refusal = pieces.find_map(|piece| handshake.handle_input(piece).err());
+            let refusal = refusal.expect("it should be refused");
+            assert_eq!(refusal.status(), StatusCode::BAD_REQUEST);
+            assert!(handshake.head.len() <= 4, "{line:?} by {size}: {}", handshake.head.len());
+        }
+    }
+}
+
+#[test]
 fn too_many_headers_are_refused() {
     let refusal = refused(&head(&["a: b"; 200]));
     assert_eq!(refusal.status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
