@@ -104,8 +104,8 @@ impl Request {
     /// The client's bearer token: that of the header `Authorization: Bearer`, if there is one; else, since a browser's page
     /// cannot set headers, the subprotocol entry `hl.token.` with the token in base64url without padding.
     ///
-    /// `None` if there is none, if there are several of the kind that counts, or if it is malformed. It is never echoed, and
-    /// nothing here shows it by `Debug`.
+    /// `None` if there is none, if there are several of the kind that counts, or if it is malformed: a token is letters, digits and
+    /// `-._~+/`, and `=` at its end (RFC 6750). It is never echoed, and nothing here shows it by `Debug`.
     pub fn bearer_token(&self) -> Option<String> {
         token::of(&self.0.headers)
     }
