@@ -288,9 +288,11 @@ impl ServerOptions {
     }
 
     /// How long TLS, the head of the HTTP request and the factory may take together. Default 10 s. A client that is too slow
-    /// is dropped; a factory that is too slow is dropped as well, and its client gets HTTP status 503.
+    /// is dropped; a factory that is too slow is dropped as well, and its client gets HTTP status 503. A factory
+    /// whose client hangs up meanwhile is dropped at once. A client that is refused has another 2 s to read why.
     ///
-    /// Memory: a client that does nothing holds a socket and, with TLS, some 20 KiB for this long.
+    /// Memory: a client that does nothing holds a socket and, with TLS, some 20 KiB for this long. While the factory runs
+    /// up to 8 KiB of what the client sends are kept.
     #[must_use]
     pub const fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
