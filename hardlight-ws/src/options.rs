@@ -102,8 +102,11 @@ impl ClientOptions {
     /// Adds a header to the HTTP request; one name may have several values. Default: none. Memory: none beyond the
     /// handshake.
     ///
-    /// Headers that the WebSocket handshake itself sets (`Host`, `Upgrade`, `Sec-WebSocket-Key` ...) make connecting
-    /// fail with [`ConnectError::ReservedHeader`](crate::ConnectError::ReservedHeader). A browser cannot set headers:
+    /// Headers that belong to the connection or the WebSocket handshake (`Host`, `Upgrade`, `Content-Length`,
+    /// `Sec-WebSocket-Key` ...) make connecting fail with
+    /// [`ConnectError::ReservedHeader`](crate::ConnectError::ReservedHeader); a second `Authorization` or `Origin`, beside
+    /// [`token`](Self::token) or [`origin`](Self::origin), with
+    /// [`ConnectError::DuplicateHeader`](crate::ConnectError::DuplicateHeader). A browser cannot set headers:
     /// a service that browsers use as well should not depend on one.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -134,7 +137,7 @@ impl ClientOptions {
     /// Sends a cookie with the HTTP request; its attributes stay here. Default: none. Memory: none beyond the handshake.
     ///
     /// A name or a value that cannot stand in a header makes connecting fail with
-    /// [`ConnectError::InvalidHeader`](crate::ConnectError::InvalidHeader).
+    /// [`ConnectError::InvalidCookie`](crate::ConnectError::InvalidCookie).
     #[must_use]
     pub fn cookie(mut self, cookie: impl Into<Cookie<'static>>) -> Self {
         self.cookies.push(cookie.into());

@@ -110,7 +110,8 @@ impl Request {
         token::of(&self.0.headers)
     }
 
-    /// What the factory adds to the response that accepts the connection: headers, and cookies to set.
+    /// What the factory adds to the response that accepts the connection: headers, and cookies to set. If it refuses the
+    /// connection after all they are dropped, and its [`Refusal`](crate::Refusal) has headers of its own.
     pub fn response(&self) -> &ResponseHeaders {
         &self.0.response
     }
