@@ -181,6 +181,23 @@ pub enum ConnectionError {
     Internal(Cow<'static, str>),
 }
 
+impl ConnectionError {
+    /// Whether a new connection may well succeed, later and unchanged: this one was lost or too slow, or it was closed with a
+    /// code [that says so](crate::CloseCode::is_retryable). What does not fit, or was broken, it will be again.
+    ///
+    /// Of the calls that were open nobody knows whether they ran.
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::Closed { reason, .. } => reason.code().is_retryable(),
+            Self::Lost(_) | Self::HandshakeTimeout | Self::HeartbeatTimeout => true,
+            Self::Protocol(_)
+            | Self::Incompatible(_)
+            | Self::LimitExceeded { .. }
+            | Self::Internal(_) => false,
+        }
+    }
+}
+
 /// What a peer did that this protocol forbids (SPEC.md, section 18.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
@@ -296,6 +313,7 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
+    use crate::close::CloseCode;
 
     const ALL: [CallError; 15] = [
         CallError::TooManyCallsInFlight,
@@ -314,6 +332,33 @@ mod tests {
         CallError::DeadlineExceeded,
         CallError::Unknown(77),
     ];
+
+    #[test]
+    fn a_connection_is_made_again_where_time_may_help() {
+        let closed = |code| ConnectionError::Closed {
+            initiator: Initiator::Remote,
+            reason: CloseReason::new(code, ""),
+        };
+        for error in [
+            ConnectionError::Lost("".into()),
+            ConnectionError::HandshakeTimeout,
+            ConnectionError::HeartbeatTimeout,
+            closed(CloseCode::GOING_AWAY),
+            closed(CloseCode(4503)),
+        ] {
+            assert!(error.is_retryable(), "{error}");
+        }
+        for error in [
+            ConnectionError::Protocol(ProtocolError::Empty),
+            ConnectionError::Incompatible("".into()),
+            ConnectionError::LimitExceeded { limit: "max_frame_bytes", allowed: 1 },
+            ConnectionError::Internal("".into()),
+            closed(CloseCode::NORMAL),
+            closed(CloseCode(4401)),
+        ] {
+            assert!(!error.is_retryable(), "{error}");
+        }
+    }
 
     #[test]
     fn what_may_be_retried_did_not_run() {

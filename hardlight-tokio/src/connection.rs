@@ -1,6 +1,6 @@
 //! One connection of a server: handshake, factory, service.
 
-use std::{io, net::SocketAddr, pin::Pin, sync::Arc};
+use std::{future::pending, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use hardlight_driver::{
     Acceptor, Dispatch, EventHub, Service,
@@ -11,7 +11,7 @@ use hardlight_ws::{
     WebSocketTransport, websocket_config,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, copy, sink},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, copy, sink},
     net::TcpStream,
     time::timeout,
 };
@@ -23,6 +23,12 @@ use crate::{TokioTimer, deadline::Deadline};
 
 /// How much of what a refused client still sends is read, so that it gets to read why, in bytes.
 const MAX_DISCARDED_BYTES: u64 = 64 * 1024;
+
+/// How much is read and kept of what a client sends while the factory runs, in bytes. It has no reason to send anything.
+const MAX_EARLY_BYTES: usize = 8 * 1024;
+
+/// How long to wait until a refused client has taken its answer and hung up.
+const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What all connections of a server share.
 pub(crate) struct Shared {
@@ -92,7 +98,7 @@ async fn handshake_in_time(
         result = deadline.within(handshake(stream, peer, shared)) => match result {
             Ok(Ok(Handshaken::Upgrade(stream, upgrade))) => Ok((stream, upgrade)),
             Ok(Ok(Handshaken::Refused(stream, answer, error))) => {
-                Err(turn_away(stream, &answer, error, &shared.options).await)
+                Err(turn_away(stream, &answer, error).await)
             }
             Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(AcceptError::Timeout),
@@ -159,22 +165,26 @@ where
     let request = upgrade.request().clone();
     let acceptor = Acceptor::<S>::new(options.limits.clone(), &shared.hub);
     let acceptor = acceptor.with_compression(options.compression).with_request(request.clone());
+    let mut early = Vec::new();
     let made = tokio::select! {
         biased;
         () = shared.stop.cancelled() => Err(Refusal::unavailable()),
         made = deadline.within(factory(acceptor.connection(), request)) => {
             made.unwrap_or_else(|_| Err(Refusal::unavailable()))
         }
+        // Nobody waits for what the factory would make.
+        error = hung_up(&mut stream, &mut early) => return Err(error.into()),
     };
     let handler = match made {
         Ok(handler) => handler,
         Err(refusal) => {
             let answer = upgrade.refuse(&refusal, options.refuse_in_band);
             let error = AcceptError::Refused(refusal);
-            return Err(turn_away(stream, &answer, error, options).await);
+            return Err(turn_away(stream, &answer, error).await);
         }
     };
-    let accept = upgrade.accept();
+    let mut accept = upgrade.accept();
+    accept.rest.append(&mut early);
     let answered = timeout(options.handshake_timeout, stream.write_all(&accept.response)).await;
     answered.map_err(|_| AcceptError::Timeout)??;
     let config = websocket_config();
@@ -188,13 +198,22 @@ where
     Ok(Serving { driver: Box::pin(driver), _registered: registered })
 }
 
+/// Waits until the client hangs up, and keeps what it sends meanwhile. Cancel safe. Beyond [`MAX_EARLY_BYTES`] nothing is read
+/// any more, so that an end is not seen either.
+async fn hung_up(stream: &mut (impl AsyncRead + Unpin), early: &mut Vec<u8>) -> io::Error {
+    while early.len() < MAX_EARLY_BYTES {
+        let room = (MAX_EARLY_BYTES - early.len()) as u64;
+        match (&mut *stream).take(room).read_buf(early).await {
+            Ok(0) => return io::ErrorKind::UnexpectedEof.into(),
+            Ok(_) => {}
+            Err(error) => return error,
+        }
+    }
+    pending().await
+}
+
 /// Tells a client why it is not let in, as well as can be.
-async fn turn_away(
-    mut stream: Stream,
-    answer: &[u8],
-    error: AcceptError,
-    options: &ServerOptions,
-) -> AcceptError {
+async fn turn_away(mut stream: Stream, answer: &[u8], error: AcceptError) -> AcceptError {
     let told = async {
         stream.write_all(answer).await?;
         stream.shutdown().await?;
@@ -203,6 +222,50 @@ async fn turn_away(
         copy(&mut stream.take(MAX_DISCARDED_BYTES), &mut sink()).await
     };
     // Whether it worked changes nothing.
-    let _ = timeout(options.handshake_timeout, told).await;
+    let _ = timeout(TURN_AWAY_TIMEOUT, told).await;
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use tokio::{io::duplex, net::TcpListener, time::Instant};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_comes_early_is_kept_up_to_a_bound_and_an_end_below_it_is_seen() {
+        for (sent, kept, is_seen) in [
+            (0, 0, true),
+            (MAX_EARLY_BYTES - 1, MAX_EARLY_BYTES - 1, true),
+            (MAX_EARLY_BYTES, MAX_EARLY_BYTES, false),
+            (3 * MAX_EARLY_BYTES, MAX_EARLY_BYTES, false),
+        ] {
+            let (mut client, mut server) = duplex(4 * MAX_EARLY_BYTES);
+            client.write_all(&vec![7; sent]).await.unwrap();
+            let mut early = Vec::new();
+            // Whatever is there is read at once.
+            assert!(
+                tokio::task::unconstrained(hung_up(&mut server, &mut early))
+                    .now_or_never()
+                    .is_none()
+            );
+            assert_eq!(early, vec![7; kept]);
+            drop(client);
+            assert_eq!(hung_up(&mut server, &mut early).now_or_never().is_some(), is_seen);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_client_that_does_not_hang_up_is_waited_for_only_so_long() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (client, (stream, _)) = (client.unwrap(), accepted.unwrap());
+        let start = Instant::now();
+        let refused = AcceptError::Refused(Refusal::forbidden());
+        turn_away(Either::Left(stream), b"no", refused).await;
+        assert_eq!(start.elapsed().as_secs(), TURN_AWAY_TIMEOUT.as_secs());
+        drop(client);
+    }
 }

@@ -10,7 +10,8 @@ use crate::{Trust, tls};
 ///
 /// A certificate that is shown must be valid today, made for clients (extended key usage `clientAuth`, if it has one), and
 /// one of those in the [`Trust`] or signed by one of them; otherwise TLS fails, also where none is needed. Lists of
-/// revoked certificates are not read. The factory gets what was shown from
+/// revoked certificates are not read. It is checked for each connection: no TLS session is resumed, which costs a full TLS
+/// handshake each time. The factory gets what was shown from
 /// [`Request::tls`](crate::Request::tls), and says what it may do.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]

@@ -6,22 +6,36 @@ use http::{
     header::{COOKIE, SET_COOKIE},
 };
 
+/// What may stand around a name or a value (RFC 6265, section 5.2).
+const BLANK: [char; 2] = [' ', '\t'];
+
 /// What the client sent, in its order. A pair that is malformed is skipped, alone.
 pub(crate) fn sent(headers: &HeaderMap) -> impl Iterator<Item = Cookie<'_>> {
     headers
         .get_all(COOKIE)
         .iter()
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
-        .filter_map(parse)
+        .filter_map(|pair| split(pair).map(Cookie::from))
 }
 
 /// What the server set, in its order. A header that is malformed is skipped, alone.
 pub(crate) fn set(headers: &HeaderMap) -> impl Iterator<Item = Cookie<'_>> {
-    headers.get_all(SET_COOKIE).iter().filter_map(|value| parse(value.as_bytes()))
+    headers.get_all(SET_COOKIE).iter().filter_map(|header| {
+        let cookie = Cookie::parse(str::from_utf8(header.as_bytes()).ok()?).ok()?;
+        let (name, _) = split(header.as_bytes())?;
+        (cookie.name() == name).then_some(cookie)
+    })
 }
 
-fn parse(text: &[u8]) -> Option<Cookie<'_>> {
-    Cookie::parse(str::from_utf8(text).ok()?).ok()
+/// The name and the value of `name=value`; `None` if it is none, or the name is no token.
+///
+/// A browser takes other names as well, from whoever may set a cookie, and checks the promise of `__Host-` only where a name
+/// begins with that to the byte. So what is trimmed here is what RFC 6265 trims and no more: to trim all that Unicode calls white
+/// space, as `Cookie::parse` does, would make a `__Host-` cookie of one that is none.
+fn split(pair: &[u8]) -> Option<(&str, &str)> {
+    let (name, value) = str::from_utf8(pair).ok()?.split_once('=')?;
+    let name = name.trim_matches(BLANK);
+    is_token(name).then(|| (name, value.trim_matches(BLANK)))
 }
 
 /// The value of a `Set-Cookie` header; `None` if the cookie holds what cannot stand there.
@@ -52,8 +66,12 @@ pub(crate) fn header(cookies: &[Cookie<'_>]) -> Result<Option<HeaderValue>, Stri
 fn is_pair(cookie: &Cookie<'_>) -> bool {
     let value = cookie.value();
     let unquoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
-    HeaderName::from_bytes(cookie.name().as_bytes()).is_ok()
-        && unquoted.unwrap_or(value).bytes().all(is_octet)
+    is_token(cookie.name()) && unquoted.unwrap_or(value).bytes().all(is_octet)
+}
+
+/// What an HTTP token is, a header's name is as well.
+fn is_token(name: &str) -> bool {
+    HeaderName::from_bytes(name.as_bytes()).is_ok()
 }
 
 const fn is_octet(byte: u8) -> bool {
@@ -92,6 +110,23 @@ mod tests {
         let cookies: Vec<_> =
             sent(&headers).map(|cookie| format!("{}={}", cookie.name(), cookie.value())).collect();
         assert_eq!(cookies, ["a=1", "b=2", "a=3", "c=\"4\"", "d=5=6"]);
+    }
+
+    #[test]
+    fn a_name_with_other_white_space_around_it_is_no_name_of_ours() {
+        for space in ["\u{2000}", "\u{a0}", "\u{85}", "\u{3000}"] {
+            for name in [format!("{space}__Host-s"), format!("__Host-s{space}")] {
+                let mut headers = HeaderMap::new();
+                let text = format!("{name}=evil; \t__Host-s \t=\t good ");
+                headers.append(COOKIE, HeaderValue::from_bytes(text.as_bytes()).unwrap());
+                let sent: Vec<_> = sent(&headers).collect();
+                assert_eq!(sent.len(), 1, "{name:?}");
+                assert_eq!((sent[0].name(), sent[0].value()), ("__Host-s", "good"));
+                let evil = HeaderValue::from_bytes(format!("{name}=evil; Path=/").as_bytes());
+                headers.append(SET_COOKIE, evil.unwrap());
+                assert_eq!(set(&headers).count(), 0, "{name:?}");
+            }
+        }
     }
 
     #[test]

@@ -33,12 +33,21 @@ pub enum ConnectError {
         /// What is wrong with it.
         reason: String,
     },
-    /// An extra header that belongs to the WebSocket handshake itself.
-    #[error("the header '{0}' belongs to the WebSocket handshake and cannot be set")]
+    /// An extra header that belongs to the connection or to the WebSocket handshake itself.
+    #[error(
+        "the header '{0}' belongs to the connection or the WebSocket handshake and cannot be set"
+    )]
     ReservedHeader(HeaderName),
-    /// A cookie, the token, the origin or a subprotocol holds characters that cannot stand in this header.
+    /// A header that a request has once, and the options twice: by
+    /// [`ClientOptions::header`](crate::ClientOptions::header) and by the token or the origin, or by the former twice.
+    #[error("the options have the header '{0}' twice; a request has one")]
+    DuplicateHeader(HeaderName),
+    /// The token, the origin or a subprotocol holds characters that cannot stand in this header.
     #[error("what the options have for the header '{0}' cannot stand in one")]
     InvalidHeader(HeaderName),
+    /// The cookie of this name holds what cannot stand in a header, or would add something to it.
+    #[error("the cookie '{0}' holds characters that cannot stand in one (RFC 6265, section 4.1.1)")]
+    InvalidCookie(String),
     /// The certificates to trust could not be loaded.
     #[error(transparent)]
     Trust(#[from] TrustError),
@@ -98,12 +107,7 @@ impl ConnectError {
             Self::Refused { status, .. } => {
                 CloseCode::refusal(status.as_u16()).is_some_and(CloseCode::is_retryable)
             }
-            Self::Connection(ConnectionError::Closed { reason, .. }) => {
-                reason.code().is_retryable()
-            }
-            Self::Connection(error) => {
-                matches!(error, ConnectionError::Lost(_) | ConnectionError::HandshakeTimeout)
-            }
+            Self::Connection(error) => error.is_retryable(),
             _ => false,
         }
     }

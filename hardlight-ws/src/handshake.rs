@@ -60,6 +60,7 @@ impl<'a> Handshake<'a> {
         let fits = input.len().min(max_head_bytes - self.head.len());
         let seen = self.head.len();
         self.head.extend_from_slice(&input[..fits]);
+        check_start(&self.head)?;
         if (ends_head(&self.head, seen) || self.head.len() >= self.parse_at)
             && let Some((length, request)) = HttpRequest::try_parse(&self.head).map_err(refuse)?
         {
@@ -90,17 +91,10 @@ impl<'a> Handshake<'a> {
 
     /// By status also where refusals are in band: no page that is not allowed gets as far as a WebSocket.
     fn check_origin(&self, request: &Request) -> Result<(), Refusal> {
-        let checked = self.options.origins.check(request.headers(), request.tls().is_some());
-        checked.map_err(|origin| {
-            let (peer, host) = (self.peer, request.headers().get(HOST));
-            tracing::warn!(
-                ?peer,
-                ?origin,
-                ?host,
-                "refused a web page of an origin that is not allowed"
-            );
-            Refusal::new(StatusCode::FORBIDDEN, "this origin is not allowed\n")
-        })
+        if self.options.origins.admits(request) {
+            return Ok(());
+        }
+        Err(Refusal::new(StatusCode::FORBIDDEN, "this origin is not allowed\n"))
     }
 }
 
@@ -173,6 +167,15 @@ pub(crate) fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
         .filter(|offered| !offered.is_empty())
 }
 
+/// A client may send one empty line before its request (RFC 9112, section 2.2). The parser passes over any number, from the start
+/// each time, and each would be a reason to parse.
+fn check_start(head: &[u8]) -> Result<(), Refusal> {
+    match head.strip_prefix(b"\r\n").or_else(|| head.strip_prefix(b"\n")) {
+        Some([b'\r' | b'\n', ..]) => Err(malformed()),
+        _ => Ok(()),
+    }
+}
+
 /// Whether an empty line ends within `head[seen..]`. Only says when to parse: the parser decides.
 fn ends_head(head: &[u8], seen: usize) -> bool {
     let from = seen.saturating_sub(2);
@@ -236,8 +239,12 @@ fn refuse(error: Error) -> Refusal {
         }
         // What these say is made of constants: nothing that the client sent is echoed.
         Error::Protocol(error) => Refusal::new(StatusCode::BAD_REQUEST, format!("{error}\n")),
-        _ => Refusal::new(StatusCode::BAD_REQUEST, "malformed HTTP request\n"),
+        _ => malformed(),
     }
+}
+
+fn malformed() -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, "malformed HTTP request\n")
 }
 
 fn too_large(max_head_bytes: usize) -> Refusal {
@@ -247,13 +254,12 @@ fn too_large(max_head_bytes: usize) -> Refusal {
     )
 }
 
+/// Without what was offered: who does not know better may have put a secret there.
 fn no_common_subprotocol(request: &Request) -> Refusal {
-    let offered: Vec<_> = request.subprotocols().collect();
-    let offered = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
-    Refusal::new(
-        StatusCode::BAD_REQUEST,
-        format!("no common subprotocol: offered {offered}; this server speaks {SUBPROTOCOL}\n"),
-    )
+    let none = request.subprotocols().next().is_none();
+    let why = if none { "no subprotocol was offered" } else { "no common subprotocol" };
+    let text = format!("{why}: this server speaks {SUBPROTOCOL}\n");
+    Refusal::new(StatusCode::BAD_REQUEST, text)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use cookie::Cookie;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{
-        CONNECTION, CONTENT_LENGTH, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, TE,
+        CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, TE,
         TRAILER, TRANSFER_ENCODING, UPGRADE,
     },
 };
@@ -14,10 +14,12 @@ use thiserror::Error;
 
 use crate::{Refusal, cookies};
 
-/// What belongs to the connection and to nobody else: hop by hop (RFC 9110, section 7.6.1), or the length of a body.
-const RESERVED: [HeaderName; 10] = [
+/// What belongs to the connection or to the handshake and to nobody else: hop by hop (RFC 9110, section 7.6.1), the length of a
+/// body, the server's name. Besides all of `Sec-WebSocket-*`.
+const RESERVED: [HeaderName; 11] = [
     CONNECTION,
     CONTENT_LENGTH,
+    HOST,
     HeaderName::from_static("keep-alive"),
     PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION,
@@ -27,6 +29,11 @@ const RESERVED: [HeaderName; 10] = [
     TRANSFER_ENCODING,
     UPGRADE,
 ];
+
+/// Whether an application may not set a header, neither of a request nor of a response.
+pub(crate) fn is_reserved(name: &HeaderName) -> bool {
+    RESERVED.contains(name) || name.as_str().starts_with("sec-websocket-")
+}
 
 /// Why a header cannot be added to a response.
 ///
@@ -59,7 +66,8 @@ impl From<HeaderError> for Refusal {
 }
 
 /// What the factory adds to the `101 Switching Protocols` response that accepts a connection: see
-/// [`Request::response`](crate::Request::response). A [`Refusal`] has headers of its own.
+/// [`Request::response`](crate::Request::response). If the factory refuses the connection after all, what was added is dropped: a
+/// [`Refusal`] has headers of its own.
 #[derive(Debug)]
 pub struct ResponseHeaders(Mutex<Option<HeaderMap>>);
 
@@ -72,7 +80,7 @@ impl ResponseHeaders {
     ///
     /// # Errors
     ///
-    /// [`HeaderError::Reserved`] for a hop-by-hop header, `Content-Length` and `Sec-WebSocket-*`; [`HeaderError::NotAscii`];
+    /// [`HeaderError::Reserved`] for a hop-by-hop header, `Content-Length`, `Host` and `Sec-WebSocket-*`; [`HeaderError::NotAscii`];
     /// [`HeaderError::Sent`] once the factory has returned.
     pub fn append(&self, name: HeaderName, value: HeaderValue) -> Result<(), HeaderError> {
         append(self.lock().as_mut().ok_or(HeaderError::Sent)?, name, value)
@@ -105,7 +113,7 @@ pub(crate) fn append(
     name: HeaderName,
     value: HeaderValue,
 ) -> Result<(), HeaderError> {
-    if RESERVED.contains(&name) || name.as_str().starts_with("sec-websocket-") {
+    if is_reserved(&name) {
         return Err(HeaderError::Reserved(name));
     }
     if value.to_str().is_err() {

@@ -16,6 +16,7 @@ use rustls::{
         CertificateDer, PrivateKeyDer,
         pem::{self, PemObject},
     },
+    server::NoServerSessionStorage,
     sign::{CertifiedKey, SingleCertAndKey},
 };
 
@@ -89,7 +90,7 @@ impl Identity {
     }
 
     /// The TLS settings of a server with this identity: TLS 1.2 and 1.3, ALPN `http/1.1`, client certificates as
-    /// `client_auth` has it.
+    /// `client_auth` has it. Where clients may show one no TLS session is resumed.
     pub fn server_config(&self, client_auth: &ClientAuth) -> Arc<ServerConfig> {
         let mut config = ServerConfig::builder_with_provider(tls::provider())
             .with_safe_default_protocol_versions()
@@ -97,6 +98,11 @@ impl Identity {
             .with_client_cert_verifier(client_auth.verifier())
             .with_cert_resolver(self.resolver());
         config.alpn_protocols = tls::alpn();
+        if !matches!(client_auth, ClientAuth::None) {
+            // A session that is resumed shows the certificate of then, and rustls does not look whether it is still good.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        }
         Arc::new(config)
     }
 

@@ -10,6 +10,7 @@ mod greet;
 mod handshake;
 mod headers;
 mod identity;
+mod occurrences;
 mod options;
 mod origin;
 mod refusal;

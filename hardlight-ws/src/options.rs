@@ -102,8 +102,11 @@ impl ClientOptions {
     /// Adds a header to the HTTP request; one name may have several values. Default: none. Memory: none beyond the
     /// handshake.
     ///
-    /// Headers that the WebSocket handshake itself sets (`Host`, `Upgrade`, `Sec-WebSocket-Key` ...) make connecting
-    /// fail with [`ConnectError::ReservedHeader`](crate::ConnectError::ReservedHeader). A browser cannot set headers:
+    /// Headers that belong to the connection or the WebSocket handshake (`Host`, `Upgrade`, `Content-Length`,
+    /// `Sec-WebSocket-Key` ...) make connecting fail with
+    /// [`ConnectError::ReservedHeader`](crate::ConnectError::ReservedHeader); a second `Authorization` or `Origin`, beside
+    /// [`token`](Self::token) or [`origin`](Self::origin), with
+    /// [`ConnectError::DuplicateHeader`](crate::ConnectError::DuplicateHeader). A browser cannot set headers:
     /// a service that browsers use as well should not depend on one.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -134,7 +137,7 @@ impl ClientOptions {
     /// Sends a cookie with the HTTP request; its attributes stay here. Default: none. Memory: none beyond the handshake.
     ///
     /// A name or a value that cannot stand in a header makes connecting fail with
-    /// [`ConnectError::InvalidHeader`](crate::ConnectError::InvalidHeader).
+    /// [`ConnectError::InvalidCookie`](crate::ConnectError::InvalidCookie).
     #[must_use]
     pub fn cookie(mut self, cookie: impl Into<Cookie<'static>>) -> Self {
         self.cookies.push(cookie.into());
@@ -288,9 +291,11 @@ impl ServerOptions {
     }
 
     /// How long TLS, the head of the HTTP request and the factory may take together. Default 10 s. A client that is too slow
-    /// is dropped; a factory that is too slow is dropped as well, and its client gets HTTP status 503.
+    /// is dropped; a factory that is too slow is dropped as well, and its client gets HTTP status 503. A factory
+    /// whose client hangs up meanwhile is dropped at once. A client that is refused has another 2 s to read why.
     ///
-    /// Memory: a client that does nothing holds a socket and, with TLS, some 20 KiB for this long.
+    /// Memory: a client that does nothing holds a socket and, with TLS, some 20 KiB for this long. While the factory runs
+    /// up to 8 KiB of what the client sends are kept.
     #[must_use]
     pub const fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;

@@ -8,6 +8,8 @@ use http::{
 };
 use thiserror::Error;
 
+use crate::{Request, occurrences::Occurrences};
+
 /// Which web pages may connect.
 ///
 /// A browser opens a WebSocket for any page, to any server, and sends the server's cookies along. What it adds is the page's
@@ -15,11 +17,15 @@ use thiserror::Error;
 /// (cross-site WebSocket hijacking). A request without `Origin` comes from no page, and passes: what is not a browser could
 /// send any. So this protects users of browsers, and is no proof of who a client is.
 ///
-/// A refused page gets the HTTP status 403 before any handler is made, and no WebSocket. The refusal is logged.
+/// A refused page gets the HTTP status 403 before any handler is made, and no WebSocket. The first, second, fourth ... refusal
+/// of a server is logged.
 ///
 /// Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct OriginPolicy(Rule);
+pub struct OriginPolicy {
+    rule: Rule,
+    refused: Occurrences,
+}
 
 #[derive(Clone, Debug)]
 enum Rule {
@@ -37,7 +43,7 @@ impl OriginPolicy {
     /// where people browse: a page whose name is made to point to the server's address (DNS rebinding) has a
     /// `Host` to match.
     pub const fn same_origin() -> Self {
-        Self(Rule::Listed { same: true, null: false, list: None })
+        Self::of(Rule::Listed { same: true, null: false, list: None })
     }
 
     /// Pages of these origins and no others, whatever the `Host` is; otherwise as [`allow`](Self::allow).
@@ -46,14 +52,14 @@ impl OriginPolicy {
     ///
     /// As for [`allow`](Self::allow).
     pub fn only<'a>(origins: impl IntoIterator<Item = &'a str>) -> Result<Self, OriginError> {
-        let none = Self(Rule::Listed { same: false, null: false, list: None });
+        let none = Self::of(Rule::Listed { same: false, null: false, list: None });
         origins.into_iter().try_fold(none, Self::allow)
     }
 
     /// Pages of any origin. For a service that trusts no cookie, no client certificate and no network: every web page can use
     /// it in the name of whoever looks at the page.
     pub const fn any() -> Self {
-        Self(Rule::Any)
+        Self::of(Rule::Any)
     }
 
     /// Allows pages of one more origin: `https://app.example.com`, with a port if it is not the scheme's default one. With
@@ -68,7 +74,7 @@ impl OriginPolicy {
     /// [`OriginError`] if this is no origin.
     pub fn allow(self, origin: &str) -> Result<Self, OriginError> {
         let pattern = Pattern::parse(origin).ok_or_else(|| OriginError(origin.to_owned()))?;
-        Ok(Self(match self.0 {
+        Ok(Self::of(match self.rule {
             Rule::Any => Rule::Any,
             Rule::Listed { same, null, list } => {
                 let list = list.iter().flat_map(|list| list.iter()).cloned();
@@ -81,10 +87,25 @@ impl OriginPolicy {
     /// can put itself into such a frame, so this lets in as much as [`any`](Self::any).
     #[must_use]
     pub fn allow_null(self) -> Self {
-        match self.0 {
+        match self.rule {
             Rule::Any => self,
-            Rule::Listed { same, list, .. } => Self(Rule::Listed { same, null: true, list }),
+            Rule::Listed { same, list, .. } => Self::of(Rule::Listed { same, null: true, list }),
         }
+    }
+
+    /// Whether `request` may go on, by its headers. What may not is logged.
+    pub(crate) fn admits(&self, request: &Request) -> bool {
+        let headers = request.headers();
+        let Err(origin) = self.check(headers, request.tls().is_some()) else {
+            return true;
+        };
+        // A stranger's words, as often as he likes.
+        if let Some(times) = self.refused.count() {
+            let (peer, host) = (request.peer_addr(), headers.get(HOST).map(shown));
+            let what = "refused a web page of an origin that is not allowed";
+            tracing::warn!(?peer, ?origin, ?host, times, "{what}");
+        }
+        false
     }
 
     /// Whether a request with these headers may go on, that came over TLS or not.
@@ -92,8 +113,8 @@ impl OriginPolicy {
     /// # Errors
     ///
     /// The origin that is not allowed: as it was sent, so from a stranger.
-    pub(crate) fn check(&self, headers: &HeaderMap, is_secure: bool) -> Result<(), String> {
-        let Rule::Listed { same, null, list } = &self.0 else {
+    fn check(&self, headers: &HeaderMap, is_secure: bool) -> Result<(), String> {
+        let Rule::Listed { same, null, list } = &self.rule else {
             return Ok(());
         };
         let mut sent = headers.get_all(ORIGIN).iter();
@@ -112,6 +133,9 @@ impl OriginPolicy {
             })
         };
         if is_allowed { Ok(()) } else { Err(shown(value)) }
+    }
+    const fn of(rule: Rule) -> Self {
+        Self { rule, refused: Occurrences::new() }
     }
 }
 
@@ -228,7 +252,7 @@ fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// What was sent, for the log: no longer than an origin has any reason to be.
+/// What was sent, for the log: no longer than an origin or a host has any reason to be.
 fn shown(value: &HeaderValue) -> String {
     const MAX_SHOWN_BYTES: usize = 256;
     let value = value.as_bytes();
@@ -238,6 +262,12 @@ fn shown(value: &HeaderValue) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_logged_is_cut() {
+        let value = HeaderValue::from_bytes(&[0xe9; 16 * 1024]).unwrap();
+        assert_eq!(shown(&value).chars().count(), 256);
+    }
 
     fn headers(host: &str, origins: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();

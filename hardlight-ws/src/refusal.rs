@@ -85,7 +85,7 @@ impl Refusal {
     ///
     /// # Errors
     ///
-    /// [`HeaderError::Reserved`] for a hop-by-hop header, `Content-Length` and `Sec-WebSocket-*`; [`HeaderError::NotAscii`].
+    /// [`HeaderError::Reserved`] for a hop-by-hop header, `Content-Length`, `Host` and `Sec-WebSocket-*`; [`HeaderError::NotAscii`].
     pub fn with_header(
         mut self,
         name: HeaderName,
@@ -108,7 +108,7 @@ impl Refusal {
     /// Asks the client to wait so long before it tries again, in whole seconds, rounded up. For a status that says that it
     /// may: 429 or 503.
     #[must_use]
-    pub fn retry_after(mut self, wait: Duration) -> Self {
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
         let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
         self.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         self
@@ -210,7 +210,7 @@ mod tests {
             .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
             .and_then(|refusal| refusal.with_cookie(&session))
             .unwrap()
-            .retry_after(Duration::from_millis(1500));
+            .with_retry_after(Duration::from_millis(1500));
         let response = String::from_utf8(refusal.response()).unwrap();
         for line in [
             "www-authenticate: Bearer\r\n",

@@ -88,7 +88,7 @@ impl Request {
     }
 
     /// The cookies that the client sent, in its order, values as they were sent. Parsed while they are iterated over; what is
-    /// malformed is skipped.
+    /// malformed is skipped, and so is a name that is no HTTP token.
     ///
     /// Whatever a client sends it may have made up: look a session up, or check a signature.
     pub fn cookies(&self) -> impl Iterator<Item = Cookie<'_>> {
@@ -104,13 +104,14 @@ impl Request {
     /// The client's bearer token: that of the header `Authorization: Bearer`, if there is one; else, since a browser's page
     /// cannot set headers, the subprotocol entry `hl.token.` with the token in base64url without padding.
     ///
-    /// `None` if there is none, if there are several of the kind that counts, or if it is malformed. It is never echoed, and
-    /// nothing here shows it by `Debug`.
+    /// `None` if there is none, if there are several of the kind that counts, or if it is malformed: a token is letters, digits and
+    /// `-._~+/`, and `=` at its end (RFC 6750). It is never echoed, and nothing here shows it by `Debug`.
     pub fn bearer_token(&self) -> Option<String> {
         token::of(&self.0.headers)
     }
 
-    /// What the factory adds to the response that accepts the connection: headers, and cookies to set.
+    /// What the factory adds to the response that accepts the connection: headers, and cookies to set. If it refuses the
+    /// connection after all they are dropped, and its [`Refusal`](crate::Refusal) has headers of its own.
     pub fn response(&self) -> &ResponseHeaders {
         &self.0.response
     }

@@ -4,16 +4,12 @@ use std::net::IpAddr;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Uri,
-    header::{
-        AUTHORIZATION, CONNECTION, COOKIE, HOST, ORIGIN, SEC_WEBSOCKET_ACCEPT,
-        SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
-        UPGRADE,
-    },
+    header::{AUTHORIZATION, COOKIE, ORIGIN, SEC_WEBSOCKET_PROTOCOL},
 };
 use rustls::pki_types::ServerName;
 use tungstenite::client::IntoClientRequest;
 
-use crate::{ClientOptions, ConnectError, SUBPROTOCOL, cookies, token};
+use crate::{ClientOptions, ConnectError, SUBPROTOCOL, cookies, headers, token};
 
 /// The scheme of a URL: whether there is TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +107,8 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// [`ConnectError::ReservedHeader`] if an extra header belongs to the handshake itself, and
+    /// [`ConnectError::ReservedHeader`] if an extra header belongs to the handshake itself,
+    /// [`ConnectError::DuplicateHeader`] if it says again who connects, and [`ConnectError::InvalidCookie`] or
     /// [`ConnectError::InvalidHeader`] if a cookie, the token, the origin or a subprotocol cannot stand in a header.
     pub fn request(&self, options: &ClientOptions) -> Result<http::Request<()>, ConnectError> {
         let mut request = self
@@ -119,14 +116,20 @@ impl Target {
             .clone()
             .into_client_request()
             .map_err(|error| ConnectError::WebSocket(error.into()))?;
-        let headers = request.headers_mut();
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocols(&options.subprotocols)?);
-        add_identification(headers, options)?;
+        let head = request.headers_mut();
+        head.insert(SEC_WEBSOCKET_PROTOCOL, subprotocols(&options.subprotocols)?);
+        add_identification(head, options)?;
         for (name, value) in &options.headers {
-            if RESERVED.contains(name) {
+            if headers::is_reserved(name) {
                 return Err(ConnectError::ReservedHeader(name.clone()));
             }
-            headers.append(name, value.clone());
+            head.append(name, value.clone());
+        }
+        for name in [AUTHORIZATION, ORIGIN] {
+            // A server could not say which one counts.
+            if head.get_all(&name).iter().count() > 1 {
+                return Err(ConnectError::DuplicateHeader(name));
+            }
         }
         Ok(request)
     }
@@ -151,7 +154,7 @@ fn add_identification(
     options: &ClientOptions,
 ) -> Result<(), ConnectError> {
     let cookies = cookies::header(&options.cookies);
-    if let Some(cookies) = cookies.map_err(|_| ConnectError::InvalidHeader(COOKIE))? {
+    if let Some(cookies) = cookies.map_err(ConnectError::InvalidCookie)? {
         headers.append(COOKIE, cookies);
     }
     if let Some(token) = &options.token {
@@ -174,17 +177,6 @@ pub fn url(scheme: Scheme, host: &str, port: u16) -> String {
     }
 }
 
-const RESERVED: [HeaderName; 8] = [
-    CONNECTION,
-    HOST,
-    SEC_WEBSOCKET_ACCEPT,
-    SEC_WEBSOCKET_EXTENSIONS,
-    SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION,
-    UPGRADE,
-];
-
 /// A query or a password may hold a secret, and errors are logged.
 fn redact(url: &str) -> &str {
     let url = url.split(['?', '#']).next().unwrap_or_default();
@@ -193,6 +185,8 @@ fn redact(url: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use http::header::{CONTENT_LENGTH, HOST, SEC_WEBSOCKET_KEY, TRANSFER_ENCODING, UPGRADE};
+
     use super::*;
 
     fn parts(url: &str, scheme: Scheme) -> (String, u16) {
@@ -267,7 +261,6 @@ mod tests {
     fn what_cannot_stand_in_a_header_is_named_and_not_sent() {
         let target = Target::parse("wss://a", Scheme::Secure).unwrap();
         for (options, header) in [
-            (ClientOptions::new().cookie(("a", "1; b=2")), COOKIE),
             (ClientOptions::new().token("a b"), AUTHORIZATION),
             (ClientOptions::new().origin("a\r\nX: y"), ORIGIN),
             (ClientOptions::new().subprotocol("a, b"), SEC_WEBSOCKET_PROTOCOL),
@@ -281,10 +274,41 @@ mod tests {
     }
 
     #[test]
-    fn headers_of_the_handshake_cannot_be_set() {
+    fn a_bad_cookie_is_named() {
         let target = Target::parse("wss://a", Scheme::Secure).unwrap();
-        let options = ClientOptions::new().header(UPGRADE, HeaderValue::from_static("h2c"));
-        assert!(matches!(target.request(&options), Err(ConnectError::ReservedHeader(_))));
+        let options = ClientOptions::new().cookie(("a", "1")).cookie(("b", "1; c=2"));
+        let error = target.request(&options).unwrap_err();
+        assert!(matches!(&error, ConnectError::InvalidCookie(name) if name == "b"), "{error}");
+        assert!(!error.to_string().contains("c=2"), "{error}");
+    }
+
+    #[test]
+    fn who_connects_is_said_once() {
+        let target = Target::parse("wss://a", Scheme::Secure).unwrap();
+        let new = ClientOptions::new;
+        let value = HeaderValue::from_static("Bearer b");
+        for (options, header) in [
+            (new().token("a").header(AUTHORIZATION, value.clone()), AUTHORIZATION),
+            (
+                new().header(AUTHORIZATION, value.clone()).header(AUTHORIZATION, value),
+                AUTHORIZATION,
+            ),
+            (new().origin("https://a").header(ORIGIN, HeaderValue::from_static("null")), ORIGIN),
+        ] {
+            match target.request(&options) {
+                Err(ConnectError::DuplicateHeader(name)) => assert_eq!(name, header),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn headers_of_the_handshake_and_of_the_connection_cannot_be_set() {
+        let target = Target::parse("wss://a", Scheme::Secure).unwrap();
+        for name in [UPGRADE, HOST, SEC_WEBSOCKET_KEY, CONTENT_LENGTH, TRANSFER_ENCODING] {
+            let options = ClientOptions::new().header(name, HeaderValue::from_static("1"));
+            assert!(matches!(target.request(&options), Err(ConnectError::ReservedHeader(_))));
+        }
     }
 
     #[test]

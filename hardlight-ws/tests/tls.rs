@@ -7,9 +7,9 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
 };
 use rustls::{
-    ClientConfig, ClientConnection, RootCertStore, ServerConnection,
+    ClientConfig, ClientConnection, HandshakeKind, RootCertStore, ServerConfig, ServerConnection,
     crypto::ring,
-    pki_types::{CertificateDer, ServerName},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName},
     version,
 };
 
@@ -25,9 +25,17 @@ fn connect(
     config: Arc<ClientConfig>,
     name: &str,
 ) -> Result<(ClientConnection, ServerConnection), ConnectError> {
+    connect_to(identity.server_config(&ClientAuth::None), config, name)
+}
+
+fn connect_to(
+    server: Arc<ServerConfig>,
+    client: Arc<ClientConfig>,
+    name: &str,
+) -> Result<(ClientConnection, ServerConnection), ConnectError> {
     let server_name = ServerName::try_from(name.to_owned()).unwrap();
-    let mut client = ClientConnection::new(config, server_name).unwrap();
-    let mut server = ServerConnection::new(identity.server_config(&ClientAuth::None)).unwrap();
+    let mut client = ClientConnection::new(client, server_name).unwrap();
+    let mut server = ServerConnection::new(server).unwrap();
     while client.is_handshaking() || server.is_handshaking() {
         let mut wire = Vec::new();
         while client.wants_write() {
@@ -143,5 +151,37 @@ fn what_tls_has_shown_is_told_as_it_is() {
         let info = TlsInfo::new(&server);
         assert_eq!((info.version(), info.server_name()), expected);
         assert_eq!((info.alpn(), info.client_certificate()), (None, None));
+    }
+}
+
+/// What a session that goes on from an earlier one shows of a client was checked then, and not now.
+#[test]
+fn a_client_with_a_certificate_shows_it_each_time() {
+    let identity = Identity::development(["localhost"]).unwrap();
+    let ca = ca("a test CA");
+    let key = KeyPair::generate().unwrap();
+    let alice = CertificateParams::new(["alice".to_owned()]).unwrap().signed_by(&key, &ca).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(identity.certificate().der().to_vec())).unwrap();
+    let config = |version| {
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let config = config.with_protocol_versions(&[version]).unwrap();
+        let config = config.with_root_certificates(roots.clone());
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        Arc::new(config.with_client_auth_cert(vec![alice.der().clone()], key).unwrap())
+    };
+    let trust = Trust::pem(ca.pem().as_bytes()).unwrap();
+    for version in [&version::TLS12, &version::TLS13] {
+        for (client_auth, expected) in [
+            (ClientAuth::None, HandshakeKind::Resumed),
+            (ClientAuth::Optional(trust.clone()), HandshakeKind::Full),
+            (ClientAuth::Required(trust.clone()), HandshakeKind::Full),
+        ] {
+            let (server, client) = (identity.server_config(&client_auth), config(version));
+            for kind in [HandshakeKind::Full, expected] {
+                let (_, server) = connect_to(server.clone(), client.clone(), "localhost").unwrap();
+                assert_eq!(server.handshake_kind(), Some(kind), "{version:?} {client_auth:?}");
+            }
+        }
     }
 }

@@ -77,15 +77,21 @@ fn a_token_is_never_echoed() {
 }
 
 #[test]
-fn another_subprotocol_is_refused_by_name() {
-    let refusal = refused(&good("hl.2, chat"));
-    assert_eq!(refusal.status(), StatusCode::BAD_REQUEST);
-    assert_eq!(
-        refusal.body(),
-        "no common subprotocol: offered hl.2, chat; this server speaks hl.1\n"
-    );
-    assert!(refused(&good("")).body().contains("offered none"));
-    assert!(refused(&good("HL.1")).body().contains("offered HL.1"));
+fn another_subprotocol_is_refused_by_the_name_of_the_right_one_and_never_echoed() {
+    let other = "no common subprotocol: this server speaks hl.1\n";
+    let none = "no subprotocol was offered: this server speaks hl.1\n";
+    for (offered, body) in [
+        ("hl.2, chat", other),
+        ("HL.1", other),
+        ("HL.TOKEN.c2VjcmV0", other),
+        ("eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.", other),
+        ("", none),
+        ("hl.token.c2VjcmV0", none),
+    ] {
+        let refusal = refused(&good(offered));
+        assert_eq!(refusal.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(refusal.body(), body, "{offered}");
+    }
 }
 
 #[test]
@@ -158,6 +164,24 @@ fn a_head_beyond_the_limit_is_refused_and_never_held() {
     assert_eq!(refusal.status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     assert!(refusal.body().contains("max_head_bytes"), "{refusal}");
     assert!(short.head.len() < input.len());
+}
+
+#[test]
+fn one_empty_line_before_the_request_is_passed_over_and_more_end_it_at_once() {
+    for line in ["\r\n", "\n"] {
+        let input = [line.as_bytes(), &good("hl.1")].concat();
+        assert!(read(&input).unwrap().is_some(), "{line:?}");
+        for size in 1..4 {
+            let options = ServerOptions::new();
+            let mut handshake = Handshake::new(&options, None, None);
+            let empty = line.repeat(100);
+            let mut pieces = empty.as_bytes().chunks(size);
+            let refusal = pieces.find_map(|piece| handshake.handle_input(piece).err());
+            let refusal = refusal.expect("it should be refused");
+            assert_eq!(refusal.status(), StatusCode::BAD_REQUEST);
+            assert!(handshake.head.len() <= 4, "{line:?} by {size}: {}", handshake.head.len());
+        }
+    }
 }
 
 #[test]

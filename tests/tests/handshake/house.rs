@@ -86,17 +86,9 @@ impl House {
 
     /// Sends a request to upgrade with these headers besides, and then `more`.
     pub(crate) async fn send(&self, headers: &[&str], more: &[u8]) -> TcpStream {
-        let mut head = format!(
-            "GET /rooms HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-             Sec-WebSocket-Protocol: hl.1\r\n",
-            self.addr
-        );
-        for header in headers {
-            head = head + header + "\r\n";
-        }
+        let head = upgrade(&self.addr.to_string(), headers);
         let mut stream = TcpStream::connect(self.addr).await.unwrap();
-        stream.write_all(&[head.as_bytes(), b"\r\n", more].concat()).await.unwrap();
+        stream.write_all(&[head.as_bytes(), more].concat()).await.unwrap();
         stream
     }
 
@@ -107,6 +99,19 @@ impl House {
         stream.read_to_end(&mut answer).await.unwrap();
         answer
     }
+}
+
+/// A request to upgrade, with these headers besides.
+pub(crate) fn upgrade(host: &str, headers: &[&str]) -> String {
+    let mut head = format!(
+        "GET /rooms HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Sec-WebSocket-Protocol: hl.1\r\n"
+    );
+    for header in headers {
+        head = head + header + "\r\n";
+    }
+    head + "\r\n"
 }
 
 /// A client's Close with code 1000, masked with zeros.

@@ -101,7 +101,7 @@ impl<'a> MakeWriter<'a> for Log {
 }
 
 #[tokio::test]
-async fn the_origin_is_logged_once_and_escaped() {
+async fn the_origin_is_logged_ever_more_seldom_and_escaped() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_writer(log.clone())
@@ -110,10 +110,15 @@ async fn the_origin_is_logged_once_and_escaped() {
     // For the whole process: one of this thread alone would race with the other tests for what is logged at all.
     tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
     let house = House::open().await;
-    house.answer(&["Origin: https://evil\t\u{9b}.example"]).await;
+    for _ in 0..9 {
+        house.answer(&["Origin: https://evil\t\u{9b}.example"]).await;
+    }
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let lines: Vec<_> = log.lines().filter(|line| line.contains(r"evil\t")).collect();
-    assert_eq!(lines.len(), 1, "{log}");
+    assert_eq!(lines.len(), 4, "{log}");
+    for (line, times) in lines.iter().zip([1, 2, 4, 8]) {
+        assert!(line.contains(&format!("times={times}")), "{log}");
+    }
     assert!(
         lines[0].contains("WARN") && lines[0].contains(r#""https://evil\t\u{9b}.example""#),
         "{log}"

@@ -29,7 +29,7 @@ fn decide(request: &Request) -> Result<(), Refusal> {
             .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))?
             .with_cookie(&session)?,
         "/secret" => Refusal::forbidden(),
-        "/busy" => Refusal::unavailable().retry_after(Duration::from_secs(7)),
+        "/busy" => Refusal::unavailable().with_retry_after(Duration::from_secs(7)),
         "/long" => Refusal::new(StatusCode::GONE, "x".repeat(2000)),
         _ => Refusal::not_found(),
     })

@@ -1,20 +1,24 @@
 //! What the factory and the handlers see of a client, and what the factory tells it.
 
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use hardlight::{
-    ClientOptions, ConnectError, HeaderError, Refusal, Request, Response, Server, ServerOptions,
-    connect_plain_with,
+    ClientOptions, ConnectError, HeaderError, Request, Response, Server, ServerOptions,
+    connect_plain, connect_plain_with,
     cookie::{Cookie, CookieJar},
     http::{self, HeaderName, HeaderValue, StatusCode, header::SEC_WEBSOCKET_PROTOCOL},
 };
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
 use tokio_tungstenite::{
     accept_hdr_async,
     tungstenite::handshake::server::{Request as RawRequest, Response as RawResponse},
 };
 
-use crate::house::{House, Who, who};
+use crate::house::{CLOSE, House, Who, upgrade, who};
 
 #[tokio::test]
 async fn the_factory_and_the_handler_see_what_the_client_sent() {
@@ -142,26 +146,68 @@ async fn what_is_added_behind_the_response_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn a_factory_that_takes_too_long_is_dropped_and_its_client_told() {
-    let (begun, dropped) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-    let seen = (Arc::clone(&begun), Arc::clone(&dropped));
-    let server = Server::bind_plain("127.0.0.1:0", move |_: who::Connection, _: Request| {
-        let (begun, dropped) = seen.clone();
-        async move {
-            let _dropped = Dropped(dropped);
-            begun.add_permits(1);
-            pending::<Result<who::Handler, Refusal>>().await
-        }
-    });
     let options = ServerOptions::new().handshake_timeout(Duration::from_secs(3));
-    let server = server.await.unwrap().with_options(options);
-    let url = server.url("127.0.0.1");
-    tokio::spawn(server.run());
+    let Gated { url, begun, dropped, .. } = gated(options).await;
     let options = ClientOptions::new().connect_timeout(Duration::from_secs(60));
     let error = connect_plain_with::<who::Client>(&url, options).await.unwrap_err();
     assert!(matches!(&error, ConnectError::Refused { status, .. } if *status == 503), "{error}");
     assert!(error.is_retryable());
     begun.acquire().await.unwrap().forget();
     dropped.acquire().await.unwrap().forget();
+}
+
+#[tokio::test]
+async fn the_factory_of_a_client_that_has_gone_is_dropped() {
+    let options = ServerOptions::new().handshake_timeout(Duration::from_secs(3600));
+    let Gated { url, begun, dropped, .. } = gated(options).await;
+    let connecting = tokio::spawn(async move { connect_plain::<who::Client>(&url).await });
+    begun.acquire().await.unwrap().forget();
+    connecting.abort();
+    dropped.acquire().await.unwrap().forget();
+}
+
+#[tokio::test]
+async fn what_a_client_sends_while_the_factory_runs_is_not_lost() {
+    let Gated { url, begun, gate, .. } = gated(ServerOptions::new()).await;
+    let addr = url.strip_prefix("ws://").unwrap();
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    stream.write_all(upgrade(addr, &[]).as_bytes()).await.unwrap();
+    begun.acquire().await.unwrap().forget();
+    stream.write_all(&CLOSE[..3]).await.unwrap();
+    gate.add_permits(1);
+    stream.write_all(&CLOSE[3..]).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 101 "));
+    // The same code comes back.
+    assert!(answer.ends_with(&[0x88, 2, 0x03, 0xe8]), "{:x?}", &answer[answer.len() - 8..]);
+}
+
+/// A server whose factory waits.
+struct Gated {
+    url: String,
+    begun: Arc<Semaphore>,
+    gate: Arc<Semaphore>,
+    dropped: Arc<Semaphore>,
+}
+
+async fn gated(options: ServerOptions) -> Gated {
+    let [begun, gate, dropped] = [(); 3].map(|()| Arc::new(Semaphore::new(0)));
+    let of_factory = (Arc::clone(&begun), Arc::clone(&gate), Arc::clone(&dropped));
+    let server =
+        Server::bind_plain("127.0.0.1:0", move |connection: who::Connection, _: Request| {
+            let (begun, gate, dropped) = of_factory.clone();
+            async move {
+                let _dropped = Dropped(dropped);
+                begun.add_permits(1);
+                gate.acquire().await.expect("it is not closed").forget();
+                Ok(who::Handler::new(connection))
+            }
+        });
+    let server = server.await.unwrap().with_options(options);
+    let url = server.url("127.0.0.1");
+    tokio::spawn(server.run());
+    Gated { url, begun, gate, dropped }
 }
 
 struct Dropped(Arc<Semaphore>);

@@ -4,6 +4,7 @@ mod calls;
 
 use std::{
     collections::{BTreeSet, HashMap},
+    fmt::Display,
     path::PathBuf,
     pin::Pin,
     time::Duration,
@@ -11,7 +12,8 @@ use std::{
 
 use chat_shared::{ChatEvent, Message, chat, messages_of, thread_of};
 use hardlight::{
-    ClientOptions, Error, EventStream, GapReason, Received, Resume, Topic, Trust, connect_with,
+    ClientOptions, ConnectError, Error, EventStream, GapReason, Received, Resume, Topic, Trust,
+    connect_with,
 };
 use tokio::{
     select,
@@ -53,12 +55,38 @@ pub(crate) struct Session {
 
 /// Why a connection is not used any longer.
 enum End {
-    /// It was lost: why.
-    Lost(String),
+    /// Another one may do: why, and how long the server asks to wait before that.
+    Lost { why: String, wait: Duration },
     /// The user wants nothing more.
     Finished,
     /// To connect again would change nothing: why.
     Hopeless(String),
+}
+
+impl From<ConnectError> for End {
+    fn from(error: ConnectError) -> Self {
+        let why = error.to_string();
+        // A server that was just started has a new certificate, and its file may be a moment late.
+        let is_certificate = matches!(error, ConnectError::Tls { .. } | ConnectError::Trust(_));
+        if error.is_retryable() || is_certificate {
+            Self::Lost { why, wait: error.retry_after().unwrap_or_default() }
+        } else {
+            Self::Hopeless(why)
+        }
+    }
+}
+
+impl<E: Display> From<Error<E>> for End {
+    fn from(error: Error<E>) -> Self {
+        match error {
+            Error::Connection(error) => ConnectError::from(error).into(),
+            Error::Call(error) if error.is_retryable() => {
+                Self::Lost { why: error.to_string(), wait: Duration::ZERO }
+            }
+            Error::Call(error) => Self::Hopeless(error.to_string()),
+            Error::Application(error) => Self::Hopeless(error.to_string()),
+        }
+    }
 }
 
 /// A call that runs.
@@ -75,40 +103,43 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// If there can be no connection: the first attempt failed, or the server does not accept the user.
+    /// If there can be no connection: the first attempt failed, the server does not accept the user, or it refuses the
+    /// connection for a reason that waiting does not change.
     pub(crate) async fn run(mut self, mut actions: Receiver<Action>) -> Result<(), String> {
         let mut pause = FIRST_PAUSE;
         let mut was_online = false;
         loop {
             self.tell(Update::Status(Status::Connecting)).await;
-            let why = match self.connect().await {
-                Ok(client) => match self.use_connection(&client, &mut actions).await {
-                    End::Finished => return Ok(()),
-                    End::Hopeless(why) => return Err(why),
-                    End::Lost(why) => {
-                        (was_online, pause) = (true, FIRST_PAUSE);
-                        // Also once the connection has ended. Without a topic there is nothing to go on with: the threads
-                        // were not entered again yet, and what was known before still holds.
-                        self.resume = client.resume_point().await.or(self.resume);
-                        why
-                    }
-                },
-                Err(why) if !was_online => return Err(why),
-                Err(why) => why,
+            let end = match self.connect().await {
+                Ok(client) => {
+                    let end = self.use_connection(&client, &mut actions).await;
+                    (was_online, pause) = (true, FIRST_PAUSE);
+                    // Also once the connection has ended. Without a topic there is nothing to go on with: the threads
+                    // were not entered again yet, and what was known before still holds.
+                    self.resume = client.resume_point().await.or(self.resume);
+                    end
+                }
+                Err(error) if !was_online => return Err(error.to_string()),
+                Err(error) => error.into(),
+            };
+            let (why, wait) = match end {
+                End::Finished => return Ok(()),
+                End::Hopeless(why) => return Err(why),
+                End::Lost { why, wait } => (why, wait),
             };
             if actions.is_closed() {
                 return Err(why);
             }
             self.tell(Update::Status(Status::Offline { why })).await;
-            sleep(pause).await;
+            sleep(wait.max(pause)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    async fn connect(&self) -> Result<chat::Client, String> {
-        let trust = Trust::pem_file(&self.target.certificate).map_err(|error| error.to_string())?;
+    async fn connect(&self) -> Result<chat::Client, ConnectError> {
+        let trust = Trust::pem_file(&self.target.certificate)?;
         let options = ClientOptions::new().trust(trust).resume(self.resume.clone());
-        connect_with(&self.target.url, options).await.map_err(|error| error.to_string())
+        connect_with(&self.target.url, options).await
     }
 
     async fn use_connection(
@@ -131,11 +162,7 @@ impl Session {
 
     /// Logs in, and enters the threads again.
     async fn enter(&mut self, client: &chat::Client) -> Result<(), End> {
-        match client.login(self.target.user.clone()).await {
-            Ok(()) => {}
-            Err(Error::Application(error)) => return Err(End::Hopeless(error.to_string())),
-            Err(error) => return Err(End::Lost(error.to_string())),
-        }
+        client.login(self.target.user.clone()).await?;
         for thread in self.threads.clone() {
             match client.join(thread.clone()).await {
                 Ok(()) => {}
@@ -143,7 +170,7 @@ impl Session {
                     self.tell(Update::Refused(error.to_string())).await;
                     self.threads.remove(&thread);
                 }
-                Err(error) => return Err(End::Lost(error.to_string())),
+                Err(error) => return Err(error.into()),
             }
         }
         self.tell(Update::Threads(self.threads.clone())).await;
@@ -200,7 +227,7 @@ impl Session {
             let update = result(&mut calling).await;
             self.note(update).await;
         }
-        End::Lost(client.closed().await.to_string())
+        ConnectError::from(client.closed().await).into()
     }
 
     /// Takes over which threads this connection is in.
@@ -289,5 +316,38 @@ async fn result(calling: &mut Option<Calling>) -> Update {
     match calling {
         Some(calling) => calling.await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_shared::ChatError;
+    use hardlight::{
+        ConnectionError, Response,
+        http::{HeaderMap, HeaderValue, StatusCode, header::RETRY_AFTER},
+    };
+
+    use super::*;
+
+    fn refused(status: StatusCode) -> ConnectError {
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static("30"))]);
+        let response = Response::new(headers);
+        ConnectError::Refused { status, reason: String::new(), close_code: None, response }
+    }
+
+    #[test]
+    fn who_is_refused_waits_as_long_as_the_server_asks_and_comes_back_only_if_that_may_help() {
+        let busy = End::from(refused(StatusCode::SERVICE_UNAVAILABLE));
+        assert!(matches!(busy, End::Lost { wait, .. } if wait == Duration::from_secs(30)));
+        for status in [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND] {
+            assert!(matches!(End::from(refused(status)), End::Hopeless(_)), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_connection_that_was_lost_is_made_again_and_one_that_does_not_fit_is_not() {
+        let end = |error| End::from(Error::<ChatError>::Connection(error));
+        assert!(matches!(end(ConnectionError::HeartbeatTimeout), End::Lost { .. }));
+        assert!(matches!(end(ConnectionError::Incompatible("it".into())), End::Hopeless(_)));
     }
 }
