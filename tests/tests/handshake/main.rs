@@ -2,6 +2,7 @@
 //! and how, and that nothing of the application has run by then.
 
 mod certificates;
+mod coming_back;
 mod house;
 mod origin;
 mod refusal;
