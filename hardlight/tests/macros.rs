@@ -190,7 +190,7 @@ fn methods_and_fields_that_are_marked_are_secret_and_no_others() {
     let secret = |name| schema.methods.iter().any(|method| method.secret && method.name == name);
     assert_eq!(["knock", "open", "close"].map(secret), [false, true, false]);
     let fields = schema.state.iter().filter(|field| field.secret).map(|field| field.name);
-    assert_eq!(fields.collect::<Vec<_>>(), ["key", "number"]);
+    assert_eq!(fields.collect::<Vec<_>>(), ["key", "number", "$values"]);
 }
 
 #[test]
