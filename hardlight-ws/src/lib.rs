@@ -1,10 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+mod adapter;
 mod authority;
 mod certificate;
+mod client;
 mod client_auth;
 mod closers;
+mod connection;
 mod cookies;
+mod deadline;
 mod error;
 mod greet;
 mod handshake;
@@ -15,6 +19,9 @@ mod origin;
 mod refusal;
 mod request;
 mod response;
+mod runtime;
+mod server;
+mod signal;
 mod target;
 mod tls;
 mod tls_info;
@@ -22,8 +29,10 @@ mod token;
 mod transport;
 mod trust;
 
+pub use adapter::Adapter;
 pub use authority::DevelopmentAuthority;
 pub use certificate::Certificate;
+pub use client::{Driver, connect, connect_driver};
 pub use client_auth::ClientAuth;
 pub use closers::{Closers, Registered};
 pub use cookie;
@@ -39,6 +48,8 @@ pub use origin::{OriginError, OriginPolicy};
 pub use refusal::{Refusal, RefuseInBand};
 pub use request::Request;
 pub use response::Response;
+pub use runtime::{Resolve, Runtime};
+pub use server::{Server, ServerHandle};
 pub use target::{Scheme, Target, url};
 pub use tls_info::{TlsInfo, TlsVersion};
 pub use transport::{TransportError, WebSocketTransport};

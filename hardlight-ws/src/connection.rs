@@ -1,41 +1,44 @@
 //! One connection of a server: handshake, factory, service.
 
-use std::{io, net::SocketAddr, pin::Pin, sync::Arc};
+use std::{io, net::SocketAddr, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
 
+use futures_util::{
+    FutureExt,
+    io::{AsyncReadExt, AsyncWriteExt, copy, sink},
+};
 use hardlight_driver::{
     Acceptor, Dispatch, EventHub, Service,
     proto::{CloseCode, CloseReason, ConnectionError},
 };
-use hardlight_ws::{
-    AcceptError, Closers, Handshake, Refusal, Registered, Request, ServerOptions, TlsInfo, Upgrade,
-    WebSocketTransport, websocket_config,
-};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, copy, sink},
-    net::TcpStream,
-    time::timeout,
-};
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
-use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
-use tokio_util::{either::Either, sync::CancellationToken};
+use rustls::ServerConfig;
 
-use crate::{TokioTimer, deadline::Deadline};
+use crate::{
+    AcceptError, Adapter, Closers, Handshake, Refusal, Registered, Request, ServerOptions, Upgrade,
+    WebSocketTransport, deadline::Deadline, signal::Signal,
+};
 
 /// How much of what a refused client still sends is read, so that it gets to read why, in bytes.
 const MAX_DISCARDED_BYTES: u64 = 64 * 1024;
 
 /// What all connections of a server share.
-pub(crate) struct Shared {
-    pub(crate) tls: Option<TlsAcceptor>,
+pub(crate) struct Shared<R: Adapter> {
+    pub(crate) tls: Option<Arc<ServerConfig>>,
     pub(crate) options: ServerOptions,
-    pub(crate) serve: Arc<Serve>,
-    pub(crate) stop: CancellationToken,
+    pub(crate) serve: Arc<Serve<R>>,
+    pub(crate) stop: Signal,
     pub(crate) closers: Closers,
     pub(crate) hub: EventHub,
 }
 
 /// Answers a request, whose handler must be made by then. The types of the service and of its handlers end here.
-pub(crate) type Serve = dyn Fn(Stream, Upgrade, Deadline, Arc<Shared>) -> Answering + Send + Sync;
+pub(crate) type Serve<R> = dyn Fn(
+        <R as Adapter>::Stream,
+        Upgrade,
+        Deadline<<R as Adapter>::Timer>,
+        Arc<Shared<R>>,
+    ) -> Answering
+    + Send
+    + Sync;
 
 type Answering = Pin<Box<dyn Future<Output = Result<Serving, AcceptError>> + Send>>;
 
@@ -45,30 +48,31 @@ pub(crate) struct Serving {
     _registered: Registered,
 }
 
-pub(crate) type Stream = Either<TcpStream, TlsStream<TcpStream>>;
-
-/// All of a connection's life.
-pub(crate) async fn run(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
-    let deadline = Deadline::new(shared.options.handshake_timeout);
-    let ended = match handshake_in_time(stream, peer, deadline, &shared).await {
-        Ok((stream, upgrade)) => {
-            let serve = Arc::clone(&shared.serve);
-            let serving = serve(stream, upgrade, deadline, shared).await;
-            match serving {
-                Ok(serving) => Ok(serving.driver.await),
-                Err(error) => Err(error),
-            }
-        }
-        Err(error) => Err(error),
-    };
-    match ended {
-        Ok(reason) => tracing::debug!(%peer, %reason, "connection ended"),
-        Err(error) => tracing::debug!(%peer, %error, "no connection"),
+/// All of a connection's life. A panic, of the factory's for one, ends it alone.
+pub(crate) async fn run<R: Adapter>(tcp: R::Tcp, peer: SocketAddr, shared: Arc<Shared<R>>) {
+    match AssertUnwindSafe(live(tcp, peer, shared)).catch_unwind().await {
+        Ok(Ok(reason)) => tracing::debug!(%peer, %reason, "connection ended"),
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "no connection"),
+        // Its message may hold anything; the panic hook has it.
+        Err(_) => tracing::error!("a connection panicked"),
     }
 }
 
-pub(crate) fn erase<S, H, F, Fut>(factory: F) -> Arc<Serve>
+async fn live<R: Adapter>(
+    tcp: R::Tcp,
+    peer: SocketAddr,
+    shared: Arc<Shared<R>>,
+) -> Result<ConnectionError, AcceptError> {
+    let mut deadline = Deadline::new(R::timer(), shared.options.handshake_timeout);
+    let (stream, upgrade) = handshake_in_time(tcp, peer, &mut deadline, &shared).await?;
+    let serve = Arc::clone(&shared.serve);
+    let serving = serve(stream, upgrade, deadline, shared).await?;
+    Ok(serving.driver.await)
+}
+
+pub(crate) fn erase<R, S, H, F, Fut>(factory: F) -> Arc<Serve<R>>
 where
+    R: Adapter,
     S: Service + Dispatch<H>,
     H: Send + Sync + 'static,
     F: Fn(S, Request) -> Fut + Send + Sync + 'static,
@@ -80,49 +84,46 @@ where
     })
 }
 
-async fn handshake_in_time(
-    stream: TcpStream,
+async fn handshake_in_time<R: Adapter>(
+    tcp: R::Tcp,
     peer: SocketAddr,
-    deadline: Deadline,
-    shared: &Shared,
-) -> Result<(Stream, Upgrade), AcceptError> {
-    tokio::select! {
-        biased;
-        () = shared.stop.cancelled() => Err(AcceptError::Stopping),
-        result = deadline.within(handshake(stream, peer, shared)) => match result {
+    deadline: &mut Deadline<R::Timer>,
+    shared: &Shared<R>,
+) -> Result<(R::Stream, Upgrade), AcceptError> {
+    let handshaken = async {
+        match deadline.within(handshake(tcp, peer, shared)).await {
             Ok(Ok(Handshaken::Upgrade(stream, upgrade))) => Ok((stream, upgrade)),
             Ok(Ok(Handshaken::Refused(stream, answer, error))) => {
-                Err(turn_away(stream, &answer, error, &shared.options).await)
+                Err(turn_away::<R>(stream, &answer, error, &shared.options).await)
             }
             Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(AcceptError::Timeout),
         }
-    }
+    };
+    shared.stop.unless_given(handshaken).await.unwrap_or(Err(AcceptError::Stopping))
 }
 
 /// What became of a client's request.
-enum Handshaken {
-    Upgrade(Stream, Upgrade),
+enum Handshaken<S> {
+    Upgrade(S, Upgrade),
     /// With what is still to be told.
-    Refused(Stream, Vec<u8>, AcceptError),
+    Refused(S, Vec<u8>, AcceptError),
 }
 
-async fn handshake(stream: TcpStream, peer: SocketAddr, shared: &Shared) -> io::Result<Handshaken> {
-    stream.set_nodelay(true)?;
-    let mut stream = match &shared.tls {
-        Some(tls) => match tls.accept(stream).into_fallible().await {
-            Ok(stream) => Either::Right(stream),
+async fn handshake<R: Adapter>(
+    tcp: R::Tcp,
+    peer: SocketAddr,
+    shared: &Shared<R>,
+) -> io::Result<Handshaken<R::Stream>> {
+    let (mut stream, info) = match &shared.tls {
+        Some(config) => match R::accept_tls(tcp, Arc::clone(config)).await {
+            Ok((stream, info)) => (stream, Some(info)),
             // TLS has told the client already.
             Err((error, stream)) => {
-                let (stream, error) = (Either::Left(stream), AcceptError::Tls(error));
-                return Ok(Handshaken::Refused(stream, Vec::new(), error));
+                return Ok(Handshaken::Refused(stream, Vec::new(), AcceptError::Tls(error)));
             }
         },
-        None => Either::Left(stream),
-    };
-    let info = match &stream {
-        Either::Right(tls) => Some(TlsInfo::new(tls.get_ref().1)),
-        Either::Left(_) => None,
+        None => (R::plain(tcp), None),
     };
     let mut handshake = Handshake::new(&shared.options, Some(peer), info);
     let mut input = vec![0; 2048];
@@ -142,14 +143,15 @@ async fn handshake(stream: TcpStream, peer: SocketAddr, shared: &Shared) -> io::
     }
 }
 
-async fn serve<S, H, F, Fut>(
+async fn serve<R, S, H, F, Fut>(
     factory: Arc<F>,
-    mut stream: Stream,
+    mut stream: R::Stream,
     upgrade: Upgrade,
-    deadline: Deadline,
-    shared: Arc<Shared>,
+    mut deadline: Deadline<R::Timer>,
+    shared: Arc<Shared<R>>,
 ) -> Result<Serving, AcceptError>
 where
+    R: Adapter,
     S: Service + Dispatch<H>,
     H: Send + Sync + 'static,
     F: Fn(S, Request) -> Fut + Send + Sync + 'static,
@@ -159,50 +161,50 @@ where
     let request = upgrade.request().clone();
     let acceptor = Acceptor::<S>::new(options.limits.clone(), &shared.hub);
     let acceptor = acceptor.with_compression(options.compression).with_request(request.clone());
-    let made = tokio::select! {
-        biased;
-        () = shared.stop.cancelled() => Err(Refusal::unavailable()),
-        made = deadline.within(factory(acceptor.connection(), request)) => {
-            made.unwrap_or_else(|_| Err(Refusal::unavailable()))
-        }
+    let making = deadline.within(factory(acceptor.connection(), request));
+    let made = match shared.stop.unless_given(making).await {
+        Some(Ok(made)) => made,
+        Some(Err(_)) | None => Err(Refusal::unavailable()),
     };
     let handler = match made {
         Ok(handler) => handler,
         Err(refusal) => {
             let answer = upgrade.refuse(&refusal, options.refuse_in_band);
             let error = AcceptError::Refused(refusal);
-            return Err(turn_away(stream, &answer, error, options).await);
+            return Err(turn_away::<R>(stream, &answer, error, options).await);
         }
     };
     let accept = upgrade.accept();
-    let answered = timeout(options.handshake_timeout, stream.write_all(&accept.response)).await;
+    let answer = async {
+        stream.write_all(&accept.response).await?;
+        stream.flush().await
+    };
+    let answered = Deadline::new(R::timer(), options.handshake_timeout).within(answer).await;
     answered.map_err(|_| AcceptError::Timeout)??;
-    let config = websocket_config();
-    let socket =
-        WebSocketStream::from_partially_read(stream, accept.rest, Role::Server, Some(config)).await;
+    let socket = R::accepted(stream, accept.rest).await;
     let connection = acceptor.handle().clone();
     let registered = shared.closers.register(move || {
         connection.close(CloseReason::new(CloseCode::GOING_AWAY, "the server is stopping"));
     });
-    let driver = acceptor.serve(handler, WebSocketTransport::new(socket), TokioTimer::new());
+    let driver = acceptor.serve(handler, WebSocketTransport::new(socket), R::timer());
     Ok(Serving { driver: Box::pin(driver), _registered: registered })
 }
 
 /// Tells a client why it is not let in, as well as can be.
-async fn turn_away(
-    mut stream: Stream,
+async fn turn_away<R: Adapter>(
+    mut stream: R::Stream,
     answer: &[u8],
     error: AcceptError,
     options: &ServerOptions,
 ) -> AcceptError {
     let told = async {
         stream.write_all(answer).await?;
-        stream.shutdown().await?;
+        stream.close().await?;
         // A socket that is closed while it holds unread input takes its output with it. The client hangs up, or the timeout
         // does.
-        copy(&mut stream.take(MAX_DISCARDED_BYTES), &mut sink()).await
+        copy(stream.take(MAX_DISCARDED_BYTES), &mut sink()).await
     };
     // Whether it worked changes nothing.
-    let _ = timeout(options.handshake_timeout, told).await;
+    let _ = Deadline::new(R::timer(), options.handshake_timeout).within(told).await;
     error
 }
