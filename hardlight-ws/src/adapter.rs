@@ -11,7 +11,8 @@ use tungstenite::{Error, Message, handshake::client};
 
 use crate::{Runtime, TlsInfo};
 
-/// A runtime with what [`Server`](crate::Server) and [`connect`](crate::connect) need besides.
+/// A runtime with what [`Server`](crate::Server) and [`connect`](crate::connect) need besides. Runtimes whose
+/// sockets are those of futures-io have it by `FuturesIo`, behind the feature `futures-io`.
 ///
 /// WebSockets are to be made with [`websocket_config`](crate::websocket_config).
 pub trait Adapter: Runtime {

@@ -10,6 +10,8 @@ mod connection;
 mod cookies;
 mod deadline;
 mod error;
+#[cfg(feature = "futures-io")]
+mod futures_io;
 mod greet;
 mod handshake;
 mod headers;
@@ -37,6 +39,8 @@ pub use client_auth::ClientAuth;
 pub use closers::{Closers, Registered};
 pub use cookie;
 pub use error::{AcceptError, BindError, ConnectError, ConnectPhase, IdentityError, TrustError};
+#[cfg(feature = "futures-io")]
+pub use futures_io::{FuturesIo, InstantTimer, MaybeTls};
 pub use greet::greet;
 pub use handshake::{Accept, Handshake, Upgrade};
 pub use hardlight_proto::SUBPROTOCOL;
