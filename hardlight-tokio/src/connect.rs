@@ -1,4 +1,4 @@
-//! The client: on tokio.
+//! The client on tokio.
 
 use hardlight_driver::{ServiceClient, proto::ConnectionError};
 use hardlight_ws::{ClientOptions, ConnectError, Scheme};

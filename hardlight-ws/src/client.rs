@@ -29,11 +29,15 @@ pub async fn connect<R: Adapter, C: ServiceClient>(
     scheme: Scheme,
     options: ClientOptions,
 ) -> Result<C, ConnectError> {
-    let (client, driver) = connect_driver::<R, C>(url, scheme, options).await?;
-    R::detach(R::spawn(async {
-        driver.await;
-    }));
-    Ok(client)
+    // Once for a connection, and it takes tens of kilobytes: too much for some stacks, where runtimes pass futures on by value.
+    Box::pin(async {
+        let (client, driver) = establish::<R, C>(url, scheme, options).await?;
+        R::detach(R::spawn(async {
+            driver.await;
+        }));
+        Ok(client)
+    })
+    .await
 }
 
 /// Like [`connect`], but leaves it to the caller to drive the connection.
@@ -42,6 +46,14 @@ pub async fn connect<R: Adapter, C: ServiceClient>(
 ///
 /// As for [`connect`].
 pub async fn connect_driver<R: Adapter, C: ServiceClient>(
+    url: &str,
+    scheme: Scheme,
+    options: ClientOptions,
+) -> Result<(C, Driver<R, C>), ConnectError> {
+    Box::pin(establish::<R, C>(url, scheme, options)).await
+}
+
+async fn establish<R: Adapter, C: ServiceClient>(
     url: &str,
     scheme: Scheme,
     options: ClientOptions,

@@ -54,7 +54,7 @@ pub(crate) async fn run<R: Adapter>(tcp: R::Tcp, peer: SocketAddr, shared: Arc<S
         Ok(Ok(reason)) => tracing::debug!(%peer, %reason, "connection ended"),
         Ok(Err(error)) => tracing::debug!(%peer, %error, "no connection"),
         // Its message may hold anything; the panic hook has it.
-        Err(_) => tracing::error!("a connection panicked"),
+        Err(_) => tracing::error!(%peer, "a connection panicked"),
     }
 }
 
