@@ -31,7 +31,10 @@ on_each_runtime! {
     a_client_calls_without_tls
     more_calls_than_fit_wait_in_line
     a_payload_in_pieces_goes_both_ways
+    an_input_beyond_the_limit_fails_alone
     a_call_that_is_dropped_is_cancelled
+    a_client_that_says_nothing_is_given_up
+    a_connection_that_is_cut_ends_its_calls
     a_client_may_drive_its_connection_itself
     a_future_that_connects_is_small
     a_factory_refuses_with_its_status
@@ -48,4 +51,6 @@ on_each_runtime! {
     a_stop_aborts_what_is_still_open_after_the_grace
     dropping_a_server_aborts_its_connections
     clients_come_and_go
+    a_timer_rings_when_its_deadline_has_passed_and_not_before
+    a_later_deadline_of_a_timer_replaces_an_earlier_one
 }

@@ -1,19 +1,24 @@
 //! What holds on every runtime. Each test has the name of what it asserts; client and server are of the same runtime.
 
 use std::{
-    io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    future::poll_fn,
+    io::{self, Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
+    pin::pin,
+    sync::mpsc,
+    thread,
     time::Duration,
 };
 
 use futures_util::{
     FutureExt,
-    future::{join, join_all},
+    future::{Either, join, join_all, select},
 };
 use hardlight::{
-    ClientAuth, ClientOptions, CloseCode, ConnectError, ConnectPhase, ConnectionError,
-    DevelopmentAuthority, Identity, Initiator, Received, ServerOptions,
+    CallError, ClientAuth, ClientOptions, CloseCode, ConnectError, ConnectPhase, ConnectionError,
+    DevelopmentAuthority, Error, Identity, Initiator, Limits, Received, ServerOptions, proto::Time,
 };
+use hardlight_driver::Timer;
 
 use crate::{
     runtimes::Subject,
@@ -83,6 +88,16 @@ pub(crate) async fn a_payload_in_pieces_goes_both_ways<R: Subject>() {
     let (echoed, added) = join(client.echo(bytes.clone()), client.add(1)).await;
     assert!(echoed == Ok(bytes), "another payload came back");
     assert_eq!(added, Ok(1));
+}
+
+pub(crate) async fn an_input_beyond_the_limit_fails_alone<R: Subject>() {
+    let limits = Limits::new().with_max_frame_bytes(100_000);
+    let server = Running::secure::<R>(ServerOptions::new().limits(limits));
+    let client = server.connect::<R>().await;
+    let (large, small) = join(client.echo(vec![1; 200_000]), client.echo(vec![1; 90_000])).await;
+    let refused = large.unwrap_err();
+    assert!(matches!(refused, Error::Call(CallError::InputTooLarge { .. })), "{refused}");
+    assert_eq!(small.unwrap().len(), 90_000);
 }
 
 pub(crate) async fn a_call_that_is_dropped_is_cancelled<R: Subject>() {
@@ -165,6 +180,86 @@ pub(crate) async fn a_client_that_sends_no_request_is_dropped<R: Subject>() {
     }
 }
 
+pub(crate) async fn a_client_that_says_nothing_is_given_up<R: Subject>() {
+    let limits = Limits::new().with_heartbeat_interval(Some(Duration::from_millis(200)));
+    let server = Running::secure::<R>(ServerOptions::new().limits(limits));
+    let options = server.options.clone();
+    let (client, driver) = R::connect_driver::<Client>(&server.url, options).await.unwrap();
+    let driven = Box::pin(join(client.wait(1), driver));
+    let begun = Box::pin(server.gate.begun.acquire());
+    let Either::Left((_, _driven)) = select(begun, driven).await else { panic!("it has ended") };
+    // From here on nobody drives the client.
+    server.gate.dropped.acquire().await.unwrap().forget();
+}
+
+/// A URL of the way to a server without TLS, and what cuts it.
+fn way_to(server: &Running) -> (String, impl FnOnce() + use<>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (url, addr) = (format!("ws://{}", listener.local_addr().unwrap()), server.addr);
+    let (send, ends) = mpsc::channel();
+    thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut server = TcpStream::connect(addr).unwrap();
+        let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+        send.send((client.try_clone().unwrap(), server.try_clone().unwrap())).unwrap();
+        thread::spawn(move || io::copy(&mut from, &mut to));
+        io::copy(&mut server, &mut client)
+    });
+    let cut = move || {
+        let (client, server) = ends.recv().unwrap();
+        // It may have gone by itself.
+        let _ = (client.shutdown(Shutdown::Both), server.shutdown(Shutdown::Both));
+    };
+    (url, cut)
+}
+
+pub(crate) async fn a_connection_that_is_cut_ends_its_calls<R: Subject>() {
+    let server = plain::<R>();
+    let (url, cut) = way_to(&server);
+    let client: Client = R::connect_plain(&url).await.unwrap();
+    let cut = async {
+        server.gate.begun.acquire().await.unwrap().forget();
+        cut();
+        // The handler is dropped with the connection.
+        server.gate.dropped.acquire().await.unwrap().forget();
+    };
+    let (answer, ()) = join(client.wait(1), cut).await;
+    assert!(matches!(answer, Err(Error::Connection(_))), "{answer:?}");
+    assert!(matches!(client.closed().await, ConnectionError::Lost(_)));
+    server.stop().await;
+}
+
+async fn rung<M: Timer>(timer: &mut M) {
+    poll_fn(|cx| timer.poll_expired(cx)).await;
+}
+
+pub(crate) async fn a_timer_rings_when_its_deadline_has_passed_and_not_before<R: Subject>() {
+    let mut timer = R::timer();
+    assert!(rung(&mut timer).now_or_never().is_none(), "no deadline was set");
+    for milliseconds in [10, 5] {
+        let deadline = timer.now() + Duration::from_millis(milliseconds);
+        timer.reset(deadline);
+        rung(&mut timer).await;
+        assert!(timer.now() >= deadline);
+        assert!(rung(&mut timer).now_or_never().is_some(), "it goes on ringing");
+    }
+}
+
+pub(crate) async fn a_later_deadline_of_a_timer_replaces_an_earlier_one<R: Subject>() {
+    let (mut timer, mut passing) = (R::timer(), R::timer());
+    timer.reset(timer.now() + Duration::from_millis(5));
+    assert!(rung(&mut timer).now_or_never().is_none());
+    timer.reset(Time::from_micros(u64::MAX));
+    assert!(rung(&mut timer).now_or_never().is_none());
+    passing.reset(passing.now() + Duration::from_millis(10));
+    match select(pin!(rung(&mut passing)), pin!(rung(&mut timer))).await {
+        Either::Left(((), rings)) => assert!(rings.now_or_never().is_none()),
+        Either::Right(_) => panic!("it rang at the earlier deadline"),
+    }
+    timer.reset(Time::ZERO);
+    assert!(rung(&mut timer).now_or_never().is_some(), "a deadline in the past rings at once");
+}
+
 fn assert_tls(connected: Result<Client, ConnectError>) {
     match connected {
         Err(ConnectError::Tls { name, .. }) => assert_eq!(name, "localhost"),
@@ -215,7 +310,7 @@ pub(crate) async fn a_server_that_is_not_there_is_named<R: Subject>() {
 }
 
 pub(crate) async fn a_server_that_says_nothing_is_given_up<R: Subject>() {
-    let limit = Duration::from_millis(20);
+    let limit = Duration::from_millis(200);
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}", silent.local_addr().unwrap());
     let options = ClientOptions::new().connect_timeout(limit);
