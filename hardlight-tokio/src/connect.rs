@@ -1,22 +1,9 @@
-//! The client: from a URL to a connection.
+//! The client on tokio.
 
-use std::{io, panic::resume_unwind};
+use hardlight_driver::{ServiceClient, proto::ConnectionError};
+use hardlight_ws::{ClientOptions, ConnectError, Scheme};
 
-use hardlight_driver::{ClientDriver, ServiceClient, proto::ConnectionError};
-use hardlight_ws::{
-    ClientOptions, ConnectError, ConnectPhase, Response, Scheme, Target, Trust, TrustError,
-    WebSocketTransport, greet, websocket_config,
-};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpStream, lookup_host},
-    task::spawn_blocking,
-    time::timeout,
-};
-use tokio_rustls::TlsConnector;
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
-
-use crate::{TokioTimer, deadline::Deadline};
+use crate::Tokio;
 
 /// Connects to a `wss://` URL, with the certificates that this machine trusts and the default options.
 ///
@@ -46,9 +33,7 @@ pub async fn connect_with<C: ServiceClient>(
     url: &str,
     options: ClientOptions,
 ) -> Result<C, ConnectError> {
-    let (client, driver) = connect_driver(url, options).await?;
-    tokio::spawn(driver);
-    Ok(client)
+    hardlight_ws::connect::<Tokio, C>(url, Scheme::Secure, options).await
 }
 
 /// Like [`connect_with`], but leaves it to the caller to drive the connection: nothing moves while the future is not
@@ -65,19 +50,7 @@ pub async fn connect_driver<C: ServiceClient>(
     url: &str,
     options: ClientOptions,
 ) -> Result<(C, impl Future<Output = ConnectionError> + Send + use<C>), ConnectError> {
-    let target = Target::parse(url, Scheme::Secure)?;
-    let trust = match &options.trust {
-        Some(trust) => trust.clone(),
-        None => system_trust().await?,
-    };
-    let deadline = Deadline::new(options.connect_timeout);
-    let stream = connect_tcp(&target, deadline).await?;
-    let connector = TlsConnector::from(trust.client_config(options.identity.as_ref()));
-    let handshake = connector.connect(target.server_name(), stream);
-    let stream = within(deadline, ConnectPhase::Tls, handshake)
-        .await?
-        .map_err(|source| ConnectError::Tls { name: target.host().to_owned(), source })?;
-    open(stream, &target, &options, deadline).await
+    hardlight_ws::connect_driver::<Tokio, C>(url, Scheme::Secure, options).await
 }
 
 /// Connects to a `ws://` URL: **without TLS**, so anybody on the way can read and change what is sent. For tests, and
@@ -107,87 +80,5 @@ pub async fn connect_plain_with<C: ServiceClient>(
     url: &str,
     options: ClientOptions,
 ) -> Result<C, ConnectError> {
-    let target = Target::parse(url, Scheme::Plain)?;
-    let deadline = Deadline::new(options.connect_timeout);
-    let stream = connect_tcp(&target, deadline).await?;
-    let (client, driver) = open(stream, &target, &options, deadline).await?;
-    tokio::spawn(driver);
-    Ok(client)
-}
-
-/// What the system trusts. It is read from disk once.
-async fn system_trust() -> Result<Trust, TrustError> {
-    match spawn_blocking(Trust::system).await {
-        Ok(trust) => trust,
-        // It was not cancelled, so it panicked.
-        Err(panicked) => resume_unwind(panicked.into_panic()),
-    }
-}
-
-/// One step of connecting.
-async fn within<F: Future>(
-    deadline: Deadline,
-    phase: ConnectPhase,
-    step: F,
-) -> Result<F::Output, ConnectError> {
-    let late = |_| ConnectError::Timeout { phase, limit: deadline.limit };
-    deadline.within(step).await.map_err(late)
-}
-
-/// Tries the addresses of a name in turn. Each gets its share of the time, so that one that does not answer leaves some
-/// to the others.
-async fn connect_tcp(target: &Target, deadline: Deadline) -> Result<TcpStream, ConnectError> {
-    let (host, port) = (target.host(), target.port());
-    let failed = |tried: &str, source| ConnectError::Io {
-        address: format!("{host}, port {port}{tried}"),
-        source,
-    };
-    let addresses: Vec<_> = within(deadline, ConnectPhase::Lookup, lookup_host((host, port)))
-        .await?
-        .map_err(|source| failed("", source))?
-        .collect();
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for (address, left) in addresses.iter().zip((1..=addresses.len()).rev()) {
-        let share = deadline.remaining() / u32::try_from(left).unwrap_or(u32::MAX);
-        match timeout(share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                stream.set_nodelay(true).map_err(|source| failed("", source))?;
-                return Ok(stream);
-            }
-            Ok(Err(error)) => last = error,
-            Err(_) if left == 1 => {
-                let (phase, limit) = (ConnectPhase::Tcp, deadline.limit);
-                return Err(ConnectError::Timeout { phase, limit });
-            }
-            Err(late) => last = late.into(),
-        }
-    }
-    Err(failed(&format!(" ({addresses:?})"), last))
-}
-
-type Driver<C, IO> = ClientDriver<
-    <C as ServiceClient>::State,
-    <C as ServiceClient>::Events,
-    WebSocketTransport<WebSocketStream<IO>>,
-    TokioTimer,
->;
-
-/// The WebSocket handshake and the greetings.
-async fn open<C, IO>(
-    stream: IO,
-    target: &Target,
-    options: &ClientOptions,
-    deadline: Deadline,
-) -> Result<(C, Driver<C, IO>), ConnectError>
-where
-    C: ServiceClient,
-    IO: AsyncRead + AsyncWrite + Unpin,
-{
-    let config = websocket_config();
-    let handshake = client_async_with_config(target.request(options)?, stream, Some(config));
-    let (socket, response) = within(deadline, ConnectPhase::WebSocket, handshake)
-        .await?
-        .map_err(|error| ConnectError::handshake(error, target))?;
-    let greeting = greet(socket, TokioTimer::new(), options, Response::accepted(response)?);
-    within(deadline, ConnectPhase::Hello, greeting).await?
+    hardlight_ws::connect::<Tokio, C>(url, Scheme::Plain, options).await
 }

@@ -1,9 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod connect;
-mod connection;
-mod deadline;
-mod server;
+mod runtime;
 mod timer;
 
 pub use connect::{connect, connect_driver, connect_plain, connect_plain_with, connect_with};
@@ -25,11 +23,14 @@ pub use hardlight_macros::*;
 pub use hardlight_ws::{
     BindError, Certificate, ClientAuth, ClientOptions, ConnectError, ConnectPhase,
     DevelopmentAuthority, HeaderError, Identity, IdentityError, OriginError, OriginPolicy, Refusal,
-    RefuseInBand, Request, Response, ResponseHeaders, ServerOptions, TlsInfo, TlsVersion, Trust,
-    TrustError, cookie, http,
+    RefuseInBand, Request, Response, ResponseHeaders, ServerHandle, ServerOptions, TlsInfo,
+    TlsVersion, Trust, TrustError, cookie, http,
 };
-pub use server::{Server, ServerHandle};
+pub use runtime::{Task, Tokio};
 pub use timer::TokioTimer;
+
+/// A server on tokio.
+pub type Server = hardlight_ws::Server<Tokio>;
 
 #[doc(hidden)]
 pub use hardlight_driver::__private;

@@ -1,11 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod adapter;
 mod authority;
 mod certificate;
+mod client;
 mod client_auth;
 mod closers;
+mod connection;
 mod cookies;
+mod deadline;
 mod error;
+#[cfg(feature = "futures-io")]
+mod futures_io;
 mod greet;
 mod handshake;
 mod headers;
@@ -16,6 +22,9 @@ mod origin;
 mod refusal;
 mod request;
 mod response;
+mod runtime;
+mod server;
+mod signal;
 mod target;
 mod tls;
 mod tls_info;
@@ -23,12 +32,16 @@ mod token;
 mod transport;
 mod trust;
 
+pub use adapter::Adapter;
 pub use authority::DevelopmentAuthority;
 pub use certificate::Certificate;
+pub use client::{Driver, connect, connect_driver};
 pub use client_auth::ClientAuth;
 pub use closers::{Closers, Registered};
 pub use cookie;
 pub use error::{AcceptError, BindError, ConnectError, ConnectPhase, IdentityError, TrustError};
+#[cfg(feature = "futures-io")]
+pub use futures_io::{FuturesIo, InstantTimer, MaybeTls};
 pub use greet::greet;
 pub use handshake::{Accept, Handshake, Upgrade};
 pub use hardlight_proto::SUBPROTOCOL;
@@ -40,6 +53,8 @@ pub use origin::{OriginError, OriginPolicy};
 pub use refusal::{Refusal, RefuseInBand};
 pub use request::Request;
 pub use response::Response;
+pub use runtime::{Resolve, Runtime};
+pub use server::{Server, ServerHandle};
 pub use target::{Scheme, Target, url};
 pub use tls_info::{TlsInfo, TlsVersion};
 pub use transport::{TransportError, WebSocketTransport};

@@ -118,6 +118,18 @@ handle.stop().await;
 //! # fn main() {}
 //! ```
 //!
+//! # Runtimes
+//!
+//! The features `tokio` (on by default), `smol` and `async-std` are one adapter each; several may be on. Each is a module with
+//! everything that an application needs: `hardlight::tokio::Server`, `hardlight::smol::connect`, `hardlight::async_std::Server`.
+//! `Server`, `connect` and the other functions that depend on the runtime are at the root of this crate too: tokio's, if that
+//! is on; else those of the only one that is on; none, if both others are. So a dependency that turns a feature on changes
+//! nothing for an application on tokio. One on another runtime that may get company says which it means:
+//!
+//! ```toml
+//! hardlight = { version = "0.1", default-features = false, features = ["smol"] }
+//! ```
+//!
 //! # More
 //!
 //! [`rpc`] says what a service can look like and what is made of it, [`macro@ConnectionState`] what state can be made of,
@@ -155,17 +167,39 @@ pub use hardlight_macros::{ConnectionState, Events, Feature, codable, rpc};
 #[cfg(feature = "schema")]
 #[doc(no_inline)]
 pub use hardlight_schema as schema;
+
+#[cfg(any(feature = "async-std", feature = "smol", feature = "tokio"))]
+pub use hardlight_ws::{
+    BindError, Certificate, ClientAuth, ClientOptions, ConnectError, ConnectPhase,
+    DevelopmentAuthority, HeaderError, Identity, IdentityError, OriginError, OriginPolicy, Refusal,
+    RefuseInBand, Request, Response, ResponseHeaders, ServerHandle, ServerOptions, TlsInfo,
+    TlsVersion, Trust, TrustError, cookie, http,
+};
+
+/// The async-std adapter.
+#[cfg(feature = "async-std")]
+#[doc(no_inline)]
+pub use hardlight_async_std as async_std;
+/// The smol adapter.
+#[cfg(feature = "smol")]
+#[doc(no_inline)]
+pub use hardlight_smol as smol;
 /// The tokio adapter.
 #[cfg(feature = "tokio")]
 #[doc(no_inline)]
 pub use hardlight_tokio as tokio;
+
+#[cfg(all(feature = "async-std", not(any(feature = "smol", feature = "tokio"))))]
+pub use hardlight_async_std::{
+    Server, connect, connect_driver, connect_plain, connect_plain_with, connect_with,
+};
+#[cfg(all(feature = "smol", not(any(feature = "async-std", feature = "tokio"))))]
+pub use hardlight_smol::{
+    Server, connect, connect_driver, connect_plain, connect_plain_with, connect_with,
+};
 #[cfg(feature = "tokio")]
 pub use hardlight_tokio::{
-    BindError, Certificate, ClientAuth, ClientOptions, ConnectError, ConnectPhase,
-    DevelopmentAuthority, HeaderError, Identity, IdentityError, OriginError, OriginPolicy, Refusal,
-    RefuseInBand, Request, Response, ResponseHeaders, Server, ServerHandle, ServerOptions, TlsInfo,
-    TlsVersion, Trust, TrustError, connect, connect_driver, connect_plain, connect_plain_with,
-    connect_with, cookie, http,
+    Server, connect, connect_driver, connect_plain, connect_plain_with, connect_with,
 };
 
 /// The code in the README compiles.

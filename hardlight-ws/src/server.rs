@@ -3,47 +3,50 @@
 use std::{
     any::{TypeId, type_name},
     fmt,
+    future::{pending, poll_fn},
     net::SocketAddr,
+    pin::pin,
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use hardlight_driver::{Dispatch, EventEmitter, EventHub, Relay, Service, proto::Events};
-use hardlight_ws::{
-    AcceptError, BindError, Closers, Identity, Refusal, Request, Scheme, ServerOptions, url,
-};
-use tokio::{
-    net::{TcpListener, TcpStream, ToSocketAddrs, lookup_host},
-    task::{JoinError, JoinSet},
-    time::{sleep, timeout},
-};
-use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::connection::{self, Serve, Shared};
+use crate::{
+    AcceptError, Adapter, BindError, Closers, Identity, Refusal, Request, Resolve, Scheme,
+    ServerOptions,
+    connection::{self, Serve, Shared},
+    deadline::Deadline,
+    signal::{GivenOnDrop, Signal},
+    url,
+};
 
 /// How long to wait when no connection can be accepted, because file descriptors or memory ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
 
-/// A server that listens and serves one service.
+/// A server that listens and serves one service, on the runtime `R`: adapters have a `Server` that is one of theirs.
 ///
 /// It serves while [`run`](Self::run) is polled, each connection in a task of its own.
 #[must_use = "a server serves while `run` is polled"]
-pub struct Server {
-    listener: TcpListener,
+pub struct Server<R: Adapter> {
+    listener: R::Listener,
     local_addr: SocketAddr,
     identity: Option<Identity>,
     options: ServerOptions,
-    serve: Arc<Serve>,
+    serve: Arc<Serve<R>>,
     hub: EventHub,
     /// The type of the service's events, and its name.
     events: (TypeId, &'static str),
     handle: ServerHandle,
     /// Tells handles that the server has ended, however it ended.
-    ended: DropGuard,
+    ended: GivenOnDrop,
 }
 
-impl Server {
-    /// Listens at `addr` with TLS. Port 0 takes any free one; see [`local_addr`](Self::local_addr).
+impl<R: Adapter> Server<R> {
+    /// Listens at `addr` with TLS: whatever the runtime's own sockets take as an address, such as `"localhost:443"`. Port 0
+    /// takes any free one; see [`local_addr`](Self::local_addr).
     ///
     /// `factory` is called for every client with the connection and the HTTP request that it begins with. It returns
     /// the handler for this connection, or a [`Refusal`]. State that it writes is in the first thing the client sees. What it
@@ -57,19 +60,20 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime with I/O and time enabled; if two services on one connection have a method of the same name.
-    pub async fn bind<S, H, F, Fut>(
-        addr: impl ToSocketAddrs,
+    /// With tokio, outside of a runtime with I/O and time enabled; if two services on one connection have a method of the same name.
+    pub async fn bind<A, S, H, F, Fut>(
+        addr: A,
         identity: Identity,
         factory: F,
     ) -> Result<Self, BindError>
     where
+        R: Resolve<A>,
         S: Service + Dispatch<H>,
         H: Send + Sync + 'static,
         F: Fn(S, Request) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<H, Refusal>> + Send + 'static,
     {
-        Self::listen::<S>(addr, Some(identity), connection::erase(factory)).await
+        Self::listen::<A, S>(addr, Some(identity), connection::erase(factory)).await
     }
 
     /// Listens at `addr` **without TLS**: anybody on the way can read and change what is sent. For tests, and behind a
@@ -82,34 +86,34 @@ impl Server {
     /// # Panics
     ///
     /// As [`bind`](Self::bind) does.
-    pub async fn bind_plain<S, H, F, Fut>(
-        addr: impl ToSocketAddrs,
-        factory: F,
-    ) -> Result<Self, BindError>
+    pub async fn bind_plain<A, S, H, F, Fut>(addr: A, factory: F) -> Result<Self, BindError>
     where
+        R: Resolve<A>,
         S: Service + Dispatch<H>,
         H: Send + Sync + 'static,
         F: Fn(S, Request) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<H, Refusal>> + Send + 'static,
     {
-        Self::listen::<S>(addr, None, connection::erase(factory)).await
+        Self::listen::<A, S>(addr, None, connection::erase(factory)).await
     }
 
-    async fn listen<S: Service>(
-        addr: impl ToSocketAddrs,
+    async fn listen<A, S: Service>(
+        addr: A,
         identity: Option<Identity>,
-        serve: Arc<Serve>,
-    ) -> Result<Self, BindError> {
+        serve: Arc<Serve<R>>,
+    ) -> Result<Self, BindError>
+    where
+        R: Resolve<A>,
+    {
         // Services that cannot be joined are found here, and not with the first client.
         let _ = S::schema();
-        let addresses: Vec<_> = lookup_host(addr).await.map_err(BindError::Lookup)?.collect();
-        let bound = TcpListener::bind(&*addresses).await;
-        let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
-        let (local_addr, listener) =
-            bound.map_err(|source| BindError::Listen { addresses, source })?;
-        let handle =
-            ServerHandle { stop: CancellationToken::new(), ended: CancellationToken::new() };
-        let ended = handle.ended.clone().drop_guard();
+        let addresses = R::resolve(addr).await.map_err(BindError::Lookup)?;
+        let (listener, local_addr) = match R::listen(&addresses).await {
+            Ok(bound) => bound,
+            Err(source) => return Err(BindError::Listen { addresses, source }),
+        };
+        let handle = ServerHandle { stop: Signal::default(), ended: Signal::default() };
+        let ended = handle.ended.on_drop();
         let options = ServerOptions::new();
         let events = (TypeId::of::<S::Events>(), type_name::<S::Events>());
         let hub = EventHub::new();
@@ -190,42 +194,22 @@ impl Server {
         // Declared before the tasks, hence dropped behind them.
         let _ended = ended;
         let grace = options.stop_grace;
-        let tls = identity.map(|identity| identity.server_config(&options.client_auth).into());
+        let tls = identity.map(|identity| identity.server_config(&options.client_auth));
         let (stop, closers) = (handle.stop, Closers::new());
-        let shared = Arc::new(Shared {
-            tls,
-            options,
-            serve,
-            stop: stop.clone(),
-            closers: closers.clone(),
-            hub,
-        });
-        let mut tasks = JoinSet::new();
-        loop {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => break,
-                Some(ended) = tasks.join_next() => note_panic(ended),
-                (stream, peer) = accept(&listener) => {
-                    tasks.spawn(connection::run(stream, peer, Arc::clone(&shared)));
-                }
-            }
-        }
+        let shared = Shared { tls, options, serve, stop, closers: closers.clone(), hub };
+        let mut tasks = FuturesUnordered::new();
+        accept_all::<R>(&listener, &Arc::new(shared), &mut tasks).await;
         drop(listener);
         closers.close_all();
-        let drained = timeout(grace, async {
-            while let Some(ended) = tasks.join_next().await {
-                note_panic(ended);
-            }
-        });
-        if drained.await.is_err() {
+        let drained = Deadline::new(R::timer(), grace).within(drain(&mut tasks)).await;
+        if drained.is_err() {
             tracing::warn!(connections = tasks.len(), ?grace, "aborting what is still open");
-            tasks.shutdown().await;
+            drain(&mut tasks.into_iter().map(R::cancel).collect()).await;
         }
     }
 }
 
-impl fmt::Debug for Server {
+impl<R: Adapter> fmt::Debug for Server<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
             .field("local_addr", &self.local_addr)
@@ -237,42 +221,58 @@ impl fmt::Debug for Server {
 /// Stops a [`Server`]. Clones stop the same one.
 #[derive(Clone, Debug)]
 pub struct ServerHandle {
-    stop: CancellationToken,
-    ended: CancellationToken,
+    stop: Signal,
+    ended: Signal,
 }
 
 impl ServerHandle {
     /// Stops the server: it accepts no more connections, lets calls that run finish, answers new ones
-    /// [`GoingAway`](crate::CallError::GoingAway) and closes its connections. What is still open after
+    /// [`GoingAway`](hardlight_driver::proto::CallError::GoingAway) and closes its connections. What is still open after
     /// [`ServerOptions::stop_grace`] is aborted.
     ///
     /// Returns once all that has ended. The stop goes on if the future is dropped. A server that was stopped, dropped
     /// or has ended already needs no stopping; one that was never run ends when it is run or dropped.
     pub async fn stop(&self) {
-        self.stop.cancel();
-        self.ended.cancelled().await;
+        self.stop.give();
+        self.ended.given().await;
+    }
+}
+
+/// Serves whoever comes, until the server is to stop.
+async fn accept_all<R: Adapter>(
+    listener: &R::Listener,
+    shared: &Arc<Shared<R>>,
+    tasks: &mut FuturesUnordered<R::Task>,
+) {
+    loop {
+        let mut accepting = pin!(accept::<R>(listener));
+        let next = poll_fn(|cx| {
+            // Those that have ended; those that go on wake this again.
+            while let Poll::Ready(Some(())) = tasks.poll_next_unpin(cx) {}
+            accepting.as_mut().poll(cx)
+        });
+        let Some((tcp, peer)) = shared.stop.unless_given(next).await else { break };
+        tasks.push(R::spawn(connection::run(tcp, peer, Arc::clone(shared))));
     }
 }
 
 /// The next connection. Outlives every error: each concerns one connection, or passes.
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+async fn accept<R: Adapter>(listener: &R::Listener) -> (R::Tcp, SocketAddr) {
     loop {
-        match listener.accept().await {
+        match R::accept(listener).await {
             Ok(accepted) => return accepted,
             Err(error) if AcceptError::concerns_one_connection(&error) => {
                 tracing::debug!(%error, "a connection was gone before it was accepted");
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections; trying again shortly");
-                sleep(ACCEPT_PAUSE).await;
+                let _ = Deadline::new(R::timer(), ACCEPT_PAUSE).within(pending::<()>()).await;
             }
         }
     }
 }
 
-fn note_panic(ended: Result<(), JoinError>) {
-    // Its message may hold anything; the panic hook has it.
-    if ended.is_err_and(|error| error.is_panic()) {
-        tracing::error!("a connection panicked");
-    }
+/// Waits for all of them.
+async fn drain<F: Future>(futures: &mut FuturesUnordered<F>) {
+    while futures.next().await.is_some() {}
 }

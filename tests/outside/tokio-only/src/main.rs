@@ -110,6 +110,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     client.close().await;
     handle.stop().await;
     serving.await?;
-    println!("adapter-only: all is well");
+    println!("tokio-only: all is well");
     Ok(())
 }

@@ -1,0 +1,37 @@
+#![doc = include_str!("../README.md")]
+
+mod connect;
+mod runtime;
+
+pub use connect::{connect, connect_driver, connect_plain, connect_plain_with, connect_with};
+pub use hardlight_driver::{
+    Attachment, ClientConnection, ConnectionId, Dispatch, Emitted, Error, EventCounts,
+    EventEmitter, EventHub, EventStream, FeatureWatch, FeaturesCell, Interest, Keep, Overflow,
+    Pattern, PatternError, Projection, Received, Relay, RelayError, RelayedEvent, ServerConnection,
+    Service, ServiceClient, ServiceMethod, StateCell, StateGuard, StateReadGuard, StateSnapshot,
+    StateWatch, SubscribeError, SubscribeOptions, Subscriptions, Topic, TopicNotice, TopicNotices,
+    TopicOptions, ValuesCell, ValuesSnapshot, proto,
+    proto::{
+        CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
+        Feature, FeatureSet, GapReason, Initiator, Limits, Mismatch, NoEvents, ProtocolError,
+        Resume, SchemaMismatch, SchemaPart, ValueError, Values,
+    },
+    sync,
+};
+pub use hardlight_macros::*;
+pub use hardlight_ws::{
+    BindError, Certificate, ClientAuth, ClientOptions, ConnectError, ConnectPhase,
+    DevelopmentAuthority, HeaderError, Identity, IdentityError, OriginError, OriginPolicy, Refusal,
+    RefuseInBand, Request, Response, ResponseHeaders, ServerHandle, ServerOptions, TlsInfo,
+    TlsVersion, Trust, TrustError, cookie, http,
+};
+pub use runtime::{AsyncStd, Task, Tcp};
+
+/// A server on async-std. Its connections are tasks of async-std's executor.
+pub type Server = hardlight_ws::Server<AsyncStd>;
+
+/// The driver's timer on async-std.
+pub type AsyncStdTimer = hardlight_ws::InstantTimer<AsyncStd>;
+
+#[doc(hidden)]
+pub use hardlight_driver::__private;

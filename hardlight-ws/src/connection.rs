@@ -1,0 +1,292 @@
+//! One connection of a server: handshake, factory, service.
+
+use std::{
+    future::pending,
+    io,
+    net::SocketAddr,
+    panic::AssertUnwindSafe,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::{
+    FutureExt,
+    future::{Either, select},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, copy, sink},
+};
+use hardlight_driver::{
+    Acceptor, Dispatch, EventHub, Service,
+    proto::{CloseCode, CloseReason, ConnectionError},
+};
+use rustls::ServerConfig;
+
+use crate::{
+    AcceptError, Adapter, Closers, Handshake, Refusal, Registered, Request, ServerOptions, Upgrade,
+    WebSocketTransport, deadline::Deadline, signal::Signal,
+};
+
+/// How much of what a refused client still sends is read, so that it gets to read why, in bytes.
+const MAX_DISCARDED_BYTES: u64 = 64 * 1024;
+
+/// How much is read and kept of what a client sends while the factory runs, in bytes. It has no reason to send anything.
+const MAX_EARLY_BYTES: usize = 8 * 1024;
+
+/// How long to wait until a refused client has taken its answer and hung up.
+const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What all connections of a server share.
+pub(crate) struct Shared<R: Adapter> {
+    pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) options: ServerOptions,
+    pub(crate) serve: Arc<Serve<R>>,
+    pub(crate) stop: Signal,
+    pub(crate) closers: Closers,
+    pub(crate) hub: EventHub,
+}
+
+/// Answers a request, whose handler must be made by then. The types of the service and of its handlers end here.
+pub(crate) type Serve<R> = dyn Fn(
+        <R as Adapter>::Stream,
+        Upgrade,
+        Deadline<<R as Adapter>::Timer>,
+        Arc<Shared<R>>,
+    ) -> Answering
+    + Send
+    + Sync;
+
+type Answering = Pin<Box<dyn Future<Output = Result<Serving, AcceptError>> + Send>>;
+
+/// A connection that is open. It is no part of the future that opened it, whose memory is thus given back.
+pub(crate) struct Serving {
+    driver: Pin<Box<dyn Future<Output = ConnectionError> + Send>>,
+    _registered: Registered,
+}
+
+/// All of a connection's life. A panic, of the factory's for one, ends it alone.
+pub(crate) async fn run<R: Adapter>(tcp: R::Tcp, peer: SocketAddr, shared: Arc<Shared<R>>) {
+    match AssertUnwindSafe(live(tcp, peer, shared)).catch_unwind().await {
+        Ok(Ok(reason)) => tracing::debug!(%peer, %reason, "connection ended"),
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "no connection"),
+        // Its message may hold anything; the panic hook has it.
+        Err(_) => tracing::error!(%peer, "a connection panicked"),
+    }
+}
+
+async fn live<R: Adapter>(
+    tcp: R::Tcp,
+    peer: SocketAddr,
+    shared: Arc<Shared<R>>,
+) -> Result<ConnectionError, AcceptError> {
+    let mut deadline = Deadline::new(R::timer(), shared.options.handshake_timeout);
+    let (stream, upgrade) = handshake_in_time(tcp, peer, &mut deadline, &shared).await?;
+    let serve = Arc::clone(&shared.serve);
+    let serving = serve(stream, upgrade, deadline, shared).await?;
+    Ok(serving.driver.await)
+}
+
+pub(crate) fn erase<R, S, H, F, Fut>(factory: F) -> Arc<Serve<R>>
+where
+    R: Adapter,
+    S: Service + Dispatch<H>,
+    H: Send + Sync + 'static,
+    F: Fn(S, Request) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<H, Refusal>> + Send + 'static,
+{
+    let factory = Arc::new(factory);
+    Arc::new(move |stream, upgrade, deadline, shared| {
+        Box::pin(serve(Arc::clone(&factory), stream, upgrade, deadline, shared))
+    })
+}
+
+async fn handshake_in_time<R: Adapter>(
+    tcp: R::Tcp,
+    peer: SocketAddr,
+    deadline: &mut Deadline<R::Timer>,
+    shared: &Shared<R>,
+) -> Result<(R::Stream, Upgrade), AcceptError> {
+    let handshaken = async {
+        match deadline.within(handshake(tcp, peer, shared)).await {
+            Ok(Ok(Handshaken::Upgrade(stream, upgrade))) => Ok((stream, upgrade)),
+            Ok(Ok(Handshaken::Refused(stream, answer, error))) => {
+                Err(turn_away::<R>(stream, &answer, error).await)
+            }
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(AcceptError::Timeout),
+        }
+    };
+    shared.stop.unless_given(handshaken).await.unwrap_or(Err(AcceptError::Stopping))
+}
+
+/// What became of a client's request.
+enum Handshaken<S> {
+    Upgrade(S, Upgrade),
+    /// With what is still to be told.
+    Refused(S, Vec<u8>, AcceptError),
+}
+
+async fn handshake<R: Adapter>(
+    tcp: R::Tcp,
+    peer: SocketAddr,
+    shared: &Shared<R>,
+) -> io::Result<Handshaken<R::Stream>> {
+    let (mut stream, info) = match &shared.tls {
+        Some(config) => match R::accept_tls(tcp, Arc::clone(config)).await {
+            Ok((stream, info)) => (stream, Some(info)),
+            // TLS has told the client already.
+            Err((error, stream)) => {
+                return Ok(Handshaken::Refused(stream, Vec::new(), AcceptError::Tls(error)));
+            }
+        },
+        None => (R::plain(tcp), None),
+    };
+    let mut handshake = Handshake::new(&shared.options, Some(peer), info);
+    let mut input = vec![0; 2048];
+    loop {
+        let length = stream.read(&mut input).await?;
+        if length == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        match handshake.handle_input(&input[..length]) {
+            Ok(None) => {}
+            Ok(Some(upgrade)) => return Ok(Handshaken::Upgrade(stream, upgrade)),
+            Err(refusal) => {
+                let (answer, error) = (refusal.response(), AcceptError::Refused(refusal));
+                return Ok(Handshaken::Refused(stream, answer, error));
+            }
+        }
+    }
+}
+
+async fn serve<R, S, H, F, Fut>(
+    factory: Arc<F>,
+    mut stream: R::Stream,
+    upgrade: Upgrade,
+    mut deadline: Deadline<R::Timer>,
+    shared: Arc<Shared<R>>,
+) -> Result<Serving, AcceptError>
+where
+    R: Adapter,
+    S: Service + Dispatch<H>,
+    H: Send + Sync + 'static,
+    F: Fn(S, Request) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<H, Refusal>> + Send + 'static,
+{
+    let options = &shared.options;
+    let request = upgrade.request().clone();
+    let acceptor = Acceptor::<S>::new(options.limits.clone(), &shared.hub);
+    let acceptor = acceptor.with_compression(options.compression).with_request(request.clone());
+    let mut early = Vec::new();
+    let making = deadline.within(factory(acceptor.connection(), request));
+    let making = pin!(shared.stop.unless_given(making));
+    let made = match select(making, pin!(hung_up(&mut stream, &mut early))).await {
+        Either::Left((Some(Ok(made)), _)) => made,
+        Either::Left((Some(Err(_)) | None, _)) => Err(Refusal::unavailable()),
+        // Nobody waits for what the factory would make.
+        Either::Right((error, _)) => return Err(error.into()),
+    };
+    let handler = match made {
+        Ok(handler) => handler,
+        Err(refusal) => {
+            let answer = upgrade.refuse(&refusal, options.refuse_in_band);
+            let error = AcceptError::Refused(refusal);
+            return Err(turn_away::<R>(stream, &answer, error).await);
+        }
+    };
+    let mut accept = upgrade.accept();
+    accept.rest.append(&mut early);
+    let answer = async {
+        stream.write_all(&accept.response).await?;
+        stream.flush().await
+    };
+    let answered = Deadline::new(R::timer(), options.handshake_timeout).within(answer).await;
+    answered.map_err(|_| AcceptError::Timeout)??;
+    let socket = R::accepted(stream, accept.rest).await;
+    let connection = acceptor.handle().clone();
+    let registered = shared.closers.register(move || {
+        connection.close(CloseReason::new(CloseCode::GOING_AWAY, "the server is stopping"));
+    });
+    let driver = acceptor.serve(handler, WebSocketTransport::new(socket), R::timer());
+    Ok(Serving { driver: Box::pin(driver), _registered: registered })
+}
+
+/// Waits until the client hangs up, and keeps what it sends meanwhile. Cancel safe. Beyond [`MAX_EARLY_BYTES`] nothing is read
+/// any more, so that an end is not seen either.
+async fn hung_up(stream: &mut (impl AsyncRead + Unpin), early: &mut Vec<u8>) -> io::Error {
+    let mut piece = [0; 1024];
+    while early.len() < MAX_EARLY_BYTES {
+        let room = piece.len().min(MAX_EARLY_BYTES - early.len());
+        match stream.read(&mut piece[..room]).await {
+            Ok(0) => return io::ErrorKind::UnexpectedEof.into(),
+            Ok(read) => early.extend_from_slice(&piece[..read]),
+            Err(error) => return error,
+        }
+    }
+    pending().await
+}
+
+/// Tells a client why it is not let in, as well as can be.
+async fn turn_away<R: Adapter>(
+    mut stream: R::Stream,
+    answer: &[u8],
+    error: AcceptError,
+) -> AcceptError {
+    let told = async {
+        stream.write_all(answer).await?;
+        stream.close().await?;
+        // A socket that is closed while it holds unread input takes its output with it. The client hangs up, or the timeout
+        // does.
+        copy(stream.take(MAX_DISCARDED_BYTES), &mut sink()).await
+    };
+    // Whether it worked changes nothing.
+    let _ = Deadline::new(R::timer(), TURN_AWAY_TIMEOUT).within(told).await;
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::VecDeque,
+        task::{Context, Poll},
+    };
+
+    use super::*;
+
+    /// What a client sends, and whether it has hung up.
+    struct Client {
+        sends: VecDeque<u8>,
+        is_gone: bool,
+    }
+
+    impl AsyncRead for Client {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+            buffer: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            if self.sends.is_empty() && !self.is_gone {
+                return Poll::Pending;
+            }
+            let read = buffer.len().min(self.sends.len());
+            buffer.iter_mut().zip(self.sends.drain(..read)).for_each(|(to, byte)| *to = byte);
+            Poll::Ready(Ok(read))
+        }
+    }
+
+    #[test]
+    fn what_comes_early_is_kept_up_to_a_bound_and_an_end_below_it_is_seen() {
+        for (sent, kept, is_seen) in [
+            (0, 0, true),
+            (MAX_EARLY_BYTES - 1, MAX_EARLY_BYTES - 1, true),
+            (MAX_EARLY_BYTES, MAX_EARLY_BYTES, false),
+            (3 * MAX_EARLY_BYTES, MAX_EARLY_BYTES, false),
+        ] {
+            let mut client = Client { sends: vec![7; sent].into(), is_gone: false };
+            let mut early = Vec::new();
+            assert!(hung_up(&mut client, &mut early).now_or_never().is_none());
+            assert_eq!(early, vec![7; kept]);
+            client.is_gone = true;
+            assert_eq!(hung_up(&mut client, &mut early).now_or_never().is_some(), is_seen);
+        }
+    }
+}
