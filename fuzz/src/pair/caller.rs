@@ -181,7 +181,11 @@ impl Caller {
         let resumed: BTreeMap<_, _> = topics.map(|topic| (topic.name, topic.next)).collect();
         for (name, next) in &self.topics {
             // Without an epoch there is nothing to resume.
-            assert!(resumed.get(name).is_none_or(|resumed| next.contains(resumed)));
+            assert!(
+                resumed
+                    .get(name)
+                    .is_none_or(|resumed| next.contains(resumed))
+            );
         }
     }
 
