@@ -326,8 +326,7 @@ impl Connection<Server> {
     fn refuse_held_without_feature(&mut self, still: Option<&FeatureSet>) {
         let held = core::mem::take(&mut self.role.held);
         for call in held {
-            let needs = self.link.schema.methods[call.method as usize].feature;
-            if needs.is_none_or(|feature| self.has_feature(feature, still)) {
+            if self.may_call(call.method, still) {
                 self.role.held.push_back(call);
             } else {
                 self.refuse_held(call.id, CallError::MissingFeature);
@@ -350,9 +349,9 @@ impl Connection<Server> {
     }
 
     /// Whether the connection has the feature that this method needs.
-    fn may_call(&self, method: u32) -> bool {
+    fn may_call(&self, method: u32, still: Option<&FeatureSet>) -> bool {
         let needs = self.link.schema.methods[method as usize].feature;
-        needs.is_none_or(|feature| self.role.features.contains(feature))
+        needs.is_none_or(|feature| self.has_feature(feature, still))
     }
 
     /// Tells the client that a subscription is in force: `topic` stands for `name` from here on, and the next event that
@@ -632,7 +631,7 @@ impl Connection<Server> {
             return Err(CallError::GoingAway);
         }
         let method = method.map_err(Mismatch::to_call_error)?;
-        if !self.may_call(method) {
+        if !self.may_call(method, None) {
             return Err(CallError::MissingFeature);
         }
         if bytes > self.link.limits.max_input_bytes().saturating_sub(self.role.inputs.total()) {
