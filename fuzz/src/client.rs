@@ -280,7 +280,7 @@ impl Run {
             ClientEvent::Answer { id, .. } => {
                 assert!(self.open.remove(id), "{id:?} ended and was not open");
             }
-            ClientEvent::Unanswered { id } => {
+            ClientEvent::Unanswered { id, .. } => {
                 assert!(self.connection.is_ended());
                 assert!(self.open.remove(id), "{id:?} ended and was not open");
             }

@@ -213,6 +213,8 @@ pub struct MethodSchema {
     pub feature: Option<&'static str>,
     /// Whether its input and output are never compressed.
     pub secret: bool,
+    /// Whether to call it twice does what to call it once does. A connection makes nothing of it.
+    pub idempotent: bool,
 }
 
 impl MethodSchema {
@@ -226,7 +228,8 @@ impl MethodSchema {
     /// A method whose input and output have this fingerprint.
     pub const fn with_fingerprint(name: &'static str, fingerprint: Fingerprint) -> Self {
         let name_hash = fnv1a(name.as_bytes());
-        Self { name, name_hash, fingerprint, ty: String::new(), feature: None, secret: false }
+        let ty = String::new();
+        Self { name, name_hash, fingerprint, ty, feature: None, secret: false, idempotent: false }
     }
 
     /// Which feature a connection needs to call it. Default: none.
@@ -240,6 +243,14 @@ impl MethodSchema {
     #[must_use]
     pub const fn secret(mut self) -> Self {
         self.secret = true;
+        self
+    }
+
+    /// To call it twice does what to call it once does: a client that comes back may call it again where it does not know
+    /// whether it ran.
+    #[must_use]
+    pub const fn idempotent(mut self) -> Self {
+        self.idempotent = true;
         self
     }
 }

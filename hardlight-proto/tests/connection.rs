@@ -320,7 +320,10 @@ fn a_close_gives_up_on_calls_that_run_too_long() {
     assert!(!pair.server.is_ended());
     pair.pass(Duration::from_micros(1));
     let closed = ClientEvent::Closed(closed_by(Initiator::Remote, CloseCode::NORMAL, ""));
-    assert_eq!(pair.take_client_events(), [GOING_AWAY, ClientEvent::Unanswered { id }, closed]);
+    assert_eq!(
+        pair.take_client_events(),
+        [GOING_AWAY, ClientEvent::Unanswered { id, may_have_run: true }, closed]
+    );
 }
 
 #[test]
@@ -331,7 +334,10 @@ fn an_abort_is_at_once_and_loses_what_waits() {
     pair.server.abort(CloseReason::normal());
     pair.drive();
     let closed = ClientEvent::Closed(closed_by(Initiator::Remote, CloseCode::NORMAL, ""));
-    assert_eq!(pair.take_client_events(), [ClientEvent::Unanswered { id }, closed]);
+    assert_eq!(
+        pair.take_client_events(),
+        [ClientEvent::Unanswered { id, may_have_run: true }, closed]
+    );
 }
 
 #[test]
@@ -345,7 +351,7 @@ fn answers_that_arrived_before_the_end_of_the_transport_count() {
     pair.drive();
     let expected = [
         answered(done, OUTPUT),
-        ClientEvent::Unanswered { id: open },
+        ClientEvent::Unanswered { id: open, may_have_run: true },
         ClientEvent::Closed(ConnectionError::Lost("cable cut".into())),
     ];
     assert_eq!(pair.take_client_events(), expected);
@@ -404,7 +410,7 @@ fn nothing_is_sent_once_the_transport_has_ended() {
     pair.client.handle_message(Bytes::from_static(&[0x1f]));
     pair.client.handle_lost("cable cut");
     let error = ConnectionError::Protocol(ProtocolError::UnknownFrame(0x1f));
-    assert_eq!(pair.client.poll_event(), Some(ClientEvent::Unanswered { id }));
+    assert_eq!(pair.client.poll_event(), Some(ClientEvent::Unanswered { id, may_have_run: true }));
     assert_eq!(pair.client.poll_event(), Some(ClientEvent::Closed(error)));
     assert_eq!(pair.client.poll_transmit(), None);
 }

@@ -535,7 +535,7 @@ fn a_close_whose_transfers_get_no_credit_ends_with_its_grace() {
     pair.to_client.set_pace(Pace::Free, pair.now);
     pair.drive();
     assert!(pair.client.is_ended());
-    let unanswered = ClientEvent::Unanswered { id: running };
+    let unanswered = ClientEvent::Unanswered { id: running, may_have_run: true };
     assert!(pair.client_events.contains(&unanswered));
 }
 

@@ -54,7 +54,7 @@ fn a_close_that_gives_calls_up_ends_behind_a_transport_that_takes_nothing() {
     pair.client.close(CloseReason::normal(), seconds(100));
     assert_eq!(pair.client.poll_timeout(), Some(seconds(110)));
     pair.client.handle_timeout(seconds(110));
-    assert_eq!(pair.client.poll_event(), Some(ClientEvent::Unanswered { id }));
+    assert_eq!(pair.client.poll_event(), Some(ClientEvent::Unanswered { id, may_have_run: true }));
     assert_eq!(finish_without_sending(&mut pair.client, seconds(110)), seconds(120));
 
     let mut server = server(quiet());
@@ -116,4 +116,50 @@ fn a_close_that_waits_for_nothing_is_sent_by_a_transport_that_takes_it_at_once()
     assert!(pair.client.poll_timeout() > Some(seconds(1)));
     let sent: Vec<_> = std::iter::from_fn(|| pair.client.poll_transmit()).collect();
     assert_eq!(sent.last(), Some(&Transmit::Close(CloseReason::normal())));
+}
+
+#[test]
+fn a_call_that_did_not_go_out_as_a_whole_is_known_not_to_have_run() {
+    let mut pair = Pair::with(counter(), counter(), quiet(), quiet()).opened();
+    let sent = pair.call(0);
+    let begun = pair.client.call(0, zeros(1_000_000)).expect("an id is free");
+    while pair.client.poll_transmit().is_some() {}
+    let behind = pair.client.call(0, zeros(1_000_000)).expect("an id is free");
+    pair.client.handle_lost("cable cut");
+    let late = pair.client.call(0, zeros(1)).expect("what arrived before is not handled yet");
+    for (id, may_have_run) in [(sent, true), (begun, false), (behind, false), (late, false)] {
+        let unanswered = ClientEvent::Unanswered { id, may_have_run };
+        assert_eq!(pair.client.poll_event(), Some(unanswered));
+    }
+}
+
+#[test]
+fn a_call_made_before_the_connection_opened_is_known_not_to_have_run() {
+    let mut client = Connection::client(client_config(quiet()), Time::ZERO);
+    let id = client.call(0, zeros(1)).expect("an id is free");
+    client.handle_lost("cable cut");
+    let unanswered = ClientEvent::Unanswered { id, may_have_run: false };
+    assert_eq!(client.poll_event(), Some(unanswered));
+}
+
+#[test]
+fn a_call_that_crosses_the_news_of_a_stop_is_answered_behind_it() {
+    let mut pair = Pair::with(counter(), counter(), quiet(), quiet()).opened();
+    let running = pair.call(0);
+    pair.drive();
+    let crossing = pair.client.call(0, zeros(1)).expect("an id is free");
+    pair.server.close(CloseReason::normal(), pair.now);
+    while let Some(Transmit::Message(message)) = pair.client.poll_transmit() {
+        pair.server.handle_message(message);
+    }
+    while pair.server.poll_event().is_some() {}
+    while let Some(Transmit::Message(message)) = pair.server.poll_transmit() {
+        pair.client.handle_message(message);
+    }
+    let event = pair.client.poll_event();
+    assert!(matches!(event, Some(ClientEvent::GoingAway { .. })), "{event:?}");
+    let refused = pair.client.poll_event();
+    let is_refusal = |event: &ClientEvent| matches!(event, ClientEvent::Answer { id, result: Err(CallError::GoingAway), .. } if *id == crossing);
+    assert!(refused.as_ref().is_some_and(is_refusal), "{refused:?}");
+    assert_ne!(running, crossing);
 }

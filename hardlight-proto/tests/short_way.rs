@@ -171,5 +171,5 @@ fn unanswered(events: &[ClientEvent]) -> Vec<ClientEvent> {
         events.iter().any(of_it)
     };
     let open = (0..CALLS).map(CallId).filter(|&id| !is_answered(id));
-    open.map(|id| ClientEvent::Unanswered { id }).collect()
+    open.map(|id| ClientEvent::Unanswered { id, may_have_run: true }).collect()
 }

@@ -95,7 +95,7 @@ impl Caller {
                 let number = self.open.remove(&id).expect("it is open");
                 world.calls.end(number, &result, self.state.counter);
             }
-            ClientEvent::Unanswered { id } => {
+            ClientEvent::Unanswered { id, .. } => {
                 assert!(self.connection.is_ended());
                 self.open.remove(&id).expect("it is open");
             }

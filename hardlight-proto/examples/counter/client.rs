@@ -99,7 +99,7 @@ impl Application for CounterClient {
                 println!("{}: {} events are missing", topic.escape_ascii(), last - first + 1);
             }
             ClientEvent::Answer { id, result, .. } => self.finish(id, result, connection, now),
-            ClientEvent::Unanswered { id } => {
+            ClientEvent::Unanswered { id, .. } => {
                 self.calls.retain(|(open, _)| *open != id);
                 println!("a call has no answer, and may have run");
             }

@@ -46,6 +46,12 @@ impl CallIds {
         was
     }
 
+    pub(super) fn insert_all(&mut self, other: &Self) {
+        for (word, other) in self.words.iter_mut().zip(other.words) {
+            *word |= other;
+        }
+    }
+
     /// Takes the lowest id that is not in the set.
     #[inline]
     pub(super) fn insert_lowest_free(&mut self) -> Option<CallId> {

@@ -146,11 +146,13 @@ pub enum ClientEvent {
         /// What the answer says besides.
         extensions: Extensions,
     },
-    /// The connection ended before this call was answered: it may have run, or not. Also if a close did not wait for it any
-    /// longer. [`Connection::error`] says why.
+    /// The connection ended before this call was answered. Also if a close did not wait for it any longer.
+    /// [`Connection::error`] says why.
     Unanswered {
         /// The call.
         id: CallId,
+        /// Whether it may have run. If not, it did not go out as a whole.
+        may_have_run: bool,
     },
     /// Nothing that needs attention, though there is more to be polled: frames that were ignored or refused. Others may
     /// be given their turn now.
@@ -458,7 +460,9 @@ impl Connection<Client> {
             return None;
         }
         if let Some(id) = self.role.open.pop_lowest() {
-            return Some(ClientEvent::Unanswered { id });
+            let is_early = self.role.early.iter().any(|call| call.id == id);
+            let may_have_run = !is_early && !self.link.outbox.never_sends(id);
+            return Some(ClientEvent::Unanswered { id, may_have_run });
         }
         self.take_closed().map(ClientEvent::Closed)
     }

@@ -77,6 +77,8 @@ pub(super) struct Outbox {
     withheld: Vec<u32>,
     /// Ids of the calls, or answers, that are not sent as a whole.
     unsent: CallIds,
+    /// Ids of those that never will be.
+    never_sent: CallIds,
     /// Counts the subscriptions: a topic may be left and announced again while all of it waits.
     subscriptions: u64,
     /// Of these, those whose announcement waits.
@@ -140,6 +142,7 @@ impl Outbox {
             max_event_bytes,
             withheld: Vec::new(),
             unsent: CallIds::default(),
+            never_sent: CallIds::default(),
             subscriptions: 0,
             unannounced: Unannounced::new(),
             queued_topics: BTreeMap::new(),
@@ -231,6 +234,15 @@ impl Outbox {
         self.unsent.contains(id)
     }
 
+    /// Whether the call of an id is not sent as a whole, and never will be.
+    pub(super) const fn never_sends(&self, id: CallId) -> bool {
+        self.never_sent.contains(id)
+    }
+
+    fn give_up_unsent(&mut self) {
+        self.never_sent.insert_all(&core::mem::take(&mut self.unsent));
+    }
+
     /// Whether nothing waits, whether or not it could be sent now.
     pub(super) fn is_empty(&self) -> bool {
         self.packer.is_empty() && self.waiting.is_empty() && self.unsent.is_empty()
@@ -264,7 +276,7 @@ impl Outbox {
         self.waiting.control = Control::default();
         let keeps_line = self.peer.is_some() && !self.waiting.outgoing.blocks_line();
         self.waiting.outgoing.clear();
-        self.unsent = CallIds::default();
+        self.give_up_unsent();
         let short =
             self.waiting.line.iter().position(Item::is_long).unwrap_or(self.waiting.line.len());
         self.truncate_line(if keeps_line { short } else { 0 });
@@ -280,7 +292,7 @@ impl Outbox {
         self.packer.clear();
         self.waiting.control = Control::default();
         self.waiting.outgoing.clear();
-        self.unsent = CallIds::default();
+        self.give_up_unsent();
         self.waiting.line.clear();
         self.waiting.dropped.clear();
         self.latest.clear();
@@ -322,10 +334,9 @@ impl Outbox {
     }
 
     pub(super) fn push(&mut self, frame: Frame) {
-        if let Frame::Call { id, .. } | Frame::Answer { id, .. } | Frame::Error { id, .. } = frame
-            && !self.shut
-        {
-            self.unsent.insert(id);
+        if let Frame::Call { id, .. } | Frame::Answer { id, .. } | Frame::Error { id, .. } = frame {
+            let unsent = if self.shut { &mut self.never_sent } else { &mut self.unsent };
+            unsent.insert(id);
         }
         self.push_item(Item::Frame(frame));
     }

@@ -160,7 +160,7 @@ impl Ledger {
                 self.copy = Some(state);
             }
             ClientEvent::Answer { id, result, .. } => self.end(*id, Some(result)),
-            ClientEvent::Unanswered { id } => self.end(*id, None),
+            ClientEvent::Unanswered { id, .. } => self.end(*id, None),
             ClientEvent::Closed(_) => {
                 assert!(self.open.is_empty(), "calls without an end: {:?}", self.open);
                 self.client = Side::Closed;

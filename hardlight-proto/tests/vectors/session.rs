@@ -605,7 +605,7 @@ fn client_event(event: ClientEvent) -> Option<Value> {
             }
             answer
         }
-        ClientEvent::Unanswered { id } => json!({ "event": "unanswered", "id": id.0 }),
+        ClientEvent::Unanswered { id, .. } => json!({ "event": "unanswered", "id": id.0 }),
         ClientEvent::Closed(error) => closed(&error),
         ClientEvent::Busy => return None,
         other => panic!("{other:?} has no form in the vectors yet"),

@@ -3,7 +3,11 @@
 use alloc::collections::VecDeque;
 
 use super::{LINE_TURN_BYTES, MAX_IDLE_PLACES, MAX_PACKED_BYTES, Outbox, item::Item};
-use crate::{connection::transfer::outgoing::LongFrame, frame::Frame, limits::MAX_MESSAGE_BYTES};
+use crate::{
+    connection::{transfer::outgoing::LongFrame, waiting::Parts},
+    frame::Frame,
+    limits::MAX_MESSAGE_BYTES,
+};
 
 impl Outbox {
     /// Packs what there is room for: what waits for nothing first, then the line and the pieces by turns.
@@ -78,9 +82,9 @@ impl Outbox {
 
     /// Whether an item has to wait in the line.
     pub(super) fn waits(&self, item: &Item) -> bool {
-        let waits =
-            !self.waiting.line.is_empty() || !self.has_room() || self.waiting.outgoing.is_ready();
-        waits || !self.takes(item)
+        let Parts { control, outgoing, line, .. } = &*self.waiting;
+        let waits = !line.is_empty() || !control.is_empty() || outgoing.is_ready();
+        waits || !self.has_room() || !self.takes(item)
     }
 
     pub(super) fn count(&mut self, item: &Item) {
