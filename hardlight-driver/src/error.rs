@@ -20,9 +20,13 @@ pub enum Error<E = Infallible> {
     /// This call failed; the connection lives on.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// The connection ended before the call went out, or was lost and the call does not wait for the next one. It did not
+    /// run.
+    #[error("the call was not sent: {0}")]
+    NotSent(#[source] ConnectionError),
     /// The connection ended before the answer arrived. Whether the method ran is not known.
-    #[error(transparent)]
-    Connection(#[from] ConnectionError),
+    #[error("no answer, and the call may have run: {0}")]
+    Indeterminate(#[source] ConnectionError),
 }
 
 impl Error {
@@ -31,24 +35,39 @@ impl Error {
         match self {
             Self::Application(never) => match never {},
             Self::Call(error) => Error::Call(error),
-            Self::Connection(error) => Error::Connection(error),
+            Self::NotSent(error) => Error::NotSent(error),
+            Self::Indeterminate(error) => Error::Indeterminate(error),
         }
     }
 }
 
 impl<E> Error<E> {
-    /// Whether it is certain that the method did not run, so that calling again cannot do anything twice. See
-    /// [`CallError::did_not_run`].
-    ///
-    /// It is never certain for [`Error::Connection`]: the call may have arrived before the connection ended.
+    /// Whether it is certain that the method did not run, so that calling again cannot do anything twice:
+    /// [`Error::NotSent`], and what [`CallError::did_not_run`] says it of.
     pub const fn did_not_run(&self) -> bool {
-        matches!(self, Self::Call(error) if error.did_not_run())
+        match self {
+            Self::Application(_) | Self::Indeterminate(_) => false,
+            Self::Call(error) => error.did_not_run(),
+            Self::NotSent(_) => true,
+        }
     }
 
-    /// Whether the same call may be made again: it [did not run](Self::did_not_run), and may well succeed the next time.
-    /// See [`CallError::is_retryable`].
+    /// Whether the same call may be made again: it [did not run](Self::did_not_run), and may well succeed the next time, on
+    /// another connection if this one has ended. See [`CallError::is_retryable`] and [`ConnectionError::is_retryable`].
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Call(error) if error.is_retryable())
+        match self {
+            Self::Application(_) | Self::Indeterminate(_) => false,
+            Self::Call(error) => error.is_retryable(),
+            Self::NotSent(error) => error.is_retryable(),
+        }
+    }
+
+    /// Why the connection ended, if that is why there is no result.
+    pub const fn connection(&self) -> Option<&ConnectionError> {
+        match self {
+            Self::Application(_) | Self::Call(_) => None,
+            Self::NotSent(error) | Self::Indeterminate(error) => Some(error),
+        }
     }
 }
 
@@ -57,12 +76,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_error_of_the_call_says_that_the_method_did_not_run() {
-        assert!(Error::<()>::Call(CallError::GoingAway).is_retryable());
-        assert!(Error::<()>::Call(CallError::UnknownMethod).did_not_run());
-        assert!(!Error::<()>::Call(CallError::UnknownMethod).is_retryable());
-        assert!(!Error::<()>::Call(CallError::HandlerPanicked).did_not_run());
-        assert!(!Error::Application(()).did_not_run());
-        assert!(!Error::<()>::Connection(ConnectionError::HandshakeTimeout).did_not_run());
+    fn what_did_not_run_and_may_succeed_is_worth_trying_again() {
+        let (lost, other) =
+            (ConnectionError::HandshakeTimeout, ConnectionError::Internal("".into()));
+        for (error, did_not_run, is_retryable) in [
+            (Error::Application(()), false, false),
+            (Error::Call(CallError::GoingAway), true, true),
+            (Error::Call(CallError::UnknownMethod), true, false),
+            (Error::Call(CallError::HandlerPanicked), false, false),
+            (Error::NotSent(lost.clone()), true, true),
+            (Error::NotSent(other), true, false),
+            (Error::Indeterminate(lost), false, false),
+        ] {
+            assert_eq!(error.did_not_run(), did_not_run, "{error:?}");
+            assert_eq!(error.is_retryable(), is_retryable, "{error:?}");
+        }
     }
 }

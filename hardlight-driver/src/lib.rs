@@ -21,9 +21,10 @@ mod wakes;
 mod wire;
 
 pub use client::{
-    Attachment, ClientConnection, ClientDriver, DriverOf, EventCounts, EventStream, FeatureWatch,
-    Projection, Received, StateSnapshot, StateWatch, ValuesSnapshot, client, client_answered,
-    client_with,
+    Attachment, ClientConnection, ClientDriver, ConnectFailure, Connected, ConnectionStatus,
+    Connector, DriverOf, EventCounts, EventStream, FeatureWatch, Projection, Received, Reconnect,
+    StateSnapshot, StateWatch, StatusWatch, ValuesSnapshot, client, client_answered,
+    client_reconnecting, client_with,
 };
 pub use error::Error;
 pub use events::{

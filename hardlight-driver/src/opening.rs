@@ -20,6 +20,12 @@ impl Opening {
     }
 }
 
+impl Opening {
+    pub(crate) fn get_shared<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        Arc::downcast(Arc::clone(self.0.as_ref()?)).ok()
+    }
+}
+
 impl fmt::Debug for Opening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Opening").field(&self.0.is_some()).finish()

@@ -18,7 +18,7 @@ use support::{
 };
 
 #[test]
-fn a_lost_connection_ends_every_call_at_once_with_one_error() {
+fn a_lost_connection_ends_every_call_at_once_and_says_which_may_have_run() {
     let mut joined = Joined::new();
     let calls = joined.start(async |client| join_all((0..300).map(|_| client.hang())).await);
     let mut watch = joined.client().watch();
@@ -29,12 +29,14 @@ fn a_lost_connection_ends_every_call_at_once_with_one_error() {
     joined.settle();
     let lost = ConnectionError::Lost("the transport ended without a close".into());
     let results = calls.borrow_mut().take().expect("all calls have ended");
-    assert_eq!(results, vec![Err(Error::Connection(lost.clone())); 300]);
+    // Those that had an id may have run, those in line have not.
+    assert_eq!(results[..256], vec![Err(Error::Indeterminate(lost.clone())); 256]);
+    assert_eq!(results[256..], vec![Err(Error::NotSent(lost.clone())); 44]);
     assert_eq!(*watching.borrow(), Some(Err(lost.clone())));
     assert_eq!(*joined.client_end.borrow(), Some(lost.clone()));
     let late = joined.start(async |client| client.get().await);
     joined.settle();
-    assert_eq!(*late.borrow(), Some(Err(Error::Connection(lost))));
+    assert_eq!(*late.borrow(), Some(Err(Error::NotSent(lost))));
     // The server's task and its handlers are gone as well.
     assert!(joined.server_end.borrow().is_some());
     assert_eq!(joined.seen.hanging.load(Ordering::SeqCst), 0);
@@ -73,7 +75,7 @@ fn whatever_breaks_the_protocol_ends_both_sides_with_a_reason() {
                 if reason.code() == CloseCode::PROTOCOL_ERROR
         );
         assert!(by_peer, "{told:?}");
-        assert!(matches!(*call.borrow(), Some(Err(Error::Connection(_)))));
+        assert!(matches!(*call.borrow(), Some(Err(Error::Indeterminate(_)))));
     }
 }
 
@@ -137,7 +139,7 @@ fn a_close_by_the_server_gives_calls_up_only_after_the_close_timeout() {
     joined.server_timer.advance(Duration::from_micros(1));
     joined.settle();
     let closed = closed_by(Initiator::Remote, CloseCode::GOING_AWAY, "stopping");
-    assert_eq!(*call.borrow(), Some(Err(Error::Connection(closed))));
+    assert_eq!(*call.borrow(), Some(Err(Error::Indeterminate(closed))));
     assert_eq!(joined.seen.hanging.load(Ordering::SeqCst), 0);
 }
 
@@ -162,7 +164,7 @@ fn a_driver_that_is_dropped_ends_every_call() {
     assert!(call.as_mut().poll(&mut cx).is_pending());
     joined.settle();
     joined.pool = LocalPool::new();
-    let std::task::Poll::Ready(Err(Error::Connection(ConnectionError::Lost(_)))) =
+    let std::task::Poll::Ready(Err(Error::Indeterminate(ConnectionError::Lost(_)))) =
         call.as_mut().poll(&mut cx)
     else {
         panic!("the call goes on without a driver");
@@ -192,7 +194,7 @@ fn handlers_that_panic_when_they_are_dropped_harm_nobody() {
     joined.connection.abort(CloseReason::normal());
     joined.settle();
     let calls = calls.borrow_mut().take().expect("both have ended");
-    assert!(calls.iter().all(|call| matches!(call, Err(Error::Connection(_)))));
+    assert!(calls.iter().all(|call| matches!(call, Err(Error::Indeterminate(_)))));
     assert!(joined.server_end.borrow().is_some());
 }
 
@@ -235,7 +237,7 @@ fn the_close_timeout_is_kept_whatever_timer_was_set_before() {
     joined.server_timer.advance(Duration::from_secs(1));
     joined.settle();
     let closed = closed_by(Initiator::Remote, CloseCode::GOING_AWAY, "stopping");
-    assert_eq!(*call.borrow(), Some(Err(Error::Connection(closed))));
+    assert_eq!(*call.borrow(), Some(Err(Error::Indeterminate(closed))));
 }
 
 #[test]

@@ -251,7 +251,7 @@ fn a_state_that_changes_for_ever_stays_and_one_that_grows_beyond_the_limit_ends_
         joined.settle();
     }
     let limit = ConnectionError::LimitExceeded { limit: "max_state_bytes", allowed: 2000 };
-    assert_eq!(*waits.borrow(), Some(Err(Error::Connection(limit))));
+    assert_eq!(*waits.borrow(), Some(Err(Error::Indeterminate(limit))));
 }
 
 #[test]

@@ -197,5 +197,5 @@ fn the_state_is_read_after_the_connection_has_ended() {
     assert_eq!(client.state().counter, 5);
     let call = joined.start(async |client| client.get().await);
     joined.settle();
-    assert!(matches!(*call.borrow(), Some(Err(Error::Connection(_)))));
+    assert!(matches!(*call.borrow(), Some(Err(Error::NotSent(_)))));
 }

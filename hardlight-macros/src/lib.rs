@@ -58,7 +58,8 @@ use proc_macro::TokenStream;
 ///
 /// `#[rpc(feature = Feature::Name)]` on a method says which [feature](derive@Feature) a connection needs to call it; without
 /// it such a call fails with `CallError::MissingFeature` before its arguments are decoded. `#[rpc(secret)]` says that its
-/// arguments and its result are never compressed (SPEC.md, section 22).
+/// arguments and its result are never compressed (SPEC.md, section 22). `#[rpc(idempotent)]` says that to call it twice does
+/// what to call it once does: a client that comes back when its connection was lost then calls it again by itself.
 ///
 /// `#[cfg]` on a method covers all that is generated for it. The order of the methods, their names and types may change
 /// between versions: peers compare them when they connect.

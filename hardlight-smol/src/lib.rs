@@ -5,12 +5,13 @@ mod runtime;
 
 pub use connect::{connect, connect_driver, connect_plain, connect_plain_with, connect_with};
 pub use hardlight_driver::{
-    Attachment, ClientConnection, ConnectionId, Dispatch, Emitted, Error, EventCounts,
-    EventEmitter, EventHub, EventStream, FeatureWatch, FeaturesCell, Interest, Keep, Overflow,
-    Pattern, PatternError, Projection, Received, Relay, RelayError, RelayedEvent, ServerConnection,
-    Service, ServiceClient, ServiceMethod, StateCell, StateGuard, StateReadGuard, StateSnapshot,
-    StateWatch, SubscribeError, SubscribeOptions, Subscriptions, Topic, TopicNotice, TopicNotices,
-    TopicOptions, ValuesCell, ValuesSnapshot, proto,
+    Attachment, ClientConnection, ConnectionId, ConnectionStatus, Dispatch, Emitted, Error,
+    EventCounts, EventEmitter, EventHub, EventStream, FeatureWatch, FeaturesCell, Interest, Keep,
+    Overflow, Pattern, PatternError, Projection, Received, Reconnect, Relay, RelayError,
+    RelayedEvent, ServerConnection, Service, ServiceClient, ServiceMethod, StateCell, StateGuard,
+    StateReadGuard, StateSnapshot, StateWatch, StatusWatch, SubscribeError, SubscribeOptions,
+    Subscriptions, Topic, TopicNotice, TopicNotices, TopicOptions, ValuesCell, ValuesSnapshot,
+    proto,
     proto::{
         CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
         Feature, FeatureSet, GapReason, Initiator, Limits, Mismatch, NoEvents, ProtocolError,
@@ -21,9 +22,9 @@ pub use hardlight_driver::{
 pub use hardlight_macros::*;
 pub use hardlight_ws::{
     BindError, Certificate, ClientAuth, ClientOptions, ConnectError, ConnectPhase,
-    DevelopmentAuthority, HeaderError, Identity, IdentityError, OriginError, OriginPolicy, Refusal,
-    RefuseInBand, Request, Response, ResponseHeaders, ServerHandle, ServerOptions, TlsInfo,
-    TlsVersion, Trust, TrustError, cookie, http,
+    DevelopmentAuthority, HeaderError, Identity, IdentityError, OriginError, OriginPolicy, Refresh,
+    Refusal, RefuseInBand, Request, Response, ResponseHeaders, ServerHandle, ServerOptions,
+    TlsInfo, TlsVersion, Trust, TrustError, cookie, http,
 };
 pub use runtime::Smol;
 

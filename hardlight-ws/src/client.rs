@@ -1,22 +1,30 @@
 //! The client: from a URL to a connection.
 
-use std::{io, net::SocketAddr};
+use std::{io, marker::PhantomData, net::SocketAddr, pin::Pin};
 
-use hardlight_driver::{ClientDriver, ServiceClient, Timer};
+use futures_util::future::Either;
+use hardlight_driver::{
+    ClientDriver, ServiceClient, Timer, client_reconnecting, proto::ConnectionError,
+};
 
 use crate::{
     Adapter, ClientOptions, ConnectError, ConnectPhase, Response, Scheme, Target, Trust,
     WebSocketTransport,
     deadline::{Deadline, Late},
-    greet,
+    greet::{greet, until_open},
+    reconnect::{Redial, opened},
 };
 
-/// The driver of a client's connection on the runtime `R`.
-pub type Driver<R, C> = ClientDriver<
-    <C as ServiceClient>::State,
-    <C as ServiceClient>::Events,
-    WebSocketTransport<<R as Adapter>::Socket>,
-    <R as Adapter>::Timer,
+/// The driver of a client's connection on the runtime `R`, or of all of its connections if it
+/// [comes back](ClientOptions::reconnect).
+pub type Driver<R, C> = Either<
+    ClientDriver<
+        <C as ServiceClient>::State,
+        <C as ServiceClient>::Events,
+        WebSocketTransport<<R as Adapter>::Socket>,
+        <R as Adapter>::Timer,
+    >,
+    Pin<Box<dyn Future<Output = ConnectionError> + Send>>,
 >;
 
 /// Connects to a URL of this scheme, on the runtime `R`, and drives the connection in a task of its own.
@@ -58,6 +66,39 @@ async fn establish<R: Adapter, C: ServiceClient>(
     scheme: Scheme,
     options: ClientOptions,
 ) -> Result<(C, Driver<R, C>), ConnectError> {
+    let dialed = dial::<R>(url, scheme, &options).await?;
+    let (mut deadline, response) = (dialed.deadline, dialed.response);
+    let Some(reconnect) = options.reconnect.clone() else {
+        let greeting = greet(dialed.socket, R::timer(), &options, response);
+        let greeted = within(&mut deadline, ConnectPhase::Hello, greeting).await??;
+        return Ok((greeted.0, Either::Left(greeted.1)));
+    };
+    let schema = C::schema();
+    let first = opened::<R>(dialed.socket, response.clone(), &options, schema);
+    let (url, runtime) = (url.to_owned(), PhantomData);
+    let redial = Redial::<R> { url, scheme, options, schema, runtime };
+    let (connecting, driver) = client_reconnecting::<C, _>(first, redial, reconnect);
+    let driver: Pin<Box<dyn Future<Output = ConnectionError> + Send>> = Box::pin(driver);
+    let greeting = until_open(connecting, driver);
+    let greeted = within(&mut deadline, ConnectPhase::Hello, greeting).await?;
+    let (client, driver) = greeted.map_err(|error| ConnectError::greeting(error, &response))?;
+    Ok((client, Either::Right(driver)))
+}
+
+/// A WebSocket on which nothing was said yet.
+pub(crate) struct Dialed<R: Adapter> {
+    pub(crate) socket: R::Socket,
+    pub(crate) response: Response,
+    /// What is left of the time for connecting.
+    deadline: Deadline<R::Timer>,
+}
+
+/// Connects, up to the WebSocket.
+pub(crate) async fn dial<R: Adapter>(
+    url: &str,
+    scheme: Scheme,
+    options: &ClientOptions,
+) -> Result<Dialed<R>, ConnectError> {
     let target = Target::parse(url, scheme)?;
     let trust = match (&options.trust, scheme) {
         (_, Scheme::Plain) => None,
@@ -76,12 +117,11 @@ async fn establish<R: Adapter, C: ServiceClient>(
         }
         None => R::plain(tcp),
     };
-    let handshake = R::open(stream, target.request(&options)?);
+    let handshake = R::open(stream, target.request(options)?);
     let (socket, response) = within(&mut deadline, ConnectPhase::WebSocket, handshake)
         .await?
         .map_err(|error| ConnectError::handshake(error, &target))?;
-    let greeting = greet(socket, R::timer(), &options, Response::accepted(response)?);
-    within(&mut deadline, ConnectPhase::Hello, greeting).await?
+    Ok(Dialed { socket, response: Response::accepted(response)?, deadline })
 }
 
 /// One step of connecting.

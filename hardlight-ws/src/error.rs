@@ -104,11 +104,22 @@ impl ConnectError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Io { .. } | Self::Timeout { .. } => true,
+            Self::Tls { source, .. } => !is_tls(source),
             Self::Refused { status, .. } => {
                 CloseCode::refusal(status.as_u16()).is_some_and(CloseCode::is_retryable)
             }
             Self::Connection(error) => error.is_retryable(),
             _ => false,
+        }
+    }
+
+    /// The HTTP status that the server refused the connection with: by that status, or in band, by a close code that stands for
+    /// it, then or later. `None` if it did not.
+    pub fn refused_status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            Self::Connection(error) => refused_status(error),
+            _ => None,
         }
     }
 
@@ -148,23 +159,24 @@ impl ConnectError {
 
     /// What became of a WebSocket that ended before both sides had greeted each other.
     pub(crate) fn greeting(error: ConnectionError, response: &Response) -> Self {
-        let refused = match &error {
-            ConnectionError::Closed { initiator: Initiator::Remote, reason } => reason
-                .code()
-                .refused_status()
-                .and_then(|status| Some((StatusCode::from_u16(status).ok()?, reason))),
-            _ => None,
-        };
-        match refused {
-            Some((status, reason)) => Self::Refused {
+        match (refused_status(&error), &error) {
+            (Some(status), ConnectionError::Closed { reason, .. }) => Self::Refused {
                 status,
                 reason: reason.reason().to_owned(),
                 close_code: Some(reason.code()),
                 response: response.clone(),
             },
-            None => Self::Connection(error),
+            _ => Self::Connection(error),
         }
     }
+}
+
+/// The status that a server's close stands for.
+fn refused_status(error: &ConnectionError) -> Option<StatusCode> {
+    let ConnectionError::Closed { initiator: Initiator::Remote, reason } = error else {
+        return None;
+    };
+    StatusCode::from_u16(reason.code().refused_status()?).ok()
 }
 
 fn is_tls(error: &io::Error) -> bool {

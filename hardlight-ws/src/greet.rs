@@ -8,7 +8,9 @@ use std::{
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use hardlight_driver::{ClientDriver, ServiceClient, Timer, client_answered};
+use hardlight_driver::{
+    ClientDriver, ServiceClient, Timer, client_answered, proto::ConnectionError,
+};
 use tungstenite::{Error, Message};
 
 use crate::{ClientOptions, ConnectError, Response, WebSocketTransport};
@@ -33,8 +35,20 @@ where
     M: Timer,
 {
     let transport = WebSocketTransport::new(socket);
-    let (connecting, mut driver) =
+    let (connecting, driver) =
         client_answered::<C, _, _>(transport, timer, options.config(C::schema()), response.clone());
+    let greeted = until_open(connecting, driver).await;
+    greeted.map_err(|error| ConnectError::greeting(error, &response))
+}
+
+/// Drives a client's connection until it is open.
+pub(crate) async fn until_open<C, D>(
+    connecting: impl Future<Output = Result<C, ConnectionError>>,
+    mut driver: D,
+) -> Result<(C, D), ConnectionError>
+where
+    D: Future<Output = ConnectionError> + Unpin,
+{
     let mut connecting = pin!(connecting);
     let client = poll_fn(|cx| {
         // The driver first: what it reads makes the client ready. A driver that has ended is not to be polled again.
@@ -43,6 +57,6 @@ where
             Poll::Pending => connecting.as_mut().poll(cx),
         }
     });
-    let client = client.await.map_err(|error| ConnectError::greeting(error, &response))?;
+    let client = client.await?;
     Ok((client, driver))
 }

@@ -3,11 +3,14 @@
 use std::{fmt, time::Duration};
 
 use cookie::{Cookie, CookieJar};
-use hardlight_proto::{ClientConfig, Limits, MAX_MESSAGE_BYTES, Resume, ServiceSchema};
+use hardlight_driver::Reconnect;
+use hardlight_proto::{
+    ClientConfig, ConnectionError, Limits, MAX_MESSAGE_BYTES, Resume, ServiceSchema,
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tungstenite::protocol::WebSocketConfig;
 
-use crate::{ClientAuth, Identity, OriginPolicy, RefuseInBand, Trust};
+use crate::{ClientAuth, Identity, OriginPolicy, Refresh, RefuseInBand, Trust};
 
 /// tungstenite fills this much with zeros before every read, so its default of 128 KiB costs more than it saves.
 const READ_BUFFER_BYTES: usize = 8 * 1024;
@@ -45,6 +48,10 @@ pub struct ClientOptions {
     pub subprotocols: Vec<String>,
     /// See [`resume`](Self::resume).
     pub resume: Option<Resume>,
+    /// See [`reconnect`](Self::reconnect).
+    pub reconnect: Option<Reconnect>,
+    /// See [`refresh`](Self::refresh).
+    pub refresh: Option<Refresh>,
 }
 
 impl ClientOptions {
@@ -63,6 +70,8 @@ impl ClientOptions {
             origin: None,
             subprotocols: Vec::new(),
             resume: None,
+            reconnect: None,
+            refresh: None,
         }
     }
 
@@ -191,6 +200,36 @@ impl ClientOptions {
         self
     }
 
+    /// Whether the client comes back by itself when its connection is lost: `reconnect(Reconnect::new())`. See the guide
+    /// on what becomes of its calls, state and events. Default: no, the client ends with its first connection. The first one is
+    /// tried once, and its failure is the caller's.
+    ///
+    /// Memory: calls that are in flight keep their arguments until they are answered.
+    #[must_use]
+    pub fn reconnect(mut self, reconnect: impl Into<Option<Reconnect>>) -> Self {
+        self.reconnect = reconnect.into();
+        self
+    }
+
+    /// Asks for the options anew before each attempt to connect again: for a token that has expired since, or a header that
+    /// changes. `refresh` gets these options, as they are here, and why the connection was lost or the last attempt failed. It
+    /// counts under [`connect_timeout`](Self::connect_timeout). If it fails, so does the attempt, and there is another one:
+    /// to give up for good, close the client. Default: these options each time.
+    ///
+    /// How and whether to connect again is not asked anew.
+    #[must_use]
+    pub fn refresh<F, X>(
+        mut self,
+        refresh: impl Fn(Self, ConnectionError) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<Self, X>> + Send + 'static,
+        X: fmt::Display,
+    {
+        self.refresh = Some(Refresh::new(refresh));
+        self
+    }
+
     /// What a connection to a service with this schema is made with.
     pub fn config(&self, schema: &'static ServiceSchema) -> ClientConfig {
         ClientConfig::new(schema)
@@ -217,6 +256,8 @@ impl fmt::Debug for ClientOptions {
             .field("compression", &self.compression)
             .field("partial_state", &self.partial_state)
             .field("resume", &self.resume)
+            .field("reconnect", &self.reconnect)
+            .field("refresh", &self.refresh.is_some())
             .finish()
     }
 }

@@ -9,11 +9,16 @@ use std::{
 
 use bytes::Bytes;
 use hardlight_proto::{
-    CallId, Client, ClientConfig, ClientEvent, Connection, ConnectionError, ConnectionState,
-    Events, SchemaMismatch, StateError, Topic, TopicStart,
+    CallError, CallId, Client, ClientConfig, ClientEvent, Connection, ConnectionError,
+    ConnectionState, Events, SchemaMismatch, StateError, Topic, TopicStart,
 };
 
-use super::{Shared, attached::Attached, calls::CallKey, state::StateReplica};
+use super::{
+    Shared,
+    attached::Attached,
+    calls::{CallKey, Gate, Request},
+    state::StateReplica,
+};
 use crate::{error::Error, inside::Inside, timer::Timer, transport::Transport, wire::Wire};
 
 /// Rounds of reading and writing before the driver lets others run.
@@ -22,6 +27,13 @@ const MAX_ROUNDS: usize = 16;
 const MAX_EVENTS_PER_ROUND: usize = 64;
 /// In place of the key of a call, where an id is free.
 const NO_CALL: CallKey = CallKey::MAX;
+
+/// Whether the client goes on when the connection is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Persistence {
+    Once,
+    Recurring,
+}
 
 /// Does all the work of a client's connection. Ends with the reason once the transport is closed.
 #[must_use = "the connection makes no progress unless the driver is polled"]
@@ -36,7 +48,7 @@ pub struct ClientDriver<S: ConnectionState, E: Events, T, M> {
     /// The call behind each id in use.
     keys: [CallKey; 256],
     /// Calls that just left the line; kept for its memory.
-    calls: Vec<(CallKey, u32, Bytes)>,
+    calls: Vec<(CallKey, Request)>,
     /// Calls that just ended, to be handed over in one go.
     done: Vec<(CallKey, Result<Bytes, Error>)>,
     wakers: Vec<Waker>,
@@ -46,6 +58,13 @@ pub struct ClientDriver<S: ConnectionState, E: Events, T, M> {
     attached: Vec<Attached>,
     /// The topic that something came of last, as it was named and as streams have it.
     topic: Option<(Bytes, Topic)>,
+    persistence: Persistence,
+    /// This side closes the connection.
+    closing: bool,
+    /// The server is stopping: another connection is to take this one's place.
+    leaving: bool,
+    /// The connection is lost, and the client goes on without it.
+    interrupted: bool,
 }
 
 impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T, M> {
@@ -54,6 +73,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
         transport: T,
         timer: M,
         config: ClientConfig,
+        persistence: Persistence,
     ) -> Self {
         let wire = Wire::new(transport, timer);
         let close_timeout = config.limits().close_timeout();
@@ -73,6 +93,10 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             skipped: 0,
             attached: Vec::new(),
             topic: None,
+            persistence,
+            closing: false,
+            leaving: false,
+            interrupted: false,
         }
     }
 
@@ -118,9 +142,10 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             self.note_resume_point();
             self.shared.tell();
         }
-        for (key, method, payload) in self.calls.drain(..) {
+        for (key, Request { method, payload }) in self.calls.drain(..) {
             match self.connection.call(method, payload) {
                 Ok(id) => self.keys[id.index()] = key,
+                Err(CallError::GoingAway) if self.leaving && self.shared.hold(key) => {}
                 Err(error) => self.done.push((key, Err(Error::Call(error)))),
             }
         }
@@ -130,6 +155,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             id.into_iter().for_each(|id| self.connection.cancel(CallId(id)));
         }
         if let Some(reason) = close {
+            self.closing = true;
             self.connection.close(reason, self.wire.now());
         }
     }
@@ -146,14 +172,11 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
                 ClientEvent::Busy => break,
                 ClientEvent::Open { snapshot } => {
                     self.apply(&snapshot);
-                    self.shared.features.publish(self.connection.features());
-                    self.shared.mailbox.with(|calls| calls.opened = true);
-                    self.shared.tell();
+                    self.publish_features();
+                    self.shared.opened();
                 }
                 ClientEvent::State { operations } => self.apply(&operations),
-                ClientEvent::Features => {
-                    self.shared.features.publish(self.connection.features());
-                }
+                ClientEvent::Features => self.publish_features(),
                 ClientEvent::Event { topic, event, payload, .. } => {
                     let topic = self.topic(topic);
                     self.shared.events.receive(&topic, event, &payload);
@@ -170,29 +193,55 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
                 ClientEvent::Mismatch(mismatch) => self.note_mismatch(mismatch),
                 ClientEvent::Answer { id, result, .. } => {
                     let key = std::mem::replace(&mut self.keys[id.index()], NO_CALL);
-                    self.done.push((key, result.map_err(Error::Call)));
+                    let goes_away = self.leaving && result == Err(CallError::GoingAway);
+                    if !(goes_away && self.shared.hold(key)) {
+                        self.done.push((key, result.map_err(Error::Call)));
+                    }
                 }
-                ClientEvent::Closed(error) => {
-                    tracing::debug!(%error, "connection ended");
-                    self.hand_over();
-                    self.note_resume_point();
-                    self.shared.events.catch_up();
-                    self.shared.end(&error);
+                ClientEvent::GoingAway { .. } if self.persistence == Persistence::Recurring => {
+                    self.leaving = !self.closing;
+                    self.shared.mailbox.with(|calls| calls.gate = Gate::Closed);
                 }
                 // `Closed` ends all calls that are still open.
+                ClientEvent::Unanswered { id, may_have_run: false } => {
+                    let key = self.keys[id.index()];
+                    self.shared.mailbox.with(|calls| calls.note_unsent(key));
+                }
+                ClientEvent::Closed(error) => self.end(&error),
                 _ => {}
             }
         }
         self.hand_over();
         let skipped = self.connection.skipped_events();
         if self.skipped != skipped {
+            self.shared.events.skip(skipped - self.skipped);
             self.skipped = skipped;
-            self.shared.events.set_skipped(skipped);
         }
         if let Err(error) = self.state.catch_up() {
             self.reject_state(&error);
         }
         more
+    }
+
+    fn end(&mut self, error: &ConnectionError) {
+        tracing::debug!(%error, "connection ended");
+        self.hand_over();
+        self.note_resume_point();
+        self.shared.events.catch_up();
+        let goes_on = self.persistence == Persistence::Recurring
+            && self.shared.mailbox.with(|calls| calls.opened)
+            && !self.closing
+            && (error.is_retryable() || self.leaving);
+        if goes_on {
+            self.interrupted = true;
+            self.shared.interrupt(error);
+        } else {
+            self.shared.end(error);
+        }
+    }
+
+    fn publish_features(&self) {
+        self.shared.features.publish(Arc::new(self.connection.features().clone()));
     }
 
     /// A topic as streams have it. Most events come of the topic of the last one.
@@ -293,15 +342,13 @@ impl<S: ConnectionState, E: Events, T, M> fmt::Debug for ClientDriver<S, E, T, M
 /// However the driver ends, every waiter learns of it.
 impl<S: ConnectionState, E: Events, T, M> Drop for ClientDriver<S, E, T, M> {
     fn drop(&mut self) {
+        if self.interrupted {
+            return self.shared.hand_back(std::mem::take(&mut self.attached));
+        }
         if self.shared.mailbox.with(|calls| calls.ended.is_none()) {
             self.note_resume_point();
         }
         self.shared.end(&ConnectionError::Lost("its driver was dropped".into()));
-        let attached = self.shared.mailbox.with(|calls| {
-            calls.finished = true;
-            std::mem::take(&mut calls.attached)
-        });
-        drop(attached);
-        self.shared.tell();
+        self.shared.finish();
     }
 }

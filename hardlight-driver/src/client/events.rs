@@ -45,7 +45,7 @@ struct Inner {
     ended: bool,
 }
 
-/// What became of the events of a connection so far.
+/// What became of the events of a client so far, on all of its connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EventCounts {
@@ -146,8 +146,9 @@ impl<E: Events> Receivers<E> {
         self.arrive(Item::Restarted { topic: topic.clone() }, |_| {});
     }
 
-    pub(super) fn set_skipped(&self, skipped: u64) {
-        self.inner.lock().counts.skipped = skipped;
+    /// Events of unknown types have arrived.
+    pub(super) fn skip(&self, skipped: u64) {
+        self.inner.lock().counts.skipped += skipped;
     }
 
     pub(super) fn counts(&self) -> EventCounts {

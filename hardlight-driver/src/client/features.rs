@@ -2,47 +2,9 @@
 
 use std::{fmt, sync::Arc};
 
-use event_listener::Event;
 use hardlight_proto::{ConnectionError, ConnectionState, Events, FeatureSet, NoEvents};
-use parking_lot::Mutex;
 
 use super::Shared;
-
-/// The features as they are, and who waits for them to change.
-#[derive(Default)]
-pub(super) struct PublishedFeatures {
-    now: Mutex<Published>,
-    changed: Event,
-}
-
-#[derive(Default)]
-struct Published {
-    features: Arc<FeatureSet>,
-    /// How often they have changed.
-    number: u64,
-}
-
-impl PublishedFeatures {
-    pub(super) fn get(&self) -> Arc<FeatureSet> {
-        Arc::clone(&self.now.lock().features)
-    }
-
-    pub(super) fn publish(&self, features: &FeatureSet) {
-        {
-            let mut now = self.now.lock();
-            if *now.features == *features {
-                return;
-            }
-            now.features = Arc::new(features.clone());
-            now.number += 1;
-        }
-        self.tell();
-    }
-
-    pub(super) fn tell(&self) {
-        self.changed.notify(usize::MAX);
-    }
-}
 
 /// Watches the features of a client's connection change. Does not keep the connection open.
 pub struct FeatureWatch<S: ConnectionState, E: Events = NoEvents> {
@@ -52,8 +14,7 @@ pub struct FeatureWatch<S: ConnectionState, E: Events = NoEvents> {
 
 impl<S: ConnectionState, E: Events> FeatureWatch<S, E> {
     pub(super) fn new(shared: Arc<Shared<S, E>>) -> Self {
-        let seen = shared.features.now.lock().number;
-        Self { shared, seen }
+        Self { seen: shared.features.number(), shared }
     }
 
     /// Waits until the features have changed since the last time, or since the watch was made: those there are then.
@@ -66,12 +27,8 @@ impl<S: ConnectionState, E: Events> FeatureWatch<S, E> {
         loop {
             let listener = self.shared.features.changed.listen();
             let ended = self.shared.mailbox.with(|calls| calls.ended.clone());
-            {
-                let now = self.shared.features.now.lock();
-                if self.seen != now.number {
-                    self.seen = now.number;
-                    return Ok(Arc::clone(&now.features));
-                }
+            if let Some(features) = self.shared.features.newer_than(&mut self.seen) {
+                return Ok(features);
             }
             if let Some(error) = ended {
                 return Err(error);

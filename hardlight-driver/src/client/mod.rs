@@ -1,162 +1,64 @@
-//! The client's handle of a connection, and what it shares with the driver.
+//! The client's handle of a connection.
 
 mod attached;
+mod call;
 mod calls;
 mod driver;
 mod events;
 mod features;
+mod open;
+mod published;
 mod queue;
+mod reconnect;
+mod restore;
+mod shared;
 mod state;
+mod status;
 mod stream;
 mod watch;
 
-use std::{
-    fmt,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, Waker},
-};
+use std::{fmt, sync::Arc};
 
-use bytes::Bytes;
-use event_listener::Event;
 use hardlight_proto::{
-    CallError, ClientConfig, CloseReason, Codable, ConnectionError, ConnectionState, Events,
-    Feature, FeatureSet, GapReason, Limits, NoEvents, Resume, SchemaMismatch, Topic, payload,
+    CallError, CloseReason, Codable, ConnectionError, ConnectionState, Events, Feature, FeatureSet,
+    GapReason, NoEvents, Resume, SchemaMismatch, ServiceSchema, Topic, payload,
 };
 
 pub use attached::Attachment;
 pub use driver::ClientDriver;
 pub use events::EventCounts;
 pub use features::FeatureWatch;
+pub use open::{DriverOf, client, client_answered, client_reconnecting, client_with};
+pub use reconnect::{ConnectFailure, Connected, Connector, Reconnect};
 pub use state::{StateSnapshot, ValuesSnapshot};
+pub use status::{ConnectionStatus, StatusWatch};
 pub use stream::{EventStream, Received};
 pub use watch::{Projection, StateWatch};
 
 use crate::{
     error::Error,
-    mailbox::Mailbox,
-    opening::Opening,
     service::{ServiceClient, ServiceMethod},
-    timer::Timer,
-    transport::Transport,
 };
 use attached::Attached;
-use calls::{CallKey, Calls, WhenFull};
-use events::Receivers;
-use features::PublishedFeatures;
+use call::{Call, Stage};
+use calls::{Calls, Request, Turn, WhenFull};
 use queue::Kind;
-use state::PublishedState;
+use shared::Shared;
 
-/// The driver of a connection of the client `C`.
-pub type DriverOf<C, T, M> =
-    ClientDriver<<C as ServiceClient>::State, <C as ServiceClient>::Events, T, M>;
-
-/// Opens the client's side of a connection over a transport that is connected already.
-///
-/// The first part is ready with the client once the server's Hello and snapshot were read. The second is the driver: it
-/// does all the work and must be polled (spawned, usually) until it ends, also for the first part to become ready.
-pub fn client<C, T, M>(
-    transport: T,
-    timer: M,
-    limits: Limits,
-) -> (impl Future<Output = Result<C, ConnectionError>>, DriverOf<C, T, M>)
-where
-    C: ServiceClient,
-    T: Transport,
-    M: Timer,
-{
-    client_with(transport, timer, ClientConfig::new(C::schema()).with_limits(limits))
-}
-
-/// [`client`], with whatever else a [`ClientConfig`] says. One with
-/// [`resume`](ClientConfig::with_resume) goes on where an earlier connection left off, whose
-/// [`resume_point`](ClientConnection::resume_point) it has: when the server subscribes this one to a topic of that name
-/// again, the events that it missed come first, or the stream says that they are missing.
-///
-/// # Panics
-///
-/// If `config` was made with another schema than `C::schema()`.
-pub fn client_with<C, T, M>(
-    transport: T,
-    timer: M,
-    config: ClientConfig,
-) -> (impl Future<Output = Result<C, ConnectionError>>, DriverOf<C, T, M>)
-where
-    C: ServiceClient,
-    T: Transport,
-    M: Timer,
-{
-    client_opened(transport, timer, config, Opening::none())
-}
-
-/// [`client_with`], on a connection that the server has accepted with a response: [`ClientConnection::response`] finds it.
-///
-/// # Panics
-///
-/// As [`client_with`].
-pub fn client_answered<C, T, M>(
-    transport: T,
-    timer: M,
-    config: ClientConfig,
-    response: impl Send + Sync + 'static,
-) -> (impl Future<Output = Result<C, ConnectionError>>, DriverOf<C, T, M>)
-where
-    C: ServiceClient,
-    T: Transport,
-    M: Timer,
-{
-    client_opened(transport, timer, config, Opening::new(response))
-}
-
-fn client_opened<C, T, M>(
-    transport: T,
-    timer: M,
-    config: ClientConfig,
-    response: Opening,
-) -> (impl Future<Output = Result<C, ConnectionError>>, DriverOf<C, T, M>)
-where
-    C: ServiceClient,
-    T: Transport,
-    M: Timer,
-{
-    assert!(std::ptr::eq(config.schema(), C::schema()), "the schema is that of the service");
-    let shared = Arc::new(Shared {
-        mailbox: Mailbox::new(Calls::default()),
-        state: PublishedState::new(),
-        events: Receivers::new(config.limits().max_queued_event_bytes()),
-        features: PublishedFeatures::default(),
-        progress: Event::new(),
-        response,
-    });
-    let driver = ClientDriver::new(Arc::clone(&shared), transport, timer, config);
-    let connection = ClientConnection { handle: Arc::new(Handle { shared }), first_method: 0 };
-    let connecting = async move {
-        connection.opened().await?;
-        Ok(C::new(connection))
-    };
-    (connecting, driver)
-}
-
-/// The client's handle of a connection. Clones share the connection; when the last one is dropped, it closes.
+/// The client's handle of a connection, or of one after the other if it [comes back](Reconnect). Clones share it; when the
+/// last one is dropped, it closes.
 pub struct ClientConnection<S: ConnectionState, E: Events = NoEvents> {
     handle: Arc<Handle<S, E>>,
+    /// The service that it is the handle for.
+    schema: &'static ServiceSchema,
     /// The place of the service's methods among those of the connection, which may have several services.
     first_method: u32,
+    turn: Turn,
 }
 
 /// Closes the connection when the last clone of a [`ClientConnection`] is gone.
 struct Handle<S: ConnectionState, E: Events> {
     shared: Arc<Shared<S, E>>,
-}
-
-struct Shared<S, E> {
-    mailbox: Mailbox<Calls>,
-    state: PublishedState<S>,
-    events: Receivers<E>,
-    features: PublishedFeatures,
-    /// The connection has opened, ended or finished.
-    progress: Event,
-    response: Opening,
 }
 
 impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
@@ -166,12 +68,14 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     ///
     /// # Errors
     ///
-    /// [`Error::Call`] if this call failed, [`Error::Connection`] if the connection ended before the answer arrived.
+    /// [`Error::Call`] if this call failed, [`Error::NotSent`] or [`Error::Indeterminate`] if the connection ended before the
+    /// answer arrived.
     pub async fn call<I: Codable, O: Codable>(&self, method: u32, input: I) -> Result<O, Error> {
         self.call_when(WhenFull::Wait, method, input).await
     }
 
-    /// Like [`call`](Self::call), but fails with [`CallError::TooManyCallsInFlight`] instead of waiting in line.
+    /// Like [`call`](Self::call), but fails with [`CallError::TooManyCallsInFlight`] instead of waiting in line, and with
+    /// [`Error::NotSent`] instead of waiting for the next connection.
     ///
     /// # Errors
     ///
@@ -185,8 +89,12 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     }
 
     /// The connection as a service has it whose methods begin at this place.
-    pub(crate) fn of_methods_from(&self, first_method: u32) -> Self {
-        Self { handle: Arc::clone(&self.handle), first_method: self.first_method + first_method }
+    pub(crate) fn of_methods_from(
+        &self,
+        first_method: u32,
+        schema: &'static ServiceSchema,
+    ) -> Self {
+        Self { schema, first_method: self.first_method + first_method, ..self.clone() }
     }
 
     /// The state as the client knows it now. It holds every change that the calls answered so far have made.
@@ -204,9 +112,10 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     }
 
     /// What the server answered before the connection began, of the type that the adapter has for it:
-    /// `response::<Response>()` on every adapter that sees one. `None` if it is of another type, or there was none.
-    pub fn response<R: 'static>(&self) -> Option<&R> {
-        self.shared().response.get()
+    /// `response::<Response>()` on every adapter that sees one. `None` if it is of another type, or there was none. Of a client
+    /// that comes back it is the answer to the last attempt that succeeded.
+    pub fn response<R: Send + Sync + 'static>(&self) -> Option<Arc<R>> {
+        self.shared().response.load().get_shared()
     }
 
     /// Watches the state and the values change from here on.
@@ -249,6 +158,51 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     pub(crate) fn can(&self, method: impl ServiceMethod) -> bool {
         let has_feature = method.feature().is_none_or(|feature| self.features().contains(feature));
         has_feature && self.shared().mailbox.with(|calls| calls.fits(method.name()))
+    }
+
+    /// Whether the client is connected.
+    pub fn status(&self) -> ConnectionStatus {
+        self.shared().status.get()
+    }
+
+    /// Watches the status change from here on.
+    pub fn watch_status(&self) -> StatusWatch<S, E> {
+        StatusWatch::new(Arc::clone(self.shared()))
+    }
+
+    /// Has `restore` called with a client whenever this one is connected again, and waits for what it returns before other
+    /// calls go out: to log in, to ask for topics, whatever the server does not know of the new connection. Calls of the client
+    /// that it gets go first. Several such are done one after the other, in the order in which they were added. It is not called
+    /// for the connection that there is.
+    ///
+    /// If it fails, the client is closed, with the error in the reason. If the connection is lost meanwhile, the future is
+    /// dropped, and all begins anew on the next one. A client that does not [reconnect](Reconnect) never calls it.
+    ///
+    /// The future runs in the driver's task, beside the connection, and must not block. `restore` lives as long as the client:
+    /// if it holds a clone of the client, this is not closed by dropping the others.
+    ///
+    /// # Panics
+    ///
+    /// If `C` is not the client that it is called on, but one of another service, or of several.
+    pub fn on_reconnected<C, F, X>(&self, mut restore: impl FnMut(C) -> F + Send + 'static)
+    where
+        C: ServiceClient<State = S, Events = E>,
+        F: Future<Output = Result<(), X>> + Send + 'static,
+        X: fmt::Display,
+    {
+        assert!(std::ptr::eq(C::schema(), self.schema), "this is the client of another service");
+        let handle = Arc::downgrade(&self.handle);
+        let (schema, first_method, turn) = (self.schema, self.first_method, Turn::First);
+        self.shared().restores.add(move || {
+            let handle = handle.upgrade()?;
+            Some(restore(C::new(Self { handle, schema, first_method, turn })))
+        });
+    }
+
+    /// Connects again now, if the client [waits](ConnectionStatus::Waiting) to do so: since a user asks for it, or the network
+    /// is there again. Does nothing else.
+    pub fn reconnect_now(&self) {
+        self.shared().mailbox.post(Calls::hurry);
     }
 
     /// Watches the features change from here on.
@@ -372,7 +326,11 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         drop(input);
         let call = Call {
             mailbox: &self.shared().mailbox,
-            stage: Stage::New { method: self.first_method + method, payload, when_full },
+            stage: Stage::New {
+                request: Request { method: self.first_method + method, payload },
+                turn: self.turn,
+                when_full,
+            },
         };
         let output = call.await?;
         payload::decode(&output).map_err(|_| Error::Call(CallError::InvalidOutput))
@@ -383,37 +341,9 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     }
 }
 
-impl<S, E: Events> Shared<S, E> {
-    /// Waits until `ready` finds what it looks for.
-    async fn wait_for<V>(&self, mut ready: impl FnMut(&mut Calls) -> Option<V>) -> V {
-        loop {
-            let listener = self.progress.listen();
-            if let Some(value) = self.mailbox.with(&mut ready) {
-                return value;
-            }
-            listener.await;
-        }
-    }
-
-    /// The connection has ended: every waiter learns why.
-    fn end(&self, error: &ConnectionError) {
-        let mut wakers = Vec::new();
-        self.mailbox.with(|calls| calls.end(error, &mut wakers));
-        wakers.into_iter().for_each(Waker::wake);
-        self.events.end();
-        self.features.tell();
-        self.state.changed.notify(usize::MAX);
-        self.tell();
-    }
-
-    fn tell(&self) {
-        self.progress.notify(usize::MAX);
-    }
-}
-
 impl<S: ConnectionState, E: Events> Clone for ClientConnection<S, E> {
     fn clone(&self) -> Self {
-        Self { handle: Arc::clone(&self.handle), first_method: self.first_method }
+        Self { handle: Arc::clone(&self.handle), ..*self }
     }
 }
 
@@ -426,58 +356,5 @@ impl<S: ConnectionState, E: Events> fmt::Debug for ClientConnection<S, E> {
 impl<S: ConnectionState, E: Events> Drop for Handle<S, E> {
     fn drop(&mut self) {
         self.shared.mailbox.post(|calls| calls.close = Some(CloseReason::normal()));
-    }
-}
-
-/// The result of one call.
-struct Call<'a> {
-    mailbox: &'a Mailbox<Calls>,
-    stage: Stage,
-}
-
-enum Stage {
-    New { method: u32, payload: Bytes, when_full: WhenFull },
-    Waiting(CallKey),
-    Done,
-}
-
-impl Future for Call<'_> {
-    type Output = Result<Bytes, Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        let result = match std::mem::replace(&mut this.stage, Stage::Done) {
-            Stage::New { method, payload, when_full } => {
-                let inserted = this.mailbox.post(|calls| {
-                    let key = calls.insert(method, payload, when_full)?;
-                    calls.poll(key, cx.waker());
-                    Ok(key)
-                });
-                match inserted {
-                    Ok(key) => {
-                        this.stage = Stage::Waiting(key);
-                        None
-                    }
-                    Err(error) => Some(Err(error)),
-                }
-            }
-            Stage::Waiting(key) => {
-                let result = this.mailbox.with(|calls| calls.poll(key, cx.waker()));
-                if result.is_none() {
-                    this.stage = Stage::Waiting(key);
-                }
-                result
-            }
-            Stage::Done => None,
-        };
-        result.map_or(Poll::Pending, Poll::Ready)
-    }
-}
-
-impl Drop for Call<'_> {
-    fn drop(&mut self) {
-        if let Stage::Waiting(key) = self.stage {
-            drop(self.mailbox.post(|calls| calls.abandon(key)));
-        }
     }
 }

@@ -35,6 +35,9 @@ pub trait ServiceMethod: Copy {
 
     /// Whether its input and output are never compressed (SPEC.md, section 22).
     fn is_secret(self) -> bool;
+
+    /// Whether a client that comes back calls it again by itself where it does not know whether it ran.
+    fn is_idempotent(self) -> bool;
 }
 
 /// Runs the methods of a service on a handler of type `H`. `#[rpc]` implements it for every `H` that implements the

@@ -111,7 +111,7 @@ macro_rules! services {
             fn new(connection: ClientConnection<Self::State, Self::Events>) -> Self {
                 let mut first = 0;
                 let mut part = |schema| {
-                    let part = connection.of_methods_from(first);
+                    let part = connection.of_methods_from(first, schema);
                     first += methods(schema);
                     part
                 };

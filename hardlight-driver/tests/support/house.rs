@@ -6,7 +6,7 @@ use futures_executor::LocalPool;
 use futures_util::task::LocalSpawnExt;
 use hardlight_driver::{
     Acceptor, EventEmitter, EventHub, EventStream, Pattern, Received, ServiceClient, client_with,
-    proto::{ClientConfig, ConnectionError, GapReason, Limits, Resume},
+    proto::{self, ClientConfig, ConnectionError, GapReason, Limits, Resume},
 };
 use hardlight_macros::{Events, rpc};
 
@@ -153,7 +153,7 @@ pub(crate) fn on(topic: &str, event: ChatEvent) -> Received<ChatEvent> {
 }
 
 /// What waits in a stream.
-pub(crate) fn waiting(stream: &mut EventStream<ChatEvent>) -> Vec<Received<ChatEvent>> {
+pub(crate) fn waiting<E: proto::Events>(stream: &mut EventStream<E>) -> Vec<Received<E>> {
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     let mut events = Vec::new();
     while let std::task::Poll::Ready(Some(event)) =

@@ -3,6 +3,7 @@
 
 pub(crate) mod house;
 pub(crate) mod joined;
+pub(crate) mod returning;
 
 use std::{
     collections::VecDeque,
@@ -33,6 +34,8 @@ struct State {
     stalled: bool,
     broken: bool,
     cut: bool,
+    /// So many messages more go through, and then it is cut.
+    left: Option<usize>,
     wakers: Vec<Waker>,
 }
 
@@ -62,6 +65,18 @@ impl Pipe {
     /// The receiver finds that the transport has ended.
     pub(crate) fn cut(&self) {
         self.change(|state| state.cut = true);
+    }
+
+    /// The receiver finds that the transport has ended once so many messages more went through. What is sent later is lost.
+    pub(crate) fn cut_after(&self, messages: usize) {
+        self.change(|state| {
+            state.left = Some(messages);
+            state.cut |= messages == 0;
+        });
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.change(|state| state.cut)
     }
 
     /// Sends something in the sender's place.
@@ -125,9 +140,12 @@ impl Transport for MemoryTransport {
 
     fn start_send(&mut self, message: Outgoing) -> Result<(), Self::Error> {
         self.outgoing.change(|state| match message {
+            _ if state.left == Some(0) => {}
             Outgoing::Message(message) => {
                 state.log.push(message.clone());
                 state.queue.push_back(Incoming::Message(message));
+                state.left = state.left.map(|left| left - 1);
+                state.cut |= state.left == Some(0);
             }
             Outgoing::Close(reason) => state.queue.push_back(Incoming::Close(Some(reason))),
         });

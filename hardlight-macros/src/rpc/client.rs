@@ -186,7 +186,8 @@ fn errors_doc(method: &Method) -> TokenStream {
         None => "",
     };
     let doc = format!(
-        "{own}`Error::Call` if this call failed, `Error::Connection` if the connection ended before the answer arrived."
+        "{own}`Error::Call` if this call failed, `Error::NotSent` or `Error::Indeterminate` if the connection ended before \
+         the answer arrived."
     );
     quote!(#[doc = ""] #[doc = "# Errors"] #[doc = ""] #[doc = #doc])
 }

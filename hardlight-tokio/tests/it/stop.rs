@@ -73,7 +73,10 @@ async fn a_call_that_runs_is_finished_and_a_new_one_is_not_started() {
         }
     };
     assert!(
-        matches!(refused, Error::Call(CallError::GoingAway) | Error::Connection(_)),
+        matches!(
+            refused,
+            Error::Call(CallError::GoingAway) | Error::NotSent(_) | Error::Indeterminate(_)
+        ),
         "{refused}"
     );
     assert!(!stopping.is_finished(), "a call still runs");

@@ -2,14 +2,14 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, mpsc},
     thread::{self, JoinHandle},
 };
 
 use futures_util::future::{Either, select};
 use hardlight::{
-    BindError, ClientOptions, ConnectionState, EventEmitter, Events, Identity, Refusal, Request,
-    ServerHandle, ServerOptions,
+    BindError, ClientOptions, ConnectionState, EventEmitter, EventHub, Events, Identity, Refusal,
+    Request, ServerHandle, ServerOptions,
 };
 use hardlight_ws::Server;
 use tokio::sync::{Semaphore, oneshot};
@@ -22,6 +22,9 @@ pub(crate) trait Suite {
     async fn follow(&self, topic: String);
     async fn tell(&self, topic: String, text: String);
     async fn echo(&self, bytes: Vec<u8>) -> Vec<u8>;
+    /// Answers once the test lets it.
+    #[rpc(idempotent)]
+    async fn wait_again(&self, number: u32) -> u32;
     /// Answers once the test lets it.
     async fn wait(&self, number: u32) -> u32;
 }
@@ -52,6 +55,8 @@ pub(crate) struct Gate {
     pub(crate) open: Semaphore,
     /// One permit for each call that was dropped before.
     pub(crate) dropped: Semaphore,
+    /// The tokens of those who were let in.
+    pub(crate) tokens: Mutex<Vec<String>>,
 }
 
 /// Tells the gate when a call is dropped.
@@ -82,6 +87,10 @@ impl Suite for App {
         bytes
     }
 
+    async fn wait_again(&self, number: u32) -> u32 {
+        self.wait(number).await
+    }
+
     async fn wait(&self, number: u32) -> u32 {
         let waiting = Waiting(&self.gate);
         self.gate.begun.add_permits(1);
@@ -91,7 +100,7 @@ impl Suite for App {
     }
 }
 
-/// What the factory does depends on the path.
+/// What the factory does depends on the path, and on the token.
 async fn factory(
     connection: suite::Connection,
     request: Request,
@@ -101,6 +110,11 @@ async fn factory(
         "/" => {}
         "/panic" => panic!("the factory panics, as the test wants it to"),
         _ => return Err(Refusal::not_found()),
+    }
+    match request.bearer_token().as_deref() {
+        Some("expired") => return Err(Refusal::unauthorized()),
+        Some(token) => gate.tokens.lock().unwrap().push(token.to_owned()),
+        None => {}
     }
     if let Some(certificate) = request.tls().and_then(|tls| tls.client_certificate()) {
         connection.state.lock().certificate = certificate.to_vec();
@@ -117,6 +131,7 @@ pub(crate) struct Running {
     pub(crate) gate: Arc<Gate>,
     pub(crate) handle: ServerHandle,
     pub(crate) emitter: EventEmitter<News>,
+    pub(crate) hub: EventHub,
     drop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
@@ -152,6 +167,7 @@ impl Running {
             begun: Semaphore::new(0),
             open: Semaphore::new(0),
             dropped: Semaphore::new(0),
+            tokens: Mutex::default(),
         });
         let (send, receive) = mpsc::channel();
         let (drop, dropped) = oneshot::channel();
@@ -160,7 +176,8 @@ impl Running {
             R::block_on(async {
                 let server = bind(made).await.unwrap().with_options(server_options);
                 let (url, addr) = (server.url(host), server.local_addr());
-                send.send((url, addr, server.handle(), server.emitter())).unwrap();
+                let (emitter, hub) = (server.emitter(), server.hub().clone());
+                send.send((url, addr, server.handle(), emitter, hub)).unwrap();
                 if let Either::Right((Err(_), running)) =
                     select(Box::pin(server.run()), dropped).await
                 {
@@ -169,8 +186,8 @@ impl Running {
                 }
             });
         });
-        let (url, addr, handle, emitter) = receive.recv().unwrap();
-        Self { url, addr, options, gate, handle, emitter, drop, thread }
+        let (url, addr, handle, emitter, hub) = receive.recv().unwrap();
+        Self { url, addr, options, gate, handle, emitter, hub, drop, thread }
     }
 
     pub(crate) async fn connect<R: Subject>(&self) -> suite::Client {

@@ -2,11 +2,9 @@
 
 use std::{
     future::poll_fn,
-    io::{self, Read, Write},
-    net::{Shutdown, TcpListener, TcpStream},
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
     pin::pin,
-    sync::mpsc,
-    thread,
     time::Duration,
 };
 
@@ -23,6 +21,7 @@ use hardlight_driver::Timer;
 use crate::{
     runtimes::Subject,
     service::{News, Running, suite::Client},
+    way::Way,
 };
 
 fn secure<R: Subject>() -> Running {
@@ -192,39 +191,18 @@ pub(crate) async fn a_client_that_says_nothing_is_given_up<R: Subject>() {
     server.gate.dropped.acquire().await.unwrap().forget();
 }
 
-/// A URL of the way to a server without TLS, and what cuts it.
-fn way_to(server: &Running) -> (String, impl FnOnce() + use<>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (url, addr) = (format!("ws://{}", listener.local_addr().unwrap()), server.addr);
-    let (send, ends) = mpsc::channel();
-    thread::spawn(move || {
-        let (mut client, _) = listener.accept().unwrap();
-        let mut server = TcpStream::connect(addr).unwrap();
-        let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-        send.send((client.try_clone().unwrap(), server.try_clone().unwrap())).unwrap();
-        thread::spawn(move || io::copy(&mut from, &mut to));
-        io::copy(&mut server, &mut client)
-    });
-    let cut = move || {
-        let (client, server) = ends.recv().unwrap();
-        // It may have gone by itself.
-        let _ = (client.shutdown(Shutdown::Both), server.shutdown(Shutdown::Both));
-    };
-    (url, cut)
-}
-
 pub(crate) async fn a_connection_that_is_cut_ends_its_calls<R: Subject>() {
     let server = plain::<R>();
-    let (url, cut) = way_to(&server);
-    let client: Client = R::connect_plain(&url).await.unwrap();
+    let way = Way::to(server.addr);
+    let client: Client = R::connect_plain(&way.url).await.unwrap();
     let cut = async {
         server.gate.begun.acquire().await.unwrap().forget();
-        cut();
+        way.cut();
         // The handler is dropped with the connection.
         server.gate.dropped.acquire().await.unwrap().forget();
     };
     let (answer, ()) = join(client.wait(1), cut).await;
-    assert!(matches!(answer, Err(Error::Connection(_))), "{answer:?}");
+    assert!(matches!(answer, Err(Error::Indeterminate(_))), "{answer:?}");
     assert!(matches!(client.closed().await, ConnectionError::Lost(_)));
     server.stop().await;
 }

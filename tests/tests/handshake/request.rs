@@ -89,7 +89,7 @@ async fn cookies_that_the_factory_sets_come_back_with_the_next_connection() {
     let client: who::Client =
         connect_plain_with(&house.url, ClientOptions::new().cookies(&jar)).await.unwrap();
     assert_eq!(client.session().await.unwrap(), None);
-    let response: &Response = client.response().unwrap();
+    let response: Arc<Response> = client.response().unwrap();
     assert_eq!(response.headers()["x-region"], "north");
     let set = response.cookies().next().unwrap();
     assert_eq!((set.value(), set.path(), set.http_only()), ("new", Some("/"), Some(true)));

@@ -1,6 +1,6 @@
 //! Sessions: how a connection presents one, and how it ends.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use accounts::{AccountEvent, Allowed, LogInError, Password, SESSION_COOKIE};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -50,7 +50,7 @@ async fn a_page_that_presents_a_token_gets_a_cookie_that_no_script_sees() {
     let (_, token) = house.user("ann").await;
     let options = browser(&house).subprotocol(entry(token.as_str()));
     let (entrance, ..) = house.connect(options).await.unwrap();
-    let response: &Response = entrance.response().unwrap();
+    let response: Arc<Response> = entrance.response().unwrap();
     {
         let cookie = response.cookies().next().unwrap();
         assert_eq!((cookie.name(), cookie.value()), (SESSION_COOKIE, token.as_str()));

@@ -79,7 +79,7 @@ impl From<ConnectError> for End {
 impl<E: Display> From<Error<E>> for End {
     fn from(error: Error<E>) -> Self {
         match error {
-            Error::Connection(error) => ConnectError::from(error).into(),
+            Error::NotSent(error) | Error::Indeterminate(error) => ConnectError::from(error).into(),
             Error::Call(error) if error.is_retryable() => {
                 Self::Lost { why: error.to_string(), wait: Duration::ZERO }
             }
@@ -281,7 +281,7 @@ impl Session {
                 self.note(Update::Filled { thread, why, messages, is_all }).await;
             }
             // The next connection will.
-            Err(Error::Connection(_)) => {}
+            Err(Error::NotSent(_) | Error::Indeterminate(_)) => {}
             // Such as a thread that was left meanwhile.
             Err(error) => {
                 self.gaps.remove(&thread);
@@ -346,7 +346,7 @@ mod tests {
 
     #[test]
     fn a_connection_that_was_lost_is_made_again_and_one_that_does_not_fit_is_not() {
-        let end = |error| End::from(Error::<ChatError>::Connection(error));
+        let end = |error| End::from(Error::<ChatError>::Indeterminate(error));
         assert!(matches!(end(ConnectionError::HeartbeatTimeout), End::Lost { .. }));
         assert!(matches!(end(ConnectionError::Incompatible("it".into())), End::Hopeless(_)));
     }

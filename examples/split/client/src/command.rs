@@ -49,7 +49,7 @@ impl Command {
             Err(Error::Application(error)) => println!("refused: {error}"),
             // This call has no result; the next one may.
             Err(Error::Call(error)) => println!("failed: {error}"),
-            Err(Error::Connection(error)) => return Err(error),
+            Err(Error::NotSent(error) | Error::Indeterminate(error)) => return Err(error),
         }
         Ok(())
     }

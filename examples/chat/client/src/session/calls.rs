@@ -23,7 +23,7 @@ pub(super) async fn run(client: chat::Client, action: Action) -> Update {
             match client.send_message(thread.clone(), text.clone()).await {
                 Ok(_) => Update::Done,
                 // To send it again by itself might have it there twice. Only the user can know whether that matters.
-                Err(Error::Connection(error)) => {
+                Err(Error::Indeterminate(error)) => {
                     Update::Refused(format!("perhaps not sent ({error}): {thread}: {text}"))
                 }
                 Err(error) => refused(&error),

@@ -1,0 +1,125 @@
+//! Opening a connection, or the first of several.
+
+use std::sync::Arc;
+
+use hardlight_proto::{ClientConfig, ConnectionError, Limits};
+
+use super::{
+    ClientConnection, ClientDriver, Connected, Connector, Handle, Reconnect, Shared, calls::Turn,
+    driver::Persistence, reconnect,
+};
+use crate::{opening::Opening, service::ServiceClient, timer::Timer, transport::Transport};
+
+/// The driver of a connection of the client `C`.
+pub type DriverOf<C, T, M> =
+    ClientDriver<<C as ServiceClient>::State, <C as ServiceClient>::Events, T, M>;
+
+/// Opens the client's side of a connection over a transport that is connected already.
+///
+/// The first part is ready with the client once the server's Hello and snapshot were read. The second is the driver: it
+/// does all the work and must be polled (spawned, usually) until it ends, also for the first part to become ready.
+pub fn client<C, T, M>(
+    transport: T,
+    timer: M,
+    limits: Limits,
+) -> (impl Future<Output = Result<C, ConnectionError>>, DriverOf<C, T, M>)
+where
+    C: ServiceClient,
+    T: Transport,
+    M: Timer,
+{
+    client_with(transport, timer, ClientConfig::new(C::schema()).with_limits(limits))
+}
+
+/// [`client`], with whatever else a [`ClientConfig`] says. One with
+/// [`resume`](ClientConfig::with_resume) goes on where an earlier connection left off, whose
+/// [`resume_point`](ClientConnection::resume_point) it has: when the server subscribes this one to a topic of that name
+/// again, the events that it missed come first, or the stream says that they are missing.
+///
+/// # Panics
+///
+/// If `config` was made with another schema than `C::schema()`.
+pub fn client_with<C, T, M>(
+    transport: T,
+    timer: M,
+    config: ClientConfig,
+) -> (impl Future<Output = Result<C, ConnectionError>>, DriverOf<C, T, M>)
+where
+    C: ServiceClient,
+    T: Transport,
+    M: Timer,
+{
+    client_opened(transport, timer, config, Opening::none())
+}
+
+/// [`client_with`], on a connection that the server has accepted with a response: [`ClientConnection::response`] finds it.
+///
+/// # Panics
+///
+/// As [`client_with`].
+pub fn client_answered<C, T, M>(
+    transport: T,
+    timer: M,
+    config: ClientConfig,
+    response: impl Send + Sync + 'static,
+) -> (impl Future<Output = Result<C, ConnectionError>>, DriverOf<C, T, M>)
+where
+    C: ServiceClient,
+    T: Transport,
+    M: Timer,
+{
+    client_opened(transport, timer, config, Opening::new(response))
+}
+
+/// [`client_with`], for a client that comes back: when the connection is lost, `connector` makes another one, in which the same
+/// handle goes on. The state is that of the new connection then, subscriptions of topics that the server makes again go on
+/// where they were, and calls wait, or have ended as [`Error`] says.
+///
+/// The first part fails with what ended the first connection, if it does not open.
+///
+/// # Panics
+///
+/// If `first`, or what the connector makes, has another schema than `C::schema()`.
+pub fn client_reconnecting<C, K>(
+    first: Connected<K::Transport, K::Timer>,
+    connector: K,
+    policy: Reconnect,
+) -> (impl Future<Output = Result<C, ConnectionError>>, impl Future<Output = ConnectionError>)
+where
+    C: ServiceClient,
+    K: Connector,
+{
+    let (shared, first) = Shared::of::<C, _, _>(first, Persistence::Recurring);
+    let driver = reconnect::run(Arc::clone(&shared), first, connector, policy);
+    (open(shared), driver)
+}
+
+fn client_opened<C, T, M>(
+    transport: T,
+    timer: M,
+    config: ClientConfig,
+    response: Opening,
+) -> (impl Future<Output = Result<C, ConnectionError>>, DriverOf<C, T, M>)
+where
+    C: ServiceClient,
+    T: Transport,
+    M: Timer,
+{
+    let connected = Connected::new(transport, timer, config).with_opening(response);
+    let (shared, connected) = Shared::of::<C, _, _>(connected, Persistence::Once);
+    let (transport, timer, config, _) = connected.into_parts();
+    let driver =
+        ClientDriver::new(Arc::clone(&shared), transport, timer, config, Persistence::Once);
+    (open(shared), driver)
+}
+
+/// The client, once its first connection is open.
+async fn open<C: ServiceClient>(
+    shared: Arc<Shared<C::State, C::Events>>,
+) -> Result<C, ConnectionError> {
+    let schema = shared.schema;
+    let handle = Arc::new(Handle { shared });
+    let connection = ClientConnection { handle, schema, first_method: 0, turn: Turn::InOrder };
+    connection.opened().await?;
+    Ok(C::new(connection))
+}
