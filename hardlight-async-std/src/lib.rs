@@ -23,7 +23,7 @@ pub use hardlight_ws::{
     BindError, Certificate, ClientAuth, ClientOptions, ConnectError, ConnectPhase,
     DevelopmentAuthority, HeaderError, Identity, IdentityError, OriginError, OriginPolicy, Refusal,
     RefuseInBand, Request, Response, ResponseHeaders, ServerHandle, ServerOptions, TlsInfo,
-    TlsVersion, Trust, TrustError, cookie, http,
+    TlsVersion, Trust, TrustError, TrustedProxies, TrustedProxiesError, cookie, http,
 };
 pub use runtime::{AsyncStd, Task, Tcp};
 

@@ -79,7 +79,8 @@ impl<'a> Handshake<'a> {
         check_target(http.uri())?;
         check_framing(http.headers())?;
         let mut response = create_response(&http).map_err(refuse)?;
-        let request = Request::new(http, self.peer, self.tls.take());
+        let proxies = &self.options.trusted_proxies;
+        let request = Request::through(proxies, http, self.peer, self.tls.take())?;
         self.check_origin(&request)?;
         if !request.subprotocols().any(|offered| offered == SUBPROTOCOL) {
             return Err(no_common_subprotocol(&request));

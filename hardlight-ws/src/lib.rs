@@ -10,6 +10,7 @@ mod connection;
 mod cookies;
 mod deadline;
 mod error;
+mod forwarded;
 #[cfg(feature = "futures-io")]
 mod futures_io;
 mod greet;
@@ -31,6 +32,7 @@ mod tls_info;
 mod token;
 mod transport;
 mod trust;
+mod trusted_proxies;
 
 pub use adapter::Adapter;
 pub use authority::DevelopmentAuthority;
@@ -59,3 +61,4 @@ pub use target::{Scheme, Target, url};
 pub use tls_info::{TlsInfo, TlsVersion};
 pub use transport::{TransportError, WebSocketTransport};
 pub use trust::Trust;
+pub use trusted_proxies::{TrustedProxies, TrustedProxiesError};

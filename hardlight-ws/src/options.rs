@@ -7,7 +7,7 @@ use hardlight_proto::{ClientConfig, Limits, MAX_MESSAGE_BYTES, Resume, ServiceSc
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tungstenite::protocol::WebSocketConfig;
 
-use crate::{ClientAuth, Identity, OriginPolicy, RefuseInBand, Trust};
+use crate::{ClientAuth, Identity, OriginPolicy, RefuseInBand, Trust, TrustedProxies};
 
 /// tungstenite fills this much with zeros before every read, so its default of 128 KiB costs more than it saves.
 const READ_BUFFER_BYTES: usize = 8 * 1024;
@@ -247,6 +247,8 @@ pub struct ServerOptions {
     pub client_auth: ClientAuth,
     /// See [`refuse_in_band`](Self::refuse_in_band).
     pub refuse_in_band: RefuseInBand,
+    /// See [`trusted_proxies`](Self::trusted_proxies).
+    pub trusted_proxies: TrustedProxies,
 }
 
 impl ServerOptions {
@@ -261,6 +263,7 @@ impl ServerOptions {
             origins: OriginPolicy::same_origin(),
             client_auth: ClientAuth::None,
             refuse_in_band: RefuseInBand::WithOrigin,
+            trusted_proxies: TrustedProxies::none(),
         }
     }
 
@@ -341,6 +344,15 @@ impl ServerOptions {
     #[must_use]
     pub const fn refuse_in_band(mut self, in_band: RefuseInBand) -> Self {
         self.refuse_in_band = in_band;
+        self
+    }
+
+    /// Which proxies are believed what they say of their clients. Default [`TrustedProxies::none`].
+    ///
+    /// Memory: up to a host's name more for each connection.
+    #[must_use]
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.trusted_proxies = proxies;
         self
     }
 }
