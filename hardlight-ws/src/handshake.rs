@@ -178,7 +178,7 @@ fn check_start(head: &[u8]) -> Result<(), Refusal> {
 }
 
 /// Whether an empty line ends within `head[seen..]`. Only says when to parse: the parser decides.
-fn ends_head(head: &[u8], seen: usize) -> bool {
+pub(crate) fn ends_head(head: &[u8], seen: usize) -> bool {
     let from = seen.saturating_sub(2);
     head[from..].windows(2).any(|pair| pair == b"\n\n")
         || head[from..].windows(3).any(|triple| triple == b"\n\r\n")

@@ -17,9 +17,11 @@ mod greet;
 mod handshake;
 mod headers;
 mod identity;
+mod no_proxy;
 mod occurrences;
 mod options;
 mod origin;
+mod proxy;
 mod refusal;
 mod request;
 mod response;
@@ -33,6 +35,7 @@ mod token;
 mod transport;
 mod trust;
 mod trusted_proxies;
+mod tunnel;
 
 pub use adapter::Adapter;
 pub use authority::DevelopmentAuthority;
@@ -41,7 +44,9 @@ pub use client::{Driver, connect, connect_driver};
 pub use client_auth::ClientAuth;
 pub use closers::{Closers, Registered};
 pub use cookie;
-pub use error::{AcceptError, BindError, ConnectError, ConnectPhase, IdentityError, TrustError};
+pub use error::{
+    AcceptError, BindError, ConnectError, ConnectPhase, IdentityError, ProxyError, TrustError,
+};
 #[cfg(feature = "futures-io")]
 pub use futures_io::{FuturesIo, InstantTimer, MaybeTls};
 pub use greet::greet;
@@ -52,6 +57,7 @@ pub use http;
 pub use identity::Identity;
 pub use options::{ClientOptions, ServerOptions, websocket_config};
 pub use origin::{OriginError, OriginPolicy};
+pub use proxy::{Proxy, ProxyUrlError};
 pub use refusal::{Refusal, RefuseInBand};
 pub use request::Request;
 pub use response::Response;

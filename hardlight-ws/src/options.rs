@@ -7,7 +7,7 @@ use hardlight_proto::{ClientConfig, Limits, MAX_MESSAGE_BYTES, Resume, ServiceSc
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tungstenite::protocol::WebSocketConfig;
 
-use crate::{ClientAuth, Identity, OriginPolicy, RefuseInBand, Trust, TrustedProxies};
+use crate::{ClientAuth, Identity, OriginPolicy, Proxy, RefuseInBand, Trust, TrustedProxies};
 
 /// tungstenite fills this much with zeros before every read, so its default of 128 KiB costs more than it saves.
 const READ_BUFFER_BYTES: usize = 8 * 1024;
@@ -45,6 +45,8 @@ pub struct ClientOptions {
     pub subprotocols: Vec<String>,
     /// See [`resume`](Self::resume).
     pub resume: Option<Resume>,
+    /// See [`proxy`](Self::proxy).
+    pub proxy: Option<Proxy>,
 }
 
 impl ClientOptions {
@@ -63,6 +65,7 @@ impl ClientOptions {
             origin: None,
             subprotocols: Vec::new(),
             resume: None,
+            proxy: None,
         }
     }
 
@@ -85,7 +88,7 @@ impl ClientOptions {
         self
     }
 
-    /// How long connecting may take in all: name, TCP, TLS, WebSocket and Hello. Default 10 s. No memory cost.
+    /// How long connecting may take in all: name, TCP, proxy, TLS, WebSocket and Hello. Default 10 s. No memory cost.
     #[must_use]
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
@@ -191,6 +194,15 @@ impl ClientOptions {
         self
     }
 
+    /// The proxy to reach the server through. Default: none, whatever the environment says; [`Proxy::from_env`] is what that says.
+    ///
+    /// Memory: none beyond the handshake.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
     /// What a connection to a service with this schema is made with.
     pub fn config(&self, schema: &'static ServiceSchema) -> ClientConfig {
         ClientConfig::new(schema)
@@ -217,6 +229,7 @@ impl fmt::Debug for ClientOptions {
             .field("compression", &self.compression)
             .field("partial_state", &self.partial_state)
             .field("resume", &self.resume)
+            .field("proxy", &self.proxy)
             .finish()
     }
 }
@@ -386,7 +399,8 @@ mod tests {
             .header(AUTHORIZATION, HeaderValue::from_static("Basic secret"))
             .cookie(("session", "secret"))
             .token("secret")
-            .subprotocol("hl.token.secret");
+            .subprotocol("hl.token.secret")
+            .proxy(Proxy::http("http://user:secret@proxy.example").unwrap());
         let shown = format!("{options:?}");
         assert!(shown.contains("session") && shown.contains("authorization"), "{shown}");
         assert!(!shown.contains("secret"), "{shown}");

@@ -2,6 +2,7 @@
 //!
 //! - [`state`]: what the server changes and the client sees, when, and what it costs
 //! - [`handshake`]: who connects and whether it may: cookies, tokens, certificates, web pages of other origins, refusals
+//! - [`proxies`]: who a client is behind a proxy, and clients that have to go through one
 //! - [`features`]: what a connection may call and see, before a login and after it
 //! - [`errors`]: what can go wrong, and what may be tried again
 //! - [`logging`]: what is logged, and how to see it
@@ -17,6 +18,9 @@ pub mod state {}
 
 #[doc = include_str!("handshake.md")]
 pub mod handshake {}
+
+#[doc = include_str!("proxies.md")]
+pub mod proxies {}
 
 #[doc = include_str!("features.md")]
 pub mod features {}

@@ -1,6 +1,7 @@
 //! The adapter suite, compiled once for each runtime, and the matrix: the clients of each runtime with the servers of each.
 
 mod matrix;
+mod proxies;
 mod runtimes;
 mod service;
 mod suite;
@@ -47,6 +48,14 @@ on_each_runtime! {
     a_client_without_the_certificate_that_is_required_is_refused
     a_server_that_is_not_there_is_named
     a_server_that_says_nothing_is_given_up
+    a_client_goes_through_a_proxy_with_tls
+    the_name_of_a_server_is_for_the_proxy_to_resolve
+    a_proxy_cannot_put_another_server_in_the_place_of_one
+    a_server_that_is_excepted_is_reached_without_the_proxy
+    a_proxy_that_refuses_is_named_with_its_status
+    what_is_no_proxy_is_left
+    a_proxy_that_says_nothing_is_given_up
+    a_proxy_that_is_not_there_is_named
     a_stop_lets_calls_finish_and_tells_clients
     a_stop_aborts_what_is_still_open_after_the_grace
     dropping_a_server_aborts_its_connections
