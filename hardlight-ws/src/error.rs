@@ -124,8 +124,8 @@ impl ConnectError {
         }
     }
 
-    /// How long the server, or the proxy, that refused the connection asks to wait before trying again. `None` if it does not say; where it
-    /// says so and [`is_retryable`](Self::is_retryable) does not, trying again is of no use all the same.
+    /// How long the server, or the proxy, that refused the connection asks to wait before trying again. `None` if it does not
+    /// say; where it says so and [`is_retryable`](Self::is_retryable) does not, trying again is of no use all the same.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused { response, .. }
@@ -206,7 +206,8 @@ pub enum ProxyError {
 }
 
 impl ProxyError {
-    /// Whether trying again later, unchanged, may well succeed: the connection broke, or the proxy is busy or did not reach the server.
+    /// Whether trying again later, unchanged, may well succeed: the connection broke, or the proxy is busy or did not reach
+    /// the server.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Refused { status, .. } => {

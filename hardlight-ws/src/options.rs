@@ -194,7 +194,8 @@ impl ClientOptions {
         self
     }
 
-    /// The proxy to reach the server through. Default: none, whatever the environment says; [`Proxy::from_env`] is what that says.
+    /// The proxy to reach the server through. Default: none, whatever the environment says; [`Proxy::from_env`] is what that
+    /// says.
     ///
     /// Memory: none beyond the handshake.
     #[must_use]

@@ -37,8 +37,8 @@ impl OriginPolicy {
     /// one behind a proxy that it trusts and that says with what scheme and for which host it was asked
     /// ([`ServerOptions::trusted_proxies`](crate::ServerOptions::trusted_proxies)).
     ///
-    /// One without TLS that trusts no proxy may stand behind one that has it all the same, and cannot know the scheme that the browser used: it
-    /// compares host and port, and a `Host` without a port has the default one of the origin's scheme. Such a proxy must pass on
+    /// One without TLS that trusts no proxy may stand behind one that has it all the same, and cannot know the scheme that the
+    /// browser used: it compares host and port, and a `Host` without a port has the default one of the origin's scheme. Such a proxy must pass on
     /// `Host` as the browser sent it, with the port; where it does not, use [`only`](Self::only). Use that also for a server
     /// without TLS on a machine where people browse: a page whose name is made to point to the server's address (DNS rebinding)
     /// has a `Host` to match.

@@ -26,8 +26,8 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 ///
 /// Anybody can send these headers, so they count only in requests whose socket comes from an address that is trusted here. Which
 /// headers is said too: [`x_forwarded`](Self::x_forwarded) or [`forwarded`](Self::forwarded). The other kind is never
-/// looked at, not even where it is the only one: a proxy writes one kind, and passes the other on as the client sent it. Of the
-/// kind that it writes it must set each header or remove it.
+/// looked at, not even where it is the only one: a proxy writes one kind, and passes the other on as the client sent it. Of
+/// the kind that it writes it must set or remove each header, or add to the list of addresses.
 ///
 /// Each proxy on the way adds the address that *it* sees. From the server back, addresses that are trusted are proxies, and
 /// the first one that is not is the client: what stands before it the client itself may have written. Where all are trusted,
