@@ -23,9 +23,10 @@ pub use hardlight_driver::{
 pub use hardlight_macros::*;
 pub use hardlight_ws::{
     BindError, Certificate, ClientAuth, ClientOptions, ConnectError, ConnectPhase,
-    DevelopmentAuthority, HeaderError, Identity, IdentityError, OriginError, OriginPolicy, Refresh,
-    Refusal, RefuseInBand, Request, Response, ResponseHeaders, ServerHandle, ServerOptions,
-    TlsInfo, TlsVersion, Trust, TrustError, cookie, http,
+    DevelopmentAuthority, HeaderError, Identity, IdentityError, OriginError, OriginPolicy, Proxy,
+    ProxyError, ProxyUrlError, Refresh, Refusal, RefuseInBand, Request, Response, ResponseHeaders,
+    ServerHandle, ServerOptions, TlsInfo, TlsVersion, Trust, TrustError, TrustedProxies,
+    TrustedProxiesError, cookie, http,
 };
 pub use runtime::{Task, Tokio};
 pub use timer::TokioTimer;

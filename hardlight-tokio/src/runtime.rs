@@ -94,6 +94,11 @@ impl Adapter for Tokio {
         TokioTimer::new()
     }
 
+    #[expect(refining_impl_trait, reason = "this crate does not have the traits of futures-io")]
+    fn raw(tcp: &mut TcpStream) -> Compat<&mut TcpStream> {
+        tcp.compat()
+    }
+
     fn plain(tcp: TcpStream) -> Compat<Stream> {
         Stream::Left(tcp).compat()
     }

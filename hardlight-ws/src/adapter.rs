@@ -29,6 +29,9 @@ pub trait Adapter: Runtime {
     /// A timer whose clock begins now.
     fn timer() -> Self::Timer;
 
+    /// Reads and writes what comes before TLS, or whatever else the connection is for.
+    fn raw(tcp: &mut Self::Tcp) -> impl AsyncRead + AsyncWrite + Send + Unpin;
+
     /// Without TLS.
     fn plain(tcp: Self::Tcp) -> Self::Stream;
 

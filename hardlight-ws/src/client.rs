@@ -12,7 +12,9 @@ use crate::{
     WebSocketTransport,
     deadline::{Deadline, Late},
     greet::{greet, until_open},
+    proxy::Endpoint,
     reconnect::{Redial, opened},
+    tunnel,
 };
 
 /// The driver of a client's connection on the runtime `R`, or of all of its connections if it
@@ -107,7 +109,11 @@ pub(crate) async fn dial<R: Adapter>(
         (None, Scheme::Secure) => Some(R::unblock(Trust::system).await?),
     };
     let mut deadline = Deadline::new(R::timer(), options.connect_timeout);
-    let tcp = connect_tcp::<R>(&target, &mut deadline).await?;
+    let proxy = options.proxy.as_ref().map(|proxy| proxy.before(&target, scheme)).transpose()?;
+    let tcp = match proxy.flatten() {
+        Some(proxy) => connect_through::<R>(proxy, &target, &mut deadline).await?,
+        None => connect_tcp::<R>("", target.host(), target.port(), &mut deadline).await?,
+    };
     let stream = match trust {
         Some(trust) => {
             let config = trust.client_config(options.identity.as_ref());
@@ -134,15 +140,30 @@ async fn within<M: Timer, F: Future>(
     deadline.within(step).await.map_err(|Late| ConnectError::Timeout { phase, limit })
 }
 
-/// Tries the addresses of a name in turn. Each gets its share of the time, so that one that does not answer leaves some
-/// to the others.
-async fn connect_tcp<R: Adapter>(
+/// A TCP connection to a proxy, which has connected it with the target.
+async fn connect_through<R: Adapter>(
+    proxy: &Endpoint,
     target: &Target,
     deadline: &mut Deadline<R::Timer>,
 ) -> Result<R::Tcp, ConnectError> {
-    let (host, port) = (target.host(), target.port());
+    let mut tcp = connect_tcp::<R>("the proxy ", &proxy.host, proxy.port, deadline).await?;
+    let opening = tunnel::open(R::raw(&mut tcp), proxy, target);
+    within(deadline, ConnectPhase::Proxy, opening)
+        .await?
+        .map_err(|source| ConnectError::Proxy { proxy: proxy.to_string(), source })?;
+    Ok(tcp)
+}
+
+/// Tries the addresses of a name in turn. Each gets its share of the time, so that one that does not answer leaves some
+/// to the others.
+async fn connect_tcp<R: Adapter>(
+    what: &str,
+    host: &str,
+    port: u16,
+    deadline: &mut Deadline<R::Timer>,
+) -> Result<R::Tcp, ConnectError> {
     let failed = |tried: &str, source| ConnectError::Io {
-        address: format!("{host}, port {port}{tried}"),
+        address: format!("{what}{host}, port {port}{tried}"),
         source,
     };
     let addresses: Vec<SocketAddr> = within(deadline, ConnectPhase::Lookup, R::lookup(host, port))

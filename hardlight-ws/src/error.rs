@@ -13,7 +13,7 @@ use rustls::pki_types::pem;
 use thiserror::Error;
 use tungstenite::error::ProtocolError;
 
-use crate::{Refusal, Response, SUBPROTOCOL, Target};
+use crate::{ProxyUrlError, Refusal, Response, SUBPROTOCOL, Target};
 
 /// How much of a refusal's body an error keeps, in bytes.
 const MAX_BODY_BYTES: usize = 1024;
@@ -58,6 +58,17 @@ pub enum ConnectError {
         address: String,
         /// What the system said; of the last address, if several were tried.
         source: io::Error,
+    },
+    /// The proxy that the server was to be reached through has no URL that can be used.
+    #[error(transparent)]
+    InvalidProxy(#[from] ProxyUrlError),
+    /// The proxy was reached, and did not connect the client with the server.
+    #[error("the proxy {proxy} did not connect this client with the server: {source}")]
+    Proxy {
+        /// The proxy's host and port.
+        proxy: String,
+        /// What it did instead.
+        source: ProxyError,
     },
     /// The server could not prove who it is, or TLS failed in another way.
     #[error("TLS with '{name}' failed: {source}{}", tls_hint(.source))]
@@ -109,6 +120,7 @@ impl ConnectError {
                 CloseCode::refusal(status.as_u16()).is_some_and(CloseCode::is_retryable)
             }
             Self::Connection(error) => error.is_retryable(),
+            Self::Proxy { source, .. } => source.is_retryable(),
             _ => false,
         }
     }
@@ -123,11 +135,14 @@ impl ConnectError {
         }
     }
 
-    /// How long the server that refused the connection asks to wait before trying again. `None` if it does not say; where it
-    /// says so and [`is_retryable`](Self::is_retryable) does not, trying again is of no use all the same.
+    /// How long the server, or the proxy, that refused the connection asks to wait before trying again. `None` if it does not
+    /// say; where it says so and [`is_retryable`](Self::is_retryable) does not, trying again is of no use all the same.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused { response, .. } => response.retry_after(),
+            Self::Refused { response, .. }
+            | Self::Proxy { source: ProxyError::Refused { response, .. }, .. } => {
+                response.retry_after()
+            }
             _ => None,
         }
     }
@@ -179,6 +194,52 @@ fn refused_status(error: &ConnectionError) -> Option<StatusCode> {
     StatusCode::from_u16(reason.code().refused_status()?).ok()
 }
 
+/// Why a proxy did not connect a client with a server.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ProxyError {
+    /// It refused to: 407 if it wants a user and a password, 403 if nobody may go there, 502 to 504 if it could not.
+    #[error("it answered {status}{hint}", hint = proxy_hint(*.status))]
+    Refused {
+        /// The status.
+        status: StatusCode,
+        /// The head of its response.
+        response: Response,
+    },
+    /// Its answer was no HTTP/1.x, or there was something behind it before anything was asked of the server.
+    #[error("what it answered is no HTTP")]
+    Malformed,
+    /// The head of its answer was larger than 16 KiB, or had more than 64 headers.
+    #[error("the head of its answer is too long")]
+    TooLong,
+    /// The connection with it broke.
+    #[error("the connection with it broke: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl ProxyError {
+    /// Whether trying again later, unchanged, may well succeed: the connection broke, or the proxy is busy or did not reach
+    /// the server.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => {
+                CloseCode::refusal(status.as_u16()).is_some_and(CloseCode::is_retryable)
+            }
+            Self::Io(_) => true,
+            Self::Malformed | Self::TooLong => false,
+        }
+    }
+}
+
+fn proxy_hint(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            " (it wants to know who asks: Proxy::http(\"http://user:password@host:port\"))"
+        }
+        _ => "",
+    }
+}
+
 fn is_tls(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
 }
@@ -187,10 +248,12 @@ fn is_tls(error: &io::Error) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectPhase {
-    /// Resolving the server's name.
+    /// Resolving the server's name, or the proxy's.
     Lookup,
-    /// Connecting by TCP.
+    /// Connecting by TCP, to the server or the proxy.
     Tcp,
+    /// Waiting for the proxy to connect with the server.
+    Proxy,
     /// The TLS handshake.
     Tls,
     /// The WebSocket handshake.
@@ -202,8 +265,9 @@ pub enum ConnectPhase {
 impl fmt::Display for ConnectPhase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Lookup => "resolving the server's name",
+            Self::Lookup => "resolving a name",
             Self::Tcp => "connecting by TCP",
+            Self::Proxy => "waiting for the proxy to connect",
             Self::Tls => "doing the TLS handshake",
             Self::WebSocket => "doing the WebSocket handshake",
             Self::Hello => "waiting for the server's Hello",

@@ -38,6 +38,10 @@ impl<R: FuturesIo> Adapter for R {
         InstantTimer::new()
     }
 
+    fn raw(tcp: &mut R::Tcp) -> impl AsyncRead + AsyncWrite + Send + Unpin {
+        tcp
+    }
+
     fn plain(tcp: R::Tcp) -> Self::Stream {
         MaybeTls::Plain(tcp)
     }

@@ -79,7 +79,8 @@ impl<'a> Handshake<'a> {
         check_target(http.uri())?;
         check_framing(http.headers())?;
         let mut response = create_response(&http).map_err(refuse)?;
-        let request = Request::new(http, self.peer, self.tls.take());
+        let proxies = &self.options.trusted_proxies;
+        let request = Request::through(proxies, http, self.peer, self.tls.take())?;
         self.check_origin(&request)?;
         if !request.subprotocols().any(|offered| offered == SUBPROTOCOL) {
             return Err(no_common_subprotocol(&request));
@@ -177,7 +178,7 @@ fn check_start(head: &[u8]) -> Result<(), Refusal> {
 }
 
 /// Whether an empty line ends within `head[seen..]`. Only says when to parse: the parser decides.
-fn ends_head(head: &[u8], seen: usize) -> bool {
+pub(crate) fn ends_head(head: &[u8], seen: usize) -> bool {
     let from = seen.saturating_sub(2);
     head[from..].windows(2).any(|pair| pair == b"\n\n")
         || head[from..].windows(3).any(|triple| triple == b"\n\r\n")

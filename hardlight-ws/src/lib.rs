@@ -10,15 +10,18 @@ mod connection;
 mod cookies;
 mod deadline;
 mod error;
+mod forwarded;
 #[cfg(feature = "futures-io")]
 mod futures_io;
 mod greet;
 mod handshake;
 mod headers;
 mod identity;
+mod no_proxy;
 mod occurrences;
 mod options;
 mod origin;
+mod proxy;
 mod reconnect;
 mod refresh;
 mod refusal;
@@ -33,6 +36,8 @@ mod tls_info;
 mod token;
 mod transport;
 mod trust;
+mod trusted_proxies;
+mod tunnel;
 
 pub use adapter::Adapter;
 pub use authority::DevelopmentAuthority;
@@ -41,7 +46,9 @@ pub use client::{Driver, connect, connect_driver};
 pub use client_auth::ClientAuth;
 pub use closers::{Closers, Registered};
 pub use cookie;
-pub use error::{AcceptError, BindError, ConnectError, ConnectPhase, IdentityError, TrustError};
+pub use error::{
+    AcceptError, BindError, ConnectError, ConnectPhase, IdentityError, ProxyError, TrustError,
+};
 #[cfg(feature = "futures-io")]
 pub use futures_io::{FuturesIo, InstantTimer, MaybeTls};
 pub use greet::greet;
@@ -52,6 +59,7 @@ pub use http;
 pub use identity::Identity;
 pub use options::{ClientOptions, ServerOptions, websocket_config};
 pub use origin::{OriginError, OriginPolicy};
+pub use proxy::{Proxy, ProxyUrlError};
 pub use refresh::Refresh;
 pub use refusal::{Refusal, RefuseInBand};
 pub use request::Request;
@@ -62,3 +70,4 @@ pub use target::{Scheme, Target, url};
 pub use tls_info::{TlsInfo, TlsVersion};
 pub use transport::{TransportError, WebSocketTransport};
 pub use trust::Trust;
+pub use trusted_proxies::{TrustedProxies, TrustedProxiesError};

@@ -10,7 +10,9 @@ use hardlight_proto::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tungstenite::protocol::WebSocketConfig;
 
-use crate::{ClientAuth, Identity, OriginPolicy, Refresh, RefuseInBand, Trust};
+use crate::{
+    ClientAuth, Identity, OriginPolicy, Proxy, Refresh, RefuseInBand, Trust, TrustedProxies,
+};
 
 /// tungstenite fills this much with zeros before every read, so its default of 128 KiB costs more than it saves.
 const READ_BUFFER_BYTES: usize = 8 * 1024;
@@ -52,6 +54,8 @@ pub struct ClientOptions {
     pub reconnect: Option<Reconnect>,
     /// See [`refresh`](Self::refresh).
     pub refresh: Option<Refresh>,
+    /// See [`proxy`](Self::proxy).
+    pub proxy: Option<Proxy>,
 }
 
 impl ClientOptions {
@@ -72,6 +76,7 @@ impl ClientOptions {
             resume: None,
             reconnect: None,
             refresh: None,
+            proxy: None,
         }
     }
 
@@ -94,7 +99,7 @@ impl ClientOptions {
         self
     }
 
-    /// How long connecting may take in all: name, TCP, TLS, WebSocket and Hello. Default 10 s. No memory cost.
+    /// How long connecting may take in all: name, TCP, proxy, TLS, WebSocket and Hello. Default 10 s. No memory cost.
     #[must_use]
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
@@ -230,6 +235,16 @@ impl ClientOptions {
         self
     }
 
+    /// The proxy to reach the server through. Default: none, whatever the environment says; [`Proxy::from_env`] is what that
+    /// says.
+    ///
+    /// Memory: none beyond the handshake.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
     /// What a connection to a service with this schema is made with.
     pub fn config(&self, schema: &'static ServiceSchema) -> ClientConfig {
         ClientConfig::new(schema)
@@ -258,6 +273,7 @@ impl fmt::Debug for ClientOptions {
             .field("resume", &self.resume)
             .field("reconnect", &self.reconnect)
             .field("refresh", &self.refresh.is_some())
+            .field("proxy", &self.proxy)
             .finish()
     }
 }
@@ -288,6 +304,8 @@ pub struct ServerOptions {
     pub client_auth: ClientAuth,
     /// See [`refuse_in_band`](Self::refuse_in_band).
     pub refuse_in_band: RefuseInBand,
+    /// See [`trusted_proxies`](Self::trusted_proxies).
+    pub trusted_proxies: TrustedProxies,
 }
 
 impl ServerOptions {
@@ -302,6 +320,7 @@ impl ServerOptions {
             origins: OriginPolicy::same_origin(),
             client_auth: ClientAuth::None,
             refuse_in_band: RefuseInBand::WithOrigin,
+            trusted_proxies: TrustedProxies::none(),
         }
     }
 
@@ -384,6 +403,15 @@ impl ServerOptions {
         self.refuse_in_band = in_band;
         self
     }
+
+    /// Which proxies are believed what they say of their clients. Default [`TrustedProxies::none`].
+    ///
+    /// Memory: up to a host's name more for each connection.
+    #[must_use]
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.trusted_proxies = proxies;
+        self
+    }
 }
 
 impl Default for ServerOptions {
@@ -415,7 +443,8 @@ mod tests {
             .header(AUTHORIZATION, HeaderValue::from_static("Basic secret"))
             .cookie(("session", "secret"))
             .token("secret")
-            .subprotocol("hl.token.secret");
+            .subprotocol("hl.token.secret")
+            .proxy(Proxy::http("http://user:secret@proxy.example").unwrap());
         let shown = format!("{options:?}");
         assert!(shown.contains("session") && shown.contains("authorization"), "{shown}");
         assert!(!shown.contains("secret"), "{shown}");

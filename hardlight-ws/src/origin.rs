@@ -2,10 +2,7 @@
 
 use std::{net::Ipv6Addr, sync::Arc};
 
-use http::{
-    HeaderMap, HeaderValue,
-    header::{HOST, ORIGIN},
-};
+use http::{HeaderMap, header::ORIGIN};
 use thiserror::Error;
 
 use crate::{Request, occurrences::Occurrences};
@@ -34,14 +31,17 @@ enum Rule {
 }
 
 impl OriginPolicy {
-    /// Pages of this server's own origin, as the request's `Host` has it: the default.
+    /// Pages of this server's own origin, as the browser has asked for it: the default.
     ///
-    /// A server with TLS compares scheme, host and port: `https://` and nothing else. One without TLS may stand behind a
-    /// proxy that has it, and cannot know the scheme that the browser used: it compares host and port, and a `Host` without a
-    /// port has the default one of the origin's scheme. Such a proxy must pass on `Host` as the browser sent it, with
-    /// the port; where it does not, use [`only`](Self::only). Use that also for a server without TLS on a machine
-    /// where people browse: a page whose name is made to point to the server's address (DNS rebinding) has a
-    /// `Host` to match.
+    /// A server with TLS compares scheme, host and port, those of the request's `Host`: `https://` and nothing else. So does
+    /// one behind a proxy that it trusts and that says with what scheme and for which host it was asked
+    /// ([`ServerOptions::trusted_proxies`](crate::ServerOptions::trusted_proxies)).
+    ///
+    /// One without TLS that trusts no proxy may stand behind one that has it all the same, and cannot know the scheme that the
+    /// browser used: it compares host and port, and a `Host` without a port has the default one of the origin's scheme. Such a proxy must pass on
+    /// `Host` as the browser sent it, with the port; where it does not, use [`only`](Self::only). Use that also for a server
+    /// without TLS on a machine where people browse: a page whose name is made to point to the server's address (DNS rebinding)
+    /// has a `Host` to match.
     pub const fn same_origin() -> Self {
         Self::of(Rule::Listed { same: true, null: false, list: None })
     }
@@ -95,25 +95,30 @@ impl OriginPolicy {
 
     /// Whether `request` may go on, by its headers. What may not is logged.
     pub(crate) fn admits(&self, request: &Request) -> bool {
-        let headers = request.headers();
-        let Err(origin) = self.check(headers, request.tls().is_some()) else {
+        let (host, is_secure) = (request.host(), request.known_secure());
+        let Err(origin) = self.check(request.headers(), host, is_secure) else {
             return true;
         };
         // A stranger's words, as often as he likes.
         if let Some(times) = self.refused.count() {
-            let (peer, host) = (request.peer_addr(), headers.get(HOST).map(shown));
+            let (client, host) = (request.client_ip(), host.map(|host| shown(host.as_bytes())));
             let what = "refused a web page of an origin that is not allowed";
-            tracing::warn!(?peer, ?origin, ?host, times, "{what}");
+            tracing::warn!(?client, ?origin, ?host, times, "{what}");
         }
         false
     }
 
-    /// Whether a request with these headers may go on, that came over TLS or not.
+    /// Whether a request with these headers may go on, whose client asked for `host`, with TLS or not, or nobody knows.
     ///
     /// # Errors
     ///
     /// The origin that is not allowed: as it was sent, so from a stranger.
-    fn check(&self, headers: &HeaderMap, is_secure: bool) -> Result<(), String> {
+    fn check(
+        &self,
+        headers: &HeaderMap,
+        host: Option<&str>,
+        is_secure: Option<bool>,
+    ) -> Result<(), String> {
         let Rule::Listed { same, null, list } = &self.rule else {
             return Ok(());
         };
@@ -129,11 +134,12 @@ impl OriginPolicy {
         } else {
             value.to_str().ok().and_then(Origin::parse).is_some_and(|origin| {
                 list.iter().flat_map(|list| list.iter()).any(|pattern| pattern.matches(&origin))
-                    || (*same && origin.is_of(headers.get(HOST), is_secure))
+                    || (*same && origin.is_of(host, is_secure))
             })
         };
-        if is_allowed { Ok(()) } else { Err(shown(value)) }
+        if is_allowed { Ok(()) } else { Err(shown(value.as_bytes())) }
     }
+
     const fn of(rule: Rule) -> Self {
         Self { rule, refused: Occurrences::new() }
     }
@@ -172,12 +178,15 @@ impl Origin {
         is_scheme.then_some(Self { scheme, host, port })
     }
 
-    /// Whether this is the origin of the server that the request names.
-    fn is_of(&self, host: Option<&HeaderValue>, is_secure: bool) -> bool {
-        let is_possible = self.scheme == "https" || (self.scheme == "http" && !is_secure);
-        let host = host.and_then(|host| host.to_str().ok()).and_then(parse_authority);
+    /// Whether this is the origin of the server that the client asked for.
+    fn is_of(&self, host: Option<&str>, is_secure: Option<bool>) -> bool {
+        let is_possible = match self.scheme.as_str() {
+            "https" => is_secure != Some(false),
+            "http" => is_secure != Some(true),
+            _ => false,
+        };
         is_possible
-            && host.is_some_and(|(host, port)| {
+            && host.and_then(parse_authority).is_some_and(|(host, port)| {
                 host == self.host && port.or_else(|| default_port(&self.scheme)) == self.port
             })
     }
@@ -212,6 +221,11 @@ impl Pattern {
         };
         is_host && origin.scheme == *scheme && origin.port == *port
     }
+}
+
+/// Whether this is a host, with a port or without.
+pub(crate) fn is_authority(text: &str) -> bool {
+    parse_authority(text).is_some()
 }
 
 /// A host in its one form, and a port.
@@ -253,25 +267,24 @@ fn default_port(scheme: &str) -> Option<u16> {
 }
 
 /// What was sent, for the log: no longer than an origin or a host has any reason to be.
-fn shown(value: &HeaderValue) -> String {
+fn shown(value: &[u8]) -> String {
     const MAX_SHOWN_BYTES: usize = 256;
-    let value = value.as_bytes();
     String::from_utf8_lossy(&value[..value.len().min(MAX_SHOWN_BYTES)]).into_owned()
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]
     fn what_is_logged_is_cut() {
-        let value = HeaderValue::from_bytes(&[0xe9; 16 * 1024]).unwrap();
-        assert_eq!(shown(&value).chars().count(), 256);
+        assert_eq!(shown(&[0xe9; 16 * 1024]).chars().count(), 256);
     }
 
-    fn headers(host: &str, origins: &[&str]) -> HeaderMap {
+    fn headers(origins: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        headers.insert(HOST, host.parse().unwrap());
         for origin in origins {
             headers.append(ORIGIN, HeaderValue::from_bytes(origin.as_bytes()).unwrap());
         }
@@ -279,18 +292,19 @@ mod tests {
     }
 
     fn same(host: &str, origin: &str, is_secure: bool) -> bool {
-        OriginPolicy::same_origin().check(&headers(host, &[origin]), is_secure).is_ok()
+        let is_secure = is_secure.then_some(true);
+        OriginPolicy::same_origin().check(&headers(&[origin]), Some(host), is_secure).is_ok()
     }
 
     fn allowed(policy: &OriginPolicy, origin: &str) -> bool {
-        policy.check(&headers("server.example", &[origin]), true).is_ok()
+        policy.check(&headers(&[origin]), Some("server.example"), Some(true)).is_ok()
     }
 
     #[test]
     fn a_request_without_an_origin_passes() {
-        let headers = headers("a.example", &[]);
+        let headers = headers(&[]);
         for policy in [OriginPolicy::same_origin(), OriginPolicy::only([]).unwrap()] {
-            assert_eq!(policy.check(&headers, true), Ok(()));
+            assert_eq!(policy.check(&headers, Some("a.example"), Some(true)), Ok(()));
         }
     }
 
@@ -352,6 +366,21 @@ mod tests {
     }
 
     #[test]
+    fn a_scheme_that_a_proxy_tells_is_the_only_one() {
+        let policy = OriginPolicy::same_origin();
+        for (origin, is_secure, is_own) in [
+            ("https://a.example", true, true),
+            ("http://a.example", true, false),
+            ("http://a.example", false, true),
+            ("https://a.example", false, false),
+        ] {
+            let checked = policy.check(&headers(&[origin]), Some("a.example"), Some(is_secure));
+            assert_eq!(checked.is_ok(), is_own, "{origin} {is_secure}");
+            assert!(policy.check(&headers(&[origin]), None, Some(is_secure)).is_err());
+        }
+    }
+
+    #[test]
     fn what_is_malformed_null_or_sent_twice_is_refused() {
         for origin in [
             "",
@@ -387,8 +416,9 @@ mod tests {
             // A leading zero in a port is another spelling of it, which no browser sends.
             assert_eq!(is_same, origin == "https://a.example:0443", "{origin}");
         }
-        let twice = headers("a.example", &["https://a.example", "https://a.example"]);
-        let error = OriginPolicy::same_origin().check(&twice, true).unwrap_err();
+        let twice = headers(&["https://a.example", "https://a.example"]);
+        let error = OriginPolicy::same_origin().check(&twice, Some("a.example"), Some(true));
+        let error = error.unwrap_err();
         assert_eq!(error, "several Origin headers");
     }
 
@@ -501,7 +531,7 @@ mod tests {
     #[test]
     fn what_is_logged_is_bounded() {
         let origin = "https://".to_owned() + &"a".repeat(10_000);
-        let error = OriginPolicy::same_origin().check(&headers("a", &[&origin]), true).unwrap_err();
-        assert_eq!(error.len(), 256);
+        let error = OriginPolicy::same_origin().check(&headers(&[&origin]), Some("a"), Some(true));
+        assert_eq!(error.unwrap_err().len(), 256);
     }
 }

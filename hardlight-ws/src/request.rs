@@ -1,21 +1,30 @@
 //! What a client asks for, as the application sees it.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use cookie::Cookie;
 use http::{
     HeaderMap, Uri,
-    header::{AUTHORIZATION, COOKIE, ORIGIN, SEC_WEBSOCKET_PROTOCOL},
+    header::{AUTHORIZATION, COOKIE, HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL},
 };
 
-use crate::{ResponseHeaders, TlsInfo, cookies, handshake::offered, token};
+use crate::{
+    Refusal, ResponseHeaders, TlsInfo, TrustedProxies, cookies,
+    handshake::offered,
+    token,
+    trusted_proxies::{Client, ClientHost},
+};
 
 /// The HTTP request that a connection begins with.
 ///
 /// The factory is given it, and handlers find it again: `self.connection().request::<Request>()`. Cheap to clone; clones
 /// share it.
 ///
-/// `Debug` shows the path, the names of the headers and the peer, and no values: a query, a cookie or a subprotocol
+/// `Debug` shows the path, the names of the headers, the peer and the client, and no values: a query, a cookie or a subprotocol
 /// may hold a secret.
 ///
 /// Memory, for as long as the connection or a clone lives: some 1.8 KB for the request of a client of this crate, 3.5 KB for that
@@ -30,12 +39,39 @@ struct Head {
     headers: HeaderMap,
     peer: Option<SocketAddr>,
     tls: Option<TlsInfo>,
+    client: Client,
     response: ResponseHeaders,
 }
 
 impl Request {
-    /// A request from the head of `request`: for tests, and for transports of your own. A server makes its own.
+    /// A request from the head of `request`: for tests, and for transports of your own. A server makes its own. No proxy is
+    /// trusted.
     pub fn new<T>(
+        request: http::Request<T>,
+        peer: Option<SocketAddr>,
+        tls: Option<TlsInfo>,
+    ) -> Self {
+        let client = Client::direct(peer, tls.is_some());
+        Self::of(client, request, peer, tls)
+    }
+
+    /// A request that may have come through one of these proxies; otherwise as [`new`](Self::new).
+    ///
+    /// # Errors
+    ///
+    /// What to answer where a trusted proxy's `Forwarded` is malformed ([`TrustedProxies::forwarded`]).
+    pub fn through<T>(
+        proxies: &TrustedProxies,
+        request: http::Request<T>,
+        peer: Option<SocketAddr>,
+        tls: Option<TlsInfo>,
+    ) -> Result<Self, Refusal> {
+        let client = proxies.client(request.headers(), peer, tls.is_some())?;
+        Ok(Self::of(client, request, peer, tls))
+    }
+
+    fn of<T>(
+        client: Client,
         request: http::Request<T>,
         peer: Option<SocketAddr>,
         tls: Option<TlsInfo>,
@@ -47,7 +83,7 @@ impl Request {
             }
         }
         let response = ResponseHeaders::new();
-        Self(Arc::new(Head { uri: head.uri, headers: head.headers, peer, tls, response }))
+        Self(Arc::new(Head { uri: head.uri, headers: head.headers, peer, tls, client, response }))
     }
 
     /// The path, percent-encoded as it was sent; begins with a `/`.
@@ -65,13 +101,41 @@ impl Request {
         &self.0.headers
     }
 
-    /// The address that the connection comes from: the client's, or that of a proxy before this server. `None` where
-    /// the transport has no such address.
+    /// The client's IP address: that of whoever has connected, or what a proxy says that
+    /// [`ServerOptions::trusted_proxies`](crate::ServerOptions::trusted_proxies) has. An IPv4 address is one also where the socket
+    /// has it as an IPv6 one. `None` where the transport has no addresses, and where a trusted proxy does not tell.
+    pub fn client_ip(&self) -> Option<IpAddr> {
+        self.0.client.ip
+    }
+
+    /// Whether the client is known to use TLS: with this server, or with a trusted proxy, which says so.
+    pub fn is_secure(&self) -> bool {
+        self.0.client.is_secure == Some(true)
+    }
+
+    /// The host that the client asked for, with the port if it is not the scheme's default one: the header `Host`, or what a
+    /// trusted proxy says. `None` if that is malformed. A client's claim.
+    pub fn host(&self) -> Option<&str> {
+        match &self.0.client.host {
+            ClientHost::AsSent => self.0.headers.get(HOST)?.to_str().ok(),
+            ClientHost::Told(host) => Some(host),
+            ClientHost::Unknown => None,
+        }
+    }
+
+    /// Whether the client uses TLS; `None` where nobody has said.
+    pub(crate) fn known_secure(&self) -> Option<bool> {
+        self.0.client.is_secure
+    }
+
+    /// The other end of the socket: the client's, or that of a proxy before this server. `None` where the transport has no
+    /// such address. Who the client is says [`client_ip`](Self::client_ip).
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.0.peer
     }
 
-    /// What TLS has shown; `None` without TLS, also if a proxy before this server has it.
+    /// What TLS with this server has shown; `None` without, also if a proxy before it has it:
+    /// [`is_secure`](Self::is_secure).
     pub fn tls(&self) -> Option<&TlsInfo> {
         self.0.tls.as_ref()
     }
@@ -122,6 +186,7 @@ impl fmt::Debug for Request {
         f.debug_struct("Request")
             .field("path", &self.path())
             .field("peer", &self.peer_addr())
+            .field("client", &self.client_ip())
             .field("headers", &self.headers().keys().collect::<Vec<_>>())
             .field("tls", &self.tls())
             .finish()

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Uri,
     header::{AUTHORIZATION, COOKIE, ORIGIN, SEC_WEBSOCKET_PROTOCOL},
+    uri::Authority,
 };
 use rustls::pki_types::ServerName;
 use tungstenite::client::IntoClientRequest;
@@ -77,14 +78,7 @@ impl Target {
         if authority.as_str().contains('@') {
             return Err(invalid("a user or password in it would not be sent: use a header"));
         }
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        if ServerName::try_from(host.as_str()).is_err() {
-            return Err(invalid("its host is neither a name nor an IP address"));
-        }
-        let port = match authority.as_str().strip_prefix(authority.host()) {
-            Some("" | ":") => scheme.default_port(),
-            _ => authority.port_u16().ok_or_else(|| invalid("its port is not 0 to 65535"))?,
-        };
+        let (host, port) = host_and_port(authority, scheme.default_port()).map_err(invalid)?;
         Ok(Self { host, port, uri })
     }
 
@@ -168,12 +162,32 @@ fn add_identification(
     Ok(())
 }
 
+/// The host of a URL, without the brackets of an IPv6 address, and its port; or what is wrong with them.
+pub(crate) fn host_and_port(
+    authority: &Authority,
+    default_port: u16,
+) -> Result<(String, u16), &'static str> {
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+    if ServerName::try_from(host.as_str()).is_err() {
+        return Err("its host is neither a name nor an IP address");
+    }
+    let port = match authority.as_str().strip_prefix(authority.host()) {
+        Some("" | ":") => default_port,
+        _ => authority.port_u16().ok_or("its port is not 0 to 65535")?,
+    };
+    Ok((host, port))
+}
+
 /// `scheme://host:port`, with the brackets that an IPv6 address needs.
 pub fn url(scheme: Scheme, host: &str, port: u16) -> String {
-    let scheme = scheme.as_str();
+    format!("{}://{}", scheme.as_str(), authority(host, port))
+}
+
+/// `host:port`, with these brackets.
+pub(crate) fn authority(host: &str, port: u16) -> String {
     match host.parse() {
-        Ok(IpAddr::V6(address)) => format!("{scheme}://[{address}]:{port}"),
-        _ => format!("{scheme}://{host}:{port}"),
+        Ok(IpAddr::V6(address)) => format!("[{address}]:{port}"),
+        _ => format!("{host}:{port}"),
     }
 }
 

@@ -172,9 +172,10 @@ pub use hardlight_schema as schema;
 #[cfg(any(feature = "async-std", feature = "smol", feature = "tokio"))]
 pub use hardlight_ws::{
     BindError, Certificate, ClientAuth, ClientOptions, ConnectError, ConnectPhase,
-    DevelopmentAuthority, HeaderError, Identity, IdentityError, OriginError, OriginPolicy, Refresh,
-    Refusal, RefuseInBand, Request, Response, ResponseHeaders, ServerHandle, ServerOptions,
-    TlsInfo, TlsVersion, Trust, TrustError, cookie, http,
+    DevelopmentAuthority, HeaderError, Identity, IdentityError, OriginError, OriginPolicy, Proxy,
+    ProxyError, ProxyUrlError, Refresh, Refusal, RefuseInBand, Request, Response, ResponseHeaders,
+    ServerHandle, ServerOptions, TlsInfo, TlsVersion, Trust, TrustError, TrustedProxies,
+    TrustedProxiesError, cookie, http,
 };
 
 /// The async-std adapter.

@@ -48,6 +48,15 @@ install_nats_server() {
     apt_install nats-server
 }
 
+# Debian's is where not every user looks.
+have_nginx() {
+    command -v nginx >/dev/null || [[ -x /usr/sbin/nginx ]]
+}
+
+install_nginx() {
+    apt_install nginx
+}
+
 have_nightly() {
     cargo +nightly --version &>/dev/null
 }

@@ -9,6 +9,7 @@ suite unit     ci  ''                       'every test and doc test of the work
 suite ui       ci  'rust_1_95'              'what the macros refuse, and the words they do it with'
 suite vectors  ci  'python_3_11'            'the second reader, in Python, on all golden vectors'
 suite nats     ci  'nats_server'            'two servers joined by NATS, which is killed and started again'
+suite nginx    ci  'nginx'                  'servers behind nginx, with the configuration of examples/nginx'
 suite outside  ci  ''                       'crates outside the workspace: the facade renamed and on smol, each adapter alone, the core alone'
 suite examples ci  ''                       'the examples of the core end by themselves and print what they should; a schema is exported'
 suite features ci  ''                       'the core, the facade and the schemas build with each feature alone'
@@ -49,6 +50,11 @@ suite_outside() {
 
 suite_nats() {
     CARGO_TARGET_DIR=$target cargo test --manifest-path examples/chat/nats/Cargo.toml
+}
+
+# All of the workspace, as for `ui`.
+suite_nginx() {
+    cargo test --workspace --all-features --test nginx -- --ignored
 }
 
 suite_examples() {

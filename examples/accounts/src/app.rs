@@ -57,7 +57,7 @@ impl App {
         (connection, ..): Served,
         request: &Request,
     ) -> Result<Self, Refusal> {
-        let address = request.peer_addr().map(|address| address.ip());
+        let address = request.client_ip();
         let owner = Owner::default();
         Topics(Arc::clone(&owner)).attach(&connection);
         // From here on the connection is known, until the handler is dropped.

@@ -3,6 +3,7 @@
 //! - [`state`]: what the server changes and the client sees, when, and what it costs
 //! - [`handshake`]: who connects and whether it may: cookies, tokens, certificates, web pages of other origins, refusals
 //! - [`reconnecting`]: a client that stays, whatever becomes of its connections
+//! - [`proxies`]: who a client is behind a proxy, and clients that have to go through one
 //! - [`features`]: what a connection may call and see, before a login and after it
 //! - [`errors`]: what can go wrong, and what may be tried again
 //! - [`logging`]: what is logged, and how to see it
@@ -21,6 +22,9 @@ pub mod handshake {}
 
 #[doc = include_str!("reconnecting.md")]
 pub mod reconnecting {}
+
+#[doc = include_str!("proxies.md")]
+pub mod proxies {}
 
 #[doc = include_str!("features.md")]
 pub mod features {}

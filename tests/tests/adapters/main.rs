@@ -1,6 +1,7 @@
 //! The adapter suite, compiled once for each runtime, and the matrix: the clients of each runtime with the servers of each.
 
 mod matrix;
+mod proxies;
 mod reconnecting;
 mod runtimes;
 mod service;
@@ -16,7 +17,7 @@ macro_rules! on_each_runtime {
     };
     (@$module:ident $runtime:ident $($suite:ident: $($test:ident)*;)*) => {
         mod $module {
-            use crate::{reconnecting, runtimes::{Subject, $runtime}, suite};
+            use crate::{proxies, reconnecting, runtimes::{Subject, $runtime}, suite};
 
             $($(
                 #[test]
@@ -29,6 +30,16 @@ macro_rules! on_each_runtime {
 }
 
 on_each_runtime! {
+    proxies:
+        a_client_goes_through_a_proxy_with_tls
+        the_name_of_a_server_is_for_the_proxy_to_resolve
+        a_proxy_cannot_put_another_server_in_the_place_of_one
+        a_server_that_is_excepted_is_reached_without_the_proxy
+        a_proxy_that_refuses_is_named_with_its_status
+        what_is_no_proxy_is_left
+        a_proxy_that_says_nothing_is_given_up
+        a_proxy_that_is_not_there_is_named
+    ;
     reconnecting:
         a_client_that_comes_back_goes_on_where_it_was
         a_client_that_comes_back_asks_for_its_options_anew

@@ -238,7 +238,7 @@ pub(crate) async fn a_later_deadline_of_a_timer_replaces_an_earlier_one<R: Subje
     assert!(rung(&mut timer).now_or_never().is_some(), "a deadline in the past rings at once");
 }
 
-fn assert_tls(connected: Result<Client, ConnectError>) {
+pub(crate) fn assert_tls(connected: Result<Client, ConnectError>) {
     match connected {
         Err(ConnectError::Tls { name, .. }) => assert_eq!(name, "localhost"),
         other => panic!("{:?}", other.err()),

@@ -3,6 +3,7 @@
 
 mod certificates;
 mod coming_back;
+mod forwarded;
 mod house;
 mod origin;
 mod refusal;
