@@ -16,6 +16,7 @@ impl Inside {
     }
 
     /// Whether this thread drives a connection.
+    #[cfg(not(target_family = "wasm"))]
     pub(crate) fn is() -> bool {
         DRIVERS.get() > 0
     }

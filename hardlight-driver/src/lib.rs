@@ -8,9 +8,11 @@
 #[path = "private/mod.rs"]
 pub mod __private;
 mod client;
+mod deadline;
 mod error;
 mod events;
 mod inside;
+mod local;
 mod mailbox;
 mod opening;
 mod server;
@@ -24,8 +26,9 @@ pub use client::{
     Attachment, ClientConnection, ClientDriver, ConnectFailure, Connected, ConnectionStatus,
     Connector, DriverOf, EventCounts, EventStream, FeatureWatch, Projection, Received, Reconnect,
     StateSnapshot, StateWatch, StatusWatch, ValuesSnapshot, client, client_answered,
-    client_reconnecting, client_with,
+    client_reconnecting, client_with, until_open,
 };
+pub use deadline::{Deadline, Late};
 pub use error::Error;
 pub use events::{
     ConnectionId, Emitted, EventEmitter, EventHub, Interest, Keep, Overflow, Pattern, PatternError,
@@ -34,6 +37,7 @@ pub use events::{
 };
 pub use hardlight_proto as proto;
 pub use hardlight_proto::sync;
+pub use local::MaybeSend;
 pub use server::{
     Acceptor, FeaturesCell, ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell,
 };

@@ -278,6 +278,29 @@ fn a_user_who_does_not_want_to_wait_need_not() {
 }
 
 #[test]
+fn an_adapter_that_knows_of_a_reason_ends_the_pause() {
+    let mut house = ReturningHouse::new(Reconnect::new());
+    let client = house.client();
+    house.cut();
+    assert!(!client.status().is_connected());
+    house.call();
+    assert!(client.status().is_connected());
+}
+
+#[test]
+fn chance_begins_with_what_the_adapter_says_unless_the_policy_does() {
+    let delay = |policy| {
+        let mut house = ReturningHouse::new(policy);
+        house.cut();
+        let ConnectionStatus::Waiting { delay, .. } = house.client().status() else { panic!() };
+        delay
+    };
+    // The adapter's is 1.
+    assert_eq!(delay(Reconnect::new()), delay(Reconnect::new().seed(1)));
+    assert_ne!(delay(Reconnect::new()), delay(Reconnect::new().seed(2)));
+}
+
+#[test]
 fn a_client_gives_up_when_it_is_refused_or_has_tried_often_enough() {
     for (policy, dials, attempts) in [
         (Reconnect::new(), vec![Dial::Fail(false)], 1),

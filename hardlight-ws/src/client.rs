@@ -4,14 +4,14 @@ use std::{io, marker::PhantomData, net::SocketAddr, pin::Pin};
 
 use futures_util::future::Either;
 use hardlight_driver::{
-    ClientDriver, ServiceClient, Timer, client_reconnecting, proto::ConnectionError,
+    ClientDriver, Deadline, Late, ServiceClient, Timer, client_reconnecting,
+    proto::ConnectionError, until_open,
 };
 
 use crate::{
     Adapter, ClientOptions, ConnectError, ConnectPhase, Response, Scheme, Target, Trust,
     WebSocketTransport,
-    deadline::{Deadline, Late},
-    greet::{greet, until_open},
+    greet::greet,
     proxy::Endpoint,
     reconnect::{Redial, opened},
     tunnel,
@@ -136,7 +136,7 @@ async fn within<M: Timer, F: Future>(
     phase: ConnectPhase,
     step: F,
 ) -> Result<F::Output, ConnectError> {
-    let limit = deadline.limit;
+    let limit = deadline.limit();
     deadline.within(step).await.map_err(|Late| ConnectError::Timeout { phase, limit })
 }
 
@@ -176,7 +176,7 @@ async fn connect_tcp<R: Adapter>(
             Ok(Ok(tcp)) => return Ok(tcp),
             Ok(Err(error)) => last = error,
             Err(Late) if left == 1 => {
-                let (phase, limit) = (ConnectPhase::Tcp, deadline.limit);
+                let (phase, limit) = (ConnectPhase::Tcp, deadline.limit());
                 return Err(ConnectError::Timeout { phase, limit });
             }
             Err(Late) => last = io::ErrorKind::TimedOut.into(),

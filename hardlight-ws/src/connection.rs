@@ -16,14 +16,14 @@ use futures_util::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt, copy, sink},
 };
 use hardlight_driver::{
-    Acceptor, Dispatch, EventHub, Service,
+    Acceptor, Deadline, Dispatch, EventHub, Service,
     proto::{CloseCode, CloseReason, ConnectionError},
 };
 use rustls::ServerConfig;
 
 use crate::{
     AcceptError, Adapter, Closers, Handshake, Refusal, Registered, Request, ServerOptions, Upgrade,
-    WebSocketTransport, deadline::Deadline, signal::Signal,
+    WebSocketTransport, signal::Signal,
 };
 
 /// How much of what a refused client still sends is read, so that it gets to read why, in bytes.

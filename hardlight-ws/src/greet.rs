@@ -1,16 +1,8 @@
 //! The client's first moments on a WebSocket.
 
-use std::{
-    future::poll_fn,
-    pin::{Pin, pin},
-    task::Poll,
-};
-
 use futures_core::Stream;
 use futures_sink::Sink;
-use hardlight_driver::{
-    ClientDriver, ServiceClient, Timer, client_answered, proto::ConnectionError,
-};
+use hardlight_driver::{ClientDriver, ServiceClient, Timer, client_answered, until_open};
 use tungstenite::{Error, Message};
 
 use crate::{ClientOptions, ConnectError, Response, WebSocketTransport};
@@ -39,24 +31,4 @@ where
         client_answered::<C, _, _>(transport, timer, options.config(C::schema()), response.clone());
     let greeted = until_open(connecting, driver).await;
     greeted.map_err(|error| ConnectError::greeting(error, &response))
-}
-
-/// Drives a client's connection until it is open.
-pub(crate) async fn until_open<C, D>(
-    connecting: impl Future<Output = Result<C, ConnectionError>>,
-    mut driver: D,
-) -> Result<(C, D), ConnectionError>
-where
-    D: Future<Output = ConnectionError> + Unpin,
-{
-    let mut connecting = pin!(connecting);
-    let client = poll_fn(|cx| {
-        // The driver first: what it reads makes the client ready. A driver that has ended is not to be polled again.
-        match Pin::new(&mut driver).poll(cx) {
-            Poll::Ready(error) => Poll::Ready(Err(error)),
-            Poll::Pending => connecting.as_mut().poll(cx),
-        }
-    });
-    let client = client.await?;
-    Ok((client, driver))
 }

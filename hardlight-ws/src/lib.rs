@@ -8,7 +8,6 @@ mod client_auth;
 mod closers;
 mod connection;
 mod cookies;
-mod deadline;
 mod error;
 mod forwarded;
 #[cfg(feature = "futures-io")]

@@ -3,14 +3,12 @@
 use std::{marker::PhantomData, pin::Pin};
 
 use hardlight_driver::{
-    ConnectFailure, Connected, Connector,
+    ConnectFailure, Connected, Connector, Deadline, Late,
     proto::{CloseCode, CloseReason, ConnectionError, Initiator, ServiceSchema},
 };
 
 use crate::{
-    Adapter, ClientOptions, ConnectError, Response, Scheme, WebSocketTransport,
-    client::dial,
-    deadline::{Deadline, Late},
+    Adapter, ClientOptions, ConnectError, Response, Scheme, WebSocketTransport, client::dial,
 };
 
 /// Connects to the same URL again and again.
@@ -65,7 +63,7 @@ async fn refreshed<R: Adapter>(
     let why = match deadline.within(refresh.of(options, error)).await {
         Ok(Ok(options)) => return Ok(options),
         Ok(Err(why)) => why,
-        Err(Late) => format!("timed out after {:?}", deadline.limit),
+        Err(Late) => format!("timed out after {:?}", deadline.limit()),
     };
     let error = ConnectionError::Lost(format!("no options to connect again with: {why}").into());
     Err(ConnectFailure { error, is_retryable: true, retry_after: None })

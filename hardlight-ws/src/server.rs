@@ -12,13 +12,12 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use hardlight_driver::{Dispatch, EventEmitter, EventHub, Relay, Service, proto::Events};
+use hardlight_driver::{Deadline, Dispatch, EventEmitter, EventHub, Relay, Service, proto::Events};
 
 use crate::{
     AcceptError, Adapter, BindError, Closers, Identity, Refusal, Request, Resolve, Scheme,
     ServerOptions,
     connection::{self, Serve, Shared},
-    deadline::Deadline,
     signal::{GivenOnDrop, Signal},
     url,
 };

@@ -130,6 +130,17 @@ handle.stop().await;
 //! hardlight = { version = "0.1", default-features = false, features = ["smol"] }
 //! ```
 //!
+//! The feature `wasm` is the client for browsers (target `wasm32-unknown-unknown`), without the others:
+//! `hardlight::wasm::connect`, and at the root. On other targets it does nothing, so a crate that is built for both may have it on:
+//!
+//! ```toml
+//! [dependencies]
+//! hardlight = { version = "0.1", default-features = false, features = ["wasm"] }
+//!
+//! [target.'cfg(not(target_arch = "wasm32"))'.dependencies]
+//! hardlight = { version = "0.1", features = ["tokio"] }
+//! ```
+//!
 //! # More
 //!
 //! [`rpc`] says what a service can look like and what is made of it, [`macro@ConnectionState`] what state can be made of,
@@ -151,7 +162,7 @@ pub use hardlight_driver::__private;
 pub use hardlight_driver::{
     Attachment, ClientConnection, ConnectionId, ConnectionStatus, Dispatch, Emitted, Error,
     EventCounts, EventEmitter, EventHub, EventStream, FeatureWatch, FeaturesCell, Interest, Keep,
-    Overflow, Pattern, PatternError, Projection, Received, Reconnect, Relay, RelayError,
+    MaybeSend, Overflow, Pattern, PatternError, Projection, Received, Reconnect, Relay, RelayError,
     RelayedEvent, ServerConnection, Service, ServiceClient, ServiceMethod, StateCell, StateGuard,
     StateReadGuard, StateSnapshot, StateWatch, StatusWatch, SubscribeError, SubscribeOptions,
     Subscriptions, Topic, TopicNotice, TopicNotices, TopicOptions, ValuesCell, ValuesSnapshot,
@@ -191,6 +202,11 @@ pub use hardlight_smol as smol;
 #[doc(no_inline)]
 pub use hardlight_tokio as tokio;
 
+/// The client for browsers.
+#[cfg(all(feature = "wasm", target_arch = "wasm32"))]
+#[doc(no_inline)]
+pub use hardlight_wasm as wasm;
+
 #[cfg(all(feature = "async-std", not(any(feature = "smol", feature = "tokio"))))]
 pub use hardlight_async_std::{
     Server, connect, connect_driver, connect_plain, connect_plain_with, connect_with,
@@ -202,6 +218,15 @@ pub use hardlight_smol::{
 #[cfg(feature = "tokio")]
 pub use hardlight_tokio::{
     Server, connect, connect_driver, connect_plain, connect_plain_with, connect_with,
+};
+
+#[cfg(all(
+    feature = "wasm",
+    target_arch = "wasm32",
+    not(any(feature = "async-std", feature = "smol", feature = "tokio"))
+))]
+pub use hardlight_wasm::{
+    ClientOptions, ConnectError, ConnectPhase, Refresh, connect, connect_driver, connect_with,
 };
 
 /// The code in the README compiles.

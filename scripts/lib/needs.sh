@@ -6,8 +6,13 @@
 # What the committed messages of the compiler are those of.
 readonly RUST_1_95=1.95.0
 readonly CARGO_FUZZ=0.13.2 CARGO_DENY=0.20.2 TYPOS=1.52.0
+# That of the library, in Cargo.toml: the two must be the same.
+readonly WASM_BINDGEN=0.2.130
+# Not Debian's, which is of an age that makes modules which no browser loads.
+readonly BINARYEN=132.0.0
 # A target that has no std, so that a build for it proves that none is used.
 readonly BARE_TARGET=thumbv7em-none-eabihf
+readonly WASM_TARGET=wasm32-unknown-unknown
 
 # The compiler that is used anyway, or else one that rustup has.
 have_rust_1_95() {
@@ -100,15 +105,51 @@ install_typos() {
 
 # Either rustup's target, or Debian's Rust with the sources of the library, of which the target's part is then built.
 have_bare_target() {
-    has_rustup_target || has_debian_source
+    has_rustup_target "$BARE_TARGET" || has_debian_source
 }
 
 install_bare_target() {
     apt_install rustc-web cargo-web rust-web-src || rustup target add "$BARE_TARGET"
 }
 
+# The same for browsers, where Debian's Rust needs a linker besides.
+have_wasm_target() {
+    has_rustup_target "$WASM_TARGET" || { has_debian_source && command -v wasm-ld-19 >/dev/null; }
+}
+
+install_wasm_target() {
+    apt_install rustc-web cargo-web rust-web-src lld-19 || rustup target add "$WASM_TARGET"
+}
+
+have_wasm_bindgen() {
+    [[ $(wasm-bindgen --version 2>/dev/null) == "wasm-bindgen $WASM_BINDGEN"* ]]
+}
+
+# Its lock file may name what a mirror of the registry does not have yet.
+install_wasm_bindgen() {
+    cargo_install wasm-bindgen-cli "$WASM_BINDGEN" ||
+        cargo install --quiet --root "$tools" wasm-bindgen-cli --version "$WASM_BINDGEN"
+}
+
+have_wasm_opt() {
+    [[ -x $tools/binaryen/node_modules/.bin/wasm-opt ]]
+}
+
+install_wasm_opt() {
+    command -v npm >/dev/null || apt_install npm || return
+    npm install --silent --prefix "$tools/binaryen" "binaryen@$BINARYEN"
+}
+
+have_chromium() {
+    command -v chromedriver >/dev/null
+}
+
+install_chromium() {
+    apt_install chromium chromium-driver
+}
+
 has_rustup_target() {
-    [[ -d $(rustc --print target-libdir --target "$BARE_TARGET" 2>/dev/null) ]]
+    [[ -d $(rustc --print target-libdir --target "$1" 2>/dev/null) ]]
 }
 
 has_debian_source() {

@@ -3,6 +3,9 @@
 # It runs from the top of the repository, with `set -e`; whatever it needs has a pair of functions in needs.sh.
 # shellcheck disable=SC2154,SC2164 # scripts/test sets `logs` and `target`, and has `set -e`
 
+# A whole client for a browser, with gzip.
+readonly MAX_HELLO_BYTES=$((70 * 1024))
+
 # Tiers: `ci` is bounded, CI runs it; `all` takes tools that are slow to install.
 #     name     tier needs                    about
 suite unit     ci  ''                       'every test and doc test of the workspace, with all features'
@@ -20,6 +23,8 @@ suite instructions ci 'valgrind'            'what the core and a lock cost, in i
 suite typos    ci  'typos'                  'spelling'
 suite no_std   ci  'bare_target'            'the core, and what embeds it, build for a machine that has no std'
 suite fuzz     ci  'nightly cxx cargo_fuzz' 'a fixed number of runs of each fuzz target'
+suite wasm     all 'wasm_target wasm_bindgen chromium' 'the client in a page and in a worker of Chromium, with real servers'
+suite size     all 'wasm_target wasm_bindgen wasm_opt' 'what a whole client for a browser takes to download stays within its budget'
 suite deny     all 'cargo_deny'             'licences, banned crates and sources of the dependencies'
 
 suite_unit() {
@@ -79,7 +84,7 @@ suite_features() {
         echo "hardlight-proto: features '$features'"
         cargo check --quiet -p hardlight-proto --no-default-features --features "$features"
     done
-    for features in '' async-std schema smol tokio async-std,smol smol,tokio async-std,smol,tokio; do
+    for features in '' async-std schema smol tokio wasm async-std,smol smol,tokio tokio,wasm async-std,smol,tokio; do
         echo "hardlight: features '$features'"
         cargo check --quiet -p hardlight --no-default-features --features "$features"
     done
@@ -112,7 +117,7 @@ suite_typos() {
 
 suite_no_std() {
     local features cargo=(cargo) build_std=()
-    if ! has_rustup_target; then
+    if ! has_rustup_target "$BARE_TARGET"; then
         # Debian's compiler is a stable one, and building the library is not a stable feature.
         export RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc RUSTC_BOOTSTRAP=1
         cargo=(/usr/bin/cargo)
@@ -154,6 +159,46 @@ suite_fuzz() {
             { tail -n 100 "$log"; return 1; }
         printf '%-8s %s\n' "$name" "$(grep -aw DONE "$log")"
     done
+}
+
+# Has cargo do $1 for browsers, in a folder of its own.
+for_browsers() {
+    local action=$1 cargo=(cargo) build_std=()
+    shift
+    if ! has_rustup_target "$WASM_TARGET"; then
+        # As for `no_std`.
+        export RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc RUSTC_BOOTSTRAP=1
+        export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-19
+        cargo=(/usr/bin/cargo)
+        build_std=(-Z 'build-std=std,panic_abort')
+    fi
+    CARGO_TARGET_DIR=$target/wasm "${cargo[@]}" "$action" "${build_std[@]}" --target "$WASM_TARGET" "$@"
+}
+
+# The servers are a native process, which ends when this does. Where it listens the tests are told when they are built.
+suite_wasm() {
+    local url
+    cargo build --quiet -p hardlight-browser-tests
+    coproc server { exec "$target/debug/hardlight-browser-tests"; }
+    read -r url <&"${server[0]}"
+    export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner
+    CHROMEDRIVER=$(command -v chromedriver) WASM_BINDGEN_TEST_TIMEOUT=120 HARDLIGHT_DIRECTOR=$url \
+        for_browsers test -p hardlight-browser-tests --tests
+}
+
+# The module and the JavaScript around it, as a server with compression sends them.
+suite_size() {
+    local built=$target/wasm/$WASM_TARGET/wasm/examples/hello.wasm out=$target/wasm/hello
+    for_browsers build --profile wasm -p hardlight-browser-tests --example hello
+    rm -rf "$out"
+    wasm-bindgen --target web --no-typescript --out-dir "$out" "$built"
+    "$tools/binaryen/node_modules/.bin/wasm-opt" -Oz --enable-bulk-memory \
+        --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals \
+        --enable-reference-types --enable-multivalue -o "$out/small.wasm" "$out/hello_bg.wasm"
+    local module glue
+    module=$(gzip -9 <"$out/small.wasm" | wc -c) glue=$(gzip -9 <"$out/hello.js" | wc -c)
+    echo "module: $(wc -c <"$out/small.wasm") bytes, $module with gzip; glue: $glue with gzip"
+    ((module + glue <= MAX_HELLO_BYTES)) || die "more than $MAX_HELLO_BYTES bytes"
 }
 
 suite_deny() {

@@ -28,7 +28,7 @@ pub use attached::Attachment;
 pub use driver::ClientDriver;
 pub use events::EventCounts;
 pub use features::FeatureWatch;
-pub use open::{DriverOf, client, client_answered, client_reconnecting, client_with};
+pub use open::{DriverOf, client, client_answered, client_reconnecting, client_with, until_open};
 pub use reconnect::{ConnectFailure, Connected, Connector, Reconnect};
 pub use state::{StateSnapshot, ValuesSnapshot};
 pub use status::{ConnectionStatus, StatusWatch};
@@ -37,6 +37,7 @@ pub use watch::{Projection, StateWatch};
 
 use crate::{
     error::Error,
+    local::{Local, MaybeSend, boxed},
     service::{ServiceClient, ServiceMethod},
 };
 use attached::Attached;
@@ -184,10 +185,10 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     /// # Panics
     ///
     /// If `C` is not the client that it is called on, but one of another service, or of several.
-    pub fn on_reconnected<C, F, X>(&self, mut restore: impl FnMut(C) -> F + Send + 'static)
+    pub fn on_reconnected<C, F, X>(&self, mut restore: impl FnMut(C) -> F + MaybeSend + 'static)
     where
         C: ServiceClient<State = S, Events = E>,
-        F: Future<Output = Result<(), X>> + Send + 'static,
+        F: Future<Output = Result<(), X>> + MaybeSend + 'static,
         X: fmt::Display,
     {
         assert!(std::ptr::eq(C::schema(), self.schema), "this is the client of another service");
@@ -238,9 +239,9 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     /// Has the driver run `handler`, which is made of a stream of all events, beside the connection.
     pub(crate) fn attach<F>(&self, handler: impl FnOnce(EventStream<E>) -> F) -> Attachment
     where
-        F: Future<Output = ()> + Send + 'static,
+        F: Future<Output = ()> + MaybeSend + 'static,
     {
-        let task = Box::pin(handler(self.events()));
+        let task = boxed(handler(self.events()));
         let (attached, attachment) = Attached::new(self.shared(), task);
         self.shared().mailbox.post(|calls| {
             if !calls.finished {
@@ -257,7 +258,7 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     /// It runs in the driver's task, as the handlers of events do, and must not block. What nobody was told of yet it is told
     /// at once. A handler lives as long as the connection: if it holds a clone of the client, the connection is not closed by
     /// dropping the others.
-    pub fn on_lagged(&self, mut handler: impl FnMut(&Topic, u64, GapReason) + Send + 'static) {
+    pub fn on_lagged(&self, mut handler: impl FnMut(&Topic, u64, GapReason) + MaybeSend + 'static) {
         self.handle(Kind::Lagged, move |received| {
             if let Received::Lagged { topic, missed, reason } = received {
                 handler(&topic, missed, reason);
@@ -267,7 +268,7 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
 
     /// Has `handler` called with each topic that goes on from an earlier connection, where nobody knows how much was missed:
     /// [`Received::Restarted`]. As [`on_lagged`](Self::on_lagged) in all else.
-    pub fn on_restarted(&self, mut handler: impl FnMut(&Topic) + Send + 'static) {
+    pub fn on_restarted(&self, mut handler: impl FnMut(&Topic) + MaybeSend + 'static) {
         self.handle(Kind::Restarted, move |received| {
             if let Received::Restarted { topic } = received {
                 handler(&topic);
@@ -276,7 +277,11 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     }
 
     /// Has `handler` called for every event of one type, by its index. `#[derive(Events)]` has a method for each type.
-    pub(crate) fn on_event(&self, event: u32, mut handler: impl FnMut(&Topic, E) + Send + 'static) {
+    pub(crate) fn on_event(
+        &self,
+        event: u32,
+        mut handler: impl FnMut(&Topic, E) + MaybeSend + 'static,
+    ) {
         self.handle(Kind::Event(event), move |received| {
             if let Received::Event { topic, event } = received {
                 handler(&topic, event);
@@ -284,8 +289,10 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         });
     }
 
-    fn handle(&self, kind: Kind, handler: impl FnMut(Received<E>) + Send + 'static) {
-        if self.shared().events.handle(kind, Box::new(handler)) {
+    fn handle(&self, kind: Kind, handler: impl FnMut(Received<E>) + MaybeSend + 'static) {
+        let mut handler = Local::new(handler);
+        if self.shared().events.handle(kind, Box::new(move |received| handler.get_mut()(received)))
+        {
             self.shared().mailbox.post(|calls| calls.attached_woken = true);
         }
     }

@@ -1,6 +1,11 @@
 //! Opening a connection, or the first of several.
 
-use std::sync::Arc;
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+};
 
 use hardlight_proto::{ClientConfig, ConnectionError, Limits};
 
@@ -92,6 +97,30 @@ where
     let (shared, first) = Shared::of::<C, _, _>(first, Persistence::Recurring);
     let driver = reconnect::run(Arc::clone(&shared), first, connector, policy);
     (open(shared), driver)
+}
+
+/// Drives a client's connection, by the future that is to be polled on afterwards, until it is open. For adapters.
+///
+/// # Errors
+///
+/// Why it did not open.
+pub async fn until_open<C, D>(
+    connecting: impl Future<Output = Result<C, ConnectionError>>,
+    mut driver: D,
+) -> Result<(C, D), ConnectionError>
+where
+    D: Future<Output = ConnectionError> + Unpin,
+{
+    let mut connecting = pin!(connecting);
+    let client = poll_fn(|cx| {
+        // The driver first: what it reads makes the client ready. A driver that has ended is not to be polled again.
+        match Pin::new(&mut driver).poll(cx) {
+            Poll::Ready(error) => Poll::Ready(Err(error)),
+            Poll::Pending => connecting.as_mut().poll(cx),
+        }
+    });
+    let client = client.await?;
+    Ok((client, driver))
 }
 
 fn client_opened<C, T, M>(

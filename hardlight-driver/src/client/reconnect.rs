@@ -1,6 +1,12 @@
 //! A client that comes back: when its connection is lost, another one takes its place.
 
-use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use hardlight_proto::{ClientConfig, ConnectionError, ConnectionState, Events, Initiator, Time};
@@ -147,6 +153,18 @@ pub trait Connector {
     /// A timer of its own, for the delays.
     fn timer(&self) -> Self::Timer;
 
+    /// What chance begins with, where the standard library has none: in a browser. Default: it has.
+    fn seed(&self) -> Option<u64> {
+        None
+    }
+
+    /// Ready if there is reason to connect again now: the network is there again, or somebody looks at the page. It is asked
+    /// while the client waits to do so, once at its beginning and whenever the waker was woken. Default: there is none.
+    fn poll_hurry(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = cx;
+        Poll::Pending
+    }
+
     /// Begins an attempt: `error` is why the last one failed, or the connection before ended. It ends by itself in a bounded
     /// time.
     fn connect(&mut self, error: &ConnectionError) -> Self::Connecting;
@@ -203,7 +221,8 @@ impl<S: ConnectionState, E: Events, K: Connector> Drop for Redialer<'_, S, E, K>
 }
 
 impl<'a, S: ConnectionState, E: Events, K: Connector> Redialer<'a, S, E, K> {
-    fn new(shared: &'a Arc<Shared<S, E>>, connector: K, policy: Reconnect) -> Self {
+    fn new(shared: &'a Arc<Shared<S, E>>, connector: K, mut policy: Reconnect) -> Self {
+        policy.seed = policy.seed.or_else(|| connector.seed());
         let (timer, delays) = (connector.timer(), policy.delays());
         Self { shared, connector, timer, policy, delays, attempt: 0 }
     }
@@ -239,14 +258,17 @@ impl<'a, S: ConnectionState, E: Events, K: Connector> Redialer<'a, S, E, K> {
         }
     }
 
-    /// Waits, unless it is asked to hurry.
+    /// Waits, unless it is asked to hurry, or has reason to.
     async fn sleep(&mut self, delay: Duration) {
         self.timer.reset(self.timer.now() + delay);
-        let Self { shared, timer, .. } = self;
+        let Self { shared, connector, timer, .. } = self;
         shared.mailbox.with(|calls| calls.pause = Pause::Waiting);
         poll_fn(|cx| match shared.mailbox.with(|calls| calls.pause) {
             Pause::CutShort => Poll::Ready(()),
-            _ => timer.poll_expired(cx),
+            _ => match connector.poll_hurry(cx) {
+                Poll::Ready(()) => Poll::Ready(()),
+                Poll::Pending => timer.poll_expired(cx),
+            },
         })
         .await;
         shared.mailbox.with(|calls| calls.pause = Pause::None);

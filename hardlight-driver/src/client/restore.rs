@@ -11,6 +11,7 @@ use super::{
     calls::Gate,
     status::ConnectionStatus,
 };
+use crate::local::{Local, MaybeSend, boxed};
 
 /// What is done: why it failed, if it did.
 type Restoring = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
@@ -29,13 +30,14 @@ pub(super) struct Restores {
 impl Restores {
     pub(super) fn add<F, X: fmt::Display>(
         &self,
-        mut restore: impl FnMut() -> Option<F> + Send + 'static,
+        restore: impl FnMut() -> Option<F> + MaybeSend + 'static,
     ) where
-        F: Future<Output = Result<(), X>> + Send + 'static,
+        F: Future<Output = Result<(), X>> + MaybeSend + 'static,
     {
+        let mut restore = Local::new(restore);
         let restore = move || -> Option<Restoring> {
-            let restoring = restore()?;
-            Some(Box::pin(async { restoring.await.map_err(|error| error.to_string()) }))
+            let restoring = restore.get_mut()()?;
+            Some(boxed(async { restoring.await.map_err(|error| error.to_string()) }))
         };
         self.all.lock().push(Box::new(restore));
     }

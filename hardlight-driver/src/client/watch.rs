@@ -16,6 +16,7 @@ use hardlight_proto::{
 };
 
 use super::{Shared, state::StateSnapshot};
+use crate::local::{Local, MaybeSend};
 
 /// Watches the connection state of a client change, and the values beside it. Does not keep the connection open.
 ///
@@ -50,14 +51,15 @@ impl<S: ConnectionState, E: Events> StateWatch<S, E> {
 
     /// Watches one part of the state from here on: other changes are not seen. The part is copied when it has changed,
     /// not else.
-    pub fn project<T, F>(mut self, mut part: F) -> Projection<S, E, T>
+    pub fn project<T, F>(mut self, part: F) -> Projection<S, E, T>
     where
         T: Clone + PartialEq,
-        F: for<'a> FnMut(&'a S) -> &'a T + Send + 'static,
+        F: for<'a> FnMut(&'a S) -> &'a T + MaybeSend + 'static,
     {
-        let seen = part(&self.current()).clone();
+        let mut part = Local::new(part);
+        let seen = part.get_mut()(&self.current()).clone();
         Projection::new(self, seen, move |state, seen| {
-            let new = part(state);
+            let new = part.get_mut()(state);
             let changed = new != seen;
             if changed {
                 seen.clone_from(new);
@@ -68,14 +70,15 @@ impl<S: ConnectionState, E: Events> StateWatch<S, E> {
 
     /// Watches what `view` makes of the state from here on: changes that leave it equal are not seen. `view` runs in the
     /// task that waits, after each change.
-    pub fn map<T, F>(mut self, mut view: F) -> Projection<S, E, T>
+    pub fn map<T, F>(mut self, view: F) -> Projection<S, E, T>
     where
         T: PartialEq,
-        F: FnMut(&S) -> T + Send + 'static,
+        F: FnMut(&S) -> T + MaybeSend + 'static,
     {
-        let seen = view(&self.current());
+        let mut view = Local::new(view);
+        let seen = view.get_mut()(&self.current());
         Projection::new(self, seen, move |state, seen| {
-            let new = view(state);
+            let new = view.get_mut()(state);
             let changed = new != *seen;
             if changed {
                 *seen = new;

@@ -2,7 +2,9 @@
 
 use hardlight_proto::{ConnectionState, Events};
 
-use crate::{Attachment, ClientConnection, EventStream, Interest, ServerConnection, Topic};
+use crate::{
+    Attachment, ClientConnection, EventStream, Interest, MaybeSend, ServerConnection, Topic,
+};
 
 /// Has `handler` called for every event of one type, by its index.
 ///
@@ -10,7 +12,7 @@ use crate::{Attachment, ClientConnection, EventStream, Interest, ServerConnectio
 pub fn on_event<S: ConnectionState, E: Events>(
     connection: &ClientConnection<S, E>,
     event: u32,
-    handler: impl FnMut(&Topic, E) + Send + 'static,
+    handler: impl FnMut(&Topic, E) + MaybeSend + 'static,
 ) {
     connection.on_event(event, handler);
 }
@@ -22,7 +24,7 @@ pub fn attach<S: ConnectionState, E: Events, F>(
     handler: impl FnOnce(EventStream<E>) -> F,
 ) -> Attachment
 where
-    F: Future<Output = ()> + Send + 'static,
+    F: Future<Output = ()> + MaybeSend + 'static,
 {
     connection.attach(handler)
 }

@@ -25,6 +25,7 @@ pub use crate::{
     client::{Attachment, ClientConnection, EventStream, Received},
     error::Error,
     events::{EventEmitter, Interest, Subscriptions, Topic},
+    local::MaybeSend,
     server::{FeaturesCell, ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell},
     service::{Dispatch, Service, ServiceClient, ServiceMethod},
 };

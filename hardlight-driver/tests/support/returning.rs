@@ -9,6 +9,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -124,6 +125,16 @@ struct Dialer {
     plan: Rc<RefCell<VecDeque<Dial>>>,
     dialed: Rc<RefCell<usize>>,
     line: Rc<RefCell<Option<Line>>>,
+    call: Rc<RefCell<Call>>,
+}
+
+/// Whether there is reason to connect again at once, for who waits to do so.
+#[derive(Default)]
+enum Call {
+    #[default]
+    Idle,
+    Waiting(Waker),
+    Called,
 }
 
 impl Dialer {
@@ -153,6 +164,20 @@ impl Connector for Dialer {
         self.clock.clone()
     }
 
+    fn seed(&self) -> Option<u64> {
+        Some(1)
+    }
+
+    fn poll_hurry(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut call = self.call.borrow_mut();
+        if matches!(*call, Call::Called) {
+            *call = Call::Idle;
+            return Poll::Ready(());
+        }
+        *call = Call::Waiting(cx.waker().clone());
+        Poll::Pending
+    }
+
     fn connect(&mut self, _error: &ConnectionError) -> Self::Connecting {
         *self.dialed.borrow_mut() += 1;
         let error = ConnectionError::Lost(format!("attempt {}", self.dialed.borrow()).into());
@@ -178,6 +203,7 @@ pub(crate) struct ReturningHouse {
     plan: Rc<RefCell<VecDeque<Dial>>>,
     dialed: Rc<RefCell<usize>>,
     line: Rc<RefCell<Option<Line>>>,
+    call: Rc<RefCell<Call>>,
     client: Option<board::Client>,
     end: Rc<RefCell<Option<ConnectionError>>>,
 }
@@ -198,17 +224,19 @@ impl ReturningHouse {
             plan: Rc::default(),
             dialed: Rc::default(),
             line: Rc::default(),
+            call: Rc::default(),
         };
-        let Dialer { hub, world, clock, plan, dialed, line, .. } = &dialer;
+        let Dialer { hub, world, clock, plan, dialed, line, call, .. } = &dialer;
         let (hub, world, clock) = (hub.clone(), world.clone(), clock.clone());
-        let (plan, dialed, line) = (Rc::clone(plan), Rc::clone(dialed), Rc::clone(line));
+        let (plan, dialed) = (Rc::clone(plan), Rc::clone(dialed));
+        let (line, call) = (Rc::clone(line), Rc::clone(call));
         hub.configure(pattern("#"), TopicOptions::new().keep(Keep::events(events)));
         let first = dialer.dial();
         let (connecting, driver) = client_reconnecting::<board::Client, _>(first, dialer, policy);
         let end = note_end(&pool, driver);
         let client = Some(pool.run_until(connecting).expect("the server answers"));
         pool.run_until_stalled();
-        Self { pool, hub, world, clock, plan, dialed, line, client, end }
+        Self { pool, hub, world, clock, plan, dialed, line, call, client, end }
     }
 
     pub(crate) fn client(&self) -> board::Client {
@@ -240,6 +268,14 @@ impl ReturningHouse {
     /// The time until the next attempts passes.
     pub(crate) fn pass(&mut self, time: Duration) {
         self.clock.advance(time);
+        self.settle();
+    }
+
+    /// The network is there again, say.
+    pub(crate) fn call(&mut self) {
+        if let Call::Waiting(waker) = self.call.replace(Call::Called) {
+            waker.wake();
+        }
         self.settle();
     }
 

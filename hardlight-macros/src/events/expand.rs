@@ -245,7 +245,7 @@ impl Event<'_> {
             fn #method(
                 &self,
                 #handler: impl ::core::ops::FnMut(&#private::Topic, #(#types),*)
-                    + ::core::marker::Send
+                    + #private::MaybeSend
                     + 'static,
             )
         }

@@ -27,7 +27,7 @@ pub(super) fn client(events: &Events<'_>, private: &TokenStream) -> TokenStream 
     quote! {
         #[doc = #doc]
         #[allow(dead_code, private_bounds, private_interfaces, unused_variables, clippy::too_many_arguments)]
-        #vis trait #handler: ::core::marker::Send + 'static {
+        #vis trait #handler: #private::MaybeSend + 'static {
             #(#methods)*
 
             /// Called where events are missing: on which topic, how many, and why.
@@ -36,7 +36,7 @@ pub(super) fn client(events: &Events<'_>, private: &TokenStream) -> TokenStream 
                 topic: &#private::Topic,
                 missed: u64,
                 reason: #private::GapReason,
-            ) -> impl ::core::future::Future<Output = ()> + ::core::marker::Send {
+            ) -> impl ::core::future::Future<Output = ()> + #private::MaybeSend {
                 async {}
             }
 
@@ -44,7 +44,7 @@ pub(super) fn client(events: &Events<'_>, private: &TokenStream) -> TokenStream 
             fn on_restarted(
                 &mut self,
                 topic: &#private::Topic,
-            ) -> impl ::core::future::Future<Output = ()> + ::core::marker::Send {
+            ) -> impl ::core::future::Future<Output = ()> + #private::MaybeSend {
                 async {}
             }
         }
@@ -163,7 +163,7 @@ impl Event<'_> {
                 &mut self,
                 #topic: &#private::Topic,
                 #(#names: #types),*
-            ) -> impl ::core::future::Future<Output = ()> + ::core::marker::Send
+            ) -> impl ::core::future::Future<Output = ()> + #private::MaybeSend
         }
     }
 

@@ -21,7 +21,9 @@ impl Way {
         let (send, connections) = mpsc::channel();
         thread::spawn(move || {
             for client in listener.incoming() {
-                let (client, server) = (client.unwrap(), TcpStream::connect(server).unwrap());
+                let client = client.unwrap();
+                // It may have ended.
+                let Ok(server) = TcpStream::connect(server) else { continue };
                 for (from, to) in [(&client, &server), (&server, &client)] {
                     let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
                     thread::spawn(move || {

@@ -17,7 +17,9 @@ use hardlight_proto::{Events, NoEvents, Topic};
 use parking_lot::{Mutex, RwLock};
 use slab::Slab;
 
-pub(super) use self::sending::{Emission, Full, Patience};
+#[cfg(not(target_family = "wasm"))]
+pub(super) use self::sending::Full;
+pub(super) use self::sending::{Emission, Patience};
 
 use super::{
     Interest, Pattern, SubscribeOptions, TopicNotices, TopicOptions,

@@ -50,7 +50,8 @@ pub(crate) enum Patience {
 pub(crate) struct Full {
     /// Notified when there is room, or it has been long enough.
     pub(crate) room: EventListener,
-    /// How long that may take, in milliseconds.
+    /// How long that may take, in milliseconds, for who blocks a thread.
+    #[cfg_attr(target_family = "wasm", expect(dead_code))]
     pub(crate) patience: u32,
 }
 
