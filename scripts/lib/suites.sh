@@ -3,8 +3,8 @@
 # It runs from the top of the repository, with `set -e`; whatever it needs has a pair of functions in needs.sh.
 # shellcheck disable=SC2154,SC2164 # scripts/test sets `logs` and `target`, and has `set -e`
 
-# A whole client for a browser, with gzip.
-readonly MAX_HELLO_BYTES=$((70 * 1024))
+# A whole client for a browser, with gzip: what it takes, and a little more.
+readonly MAX_HELLO_BYTES=$((145 * 1024))
 
 # Tiers: `ci` is bounded, CI runs it; `all` takes tools that are slow to install.
 #     name     tier needs                    about

@@ -298,7 +298,7 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     }
 
     /// Closes the connection: calls in flight are waited for, new ones fail. Returns once the transport is closed,
-    /// at the latest after twice [`Limits::close_timeout`].
+    /// at the latest after twice [`Limits::close_timeout`](hardlight_proto::Limits::close_timeout).
     pub async fn close(&self) {
         self.shared().mailbox.post(|calls| calls.close = Some(CloseReason::normal()));
         self.closed().await;

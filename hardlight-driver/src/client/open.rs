@@ -78,7 +78,7 @@ where
 
 /// [`client_with`], for a client that comes back: when the connection is lost, `connector` makes another one, in which the same
 /// handle goes on. The state is that of the new connection then, subscriptions of topics that the server makes again go on
-/// where they were, and calls wait, or have ended as [`Error`] says.
+/// where they were, and calls wait, or have ended as [`Error`](crate::Error) says.
 ///
 /// The first part fails with what ended the first connection, if it does not open.
 ///
