@@ -76,16 +76,26 @@ async fn establish<R: Adapter, C: ServiceClient>(
         }
         None => R::plain(tcp),
     };
-    let handshake = R::open(stream, target.request(&options)?);
-    let (socket, response) = within(&mut deadline, ConnectPhase::WebSocket, handshake)
+    open::<R, C>(stream, &target, &options, &mut deadline).await
+}
+
+/// The WebSocket and the first of HardLight, over a stream that is connected.
+pub(crate) async fn open<R: Adapter, C: ServiceClient>(
+    stream: R::Stream,
+    target: &Target,
+    options: &ClientOptions,
+    deadline: &mut Deadline<R::Timer>,
+) -> Result<(C, Driver<R, C>), ConnectError> {
+    let handshake = R::open(stream, target.request(options)?);
+    let (socket, response) = within(deadline, ConnectPhase::WebSocket, handshake)
         .await?
-        .map_err(|error| ConnectError::handshake(error, &target))?;
-    let greeting = greet(socket, R::timer(), &options, Response::accepted(response)?);
-    within(&mut deadline, ConnectPhase::Hello, greeting).await?
+        .map_err(|error| ConnectError::handshake(error, target))?;
+    let greeting = greet(socket, R::timer(), options, Response::accepted(response)?);
+    within(deadline, ConnectPhase::Hello, greeting).await?
 }
 
 /// One step of connecting.
-async fn within<M: Timer, F: Future>(
+pub(crate) async fn within<M: Timer, F: Future>(
     deadline: &mut Deadline<M>,
     phase: ConnectPhase,
     step: F,

@@ -1,6 +1,7 @@
 //! What adapters share whose runtime has sockets of futures-io: TLS by futures-rustls, WebSockets by async-tungstenite.
 
 use std::{
+    fmt,
     io::{self, IoSlice},
     pin::Pin,
     sync::Arc,
@@ -15,7 +16,7 @@ use hardlight_driver::{Timer, proto::Time};
 use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};
 use tungstenite::{Error, handshake::client, protocol::Role};
 
-use crate::{Adapter, Runtime, TlsInfo, websocket_config};
+use crate::{Adapter, Carry, Runtime, TlsInfo, websocket_config};
 
 /// A runtime whose sockets are those of futures-io. That makes it an [`Adapter`].
 pub trait FuturesIo: Runtime<Tcp: AsyncRead + AsyncWrite + Unpin + 'static> {
@@ -77,13 +78,35 @@ impl<R: FuturesIo> Adapter for R {
     }
 }
 
-/// A socket, or TLS over it.
-#[derive(Debug)]
+impl<R: FuturesIo, S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Carry<S> for R {
+    fn carry(stream: S) -> Self::Stream {
+        MaybeTls::Other(Box::new(stream))
+    }
+}
+
+/// A stream of bytes of whatever type.
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
+
+/// A socket, or TLS over it, or what the application has brought.
 pub enum MaybeTls<T> {
     /// Without TLS.
     Plain(T),
     /// With TLS. Behind a pointer: it takes a kilobyte, which those without need not have.
     Tls(Box<TlsStream<T>>),
+    /// A stream of the application's.
+    Other(Box<dyn ByteStream>),
+}
+
+impl<T> fmt::Debug for MaybeTls<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain(_) => "Plain",
+            Self::Tls(_) => "Tls",
+            Self::Other(_) => "Other",
+        })
+    }
 }
 
 /// What is asked of either is asked of the one that it is.
@@ -95,6 +118,10 @@ macro_rules! of_either {
                 $asked
             }
             Self::Tls($inner) => {
+                let $inner = Pin::new(&mut **$inner);
+                $asked
+            }
+            Self::Other($inner) => {
                 let $inner = Pin::new(&mut **$inner);
                 $asked
             }

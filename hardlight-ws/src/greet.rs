@@ -8,7 +8,7 @@ use std::{
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use hardlight_driver::{ClientDriver, ServiceClient, Timer, client_answered};
+use hardlight_driver::{ClientDriver, DriverOf, ServiceClient, Timer, Transport, client_answered};
 use tungstenite::{Error, Message};
 
 use crate::{ClientOptions, ConnectError, Response, WebSocketTransport};
@@ -32,7 +32,21 @@ where
     W: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin,
     M: Timer,
 {
-    let transport = WebSocketTransport::new(socket);
+    greet_over(WebSocketTransport::new(socket), timer, options, response).await
+}
+
+/// As [`greet`], over any transport.
+pub(crate) async fn greet_over<C, T, M>(
+    transport: T,
+    timer: M,
+    options: &ClientOptions,
+    response: Response,
+) -> Result<(C, DriverOf<C, T, M>), ConnectError>
+where
+    C: ServiceClient,
+    T: Transport,
+    M: Timer,
+{
     let (connecting, mut driver) =
         client_answered::<C, _, _>(transport, timer, options.config(C::schema()), response.clone());
     let mut connecting = pin!(connecting);

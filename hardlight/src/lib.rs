@@ -150,11 +150,12 @@ pub mod guide;
 pub use hardlight_driver::__private;
 pub use hardlight_driver::{
     Attachment, ClientConnection, ConnectionId, Dispatch, Emitted, Error, EventCounts,
-    EventEmitter, EventHub, EventStream, FeatureWatch, FeaturesCell, Interest, Keep, Overflow,
-    Pattern, PatternError, Projection, Received, Relay, RelayError, RelayedEvent, ServerConnection,
-    Service, ServiceClient, ServiceMethod, StateCell, StateGuard, StateReadGuard, StateSnapshot,
-    StateWatch, SubscribeError, SubscribeOptions, Subscriptions, Topic, TopicNotice, TopicNotices,
-    TopicOptions, ValuesCell, ValuesSnapshot, proto,
+    EventEmitter, EventHub, EventStream, FeatureWatch, FeaturesCell, FrameError, FramePair,
+    FrameTransport, Interest, Keep, Overflow, Pattern, PatternError, Projection, Received, Relay,
+    RelayError, RelayedEvent, ServerConnection, Service, ServiceClient, ServiceMethod, StateCell,
+    StateGuard, StateReadGuard, StateSnapshot, StateWatch, SubscribeError, SubscribeOptions,
+    Subscriptions, Topic, TopicNotice, TopicNotices, TopicOptions, ValuesCell, ValuesSnapshot,
+    proto,
     proto::{
         CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
         Feature, FeatureSet, GapReason, Initiator, Limits, Mismatch, NoEvents, ProtocolError,
@@ -171,9 +172,9 @@ pub use hardlight_schema as schema;
 #[cfg(any(feature = "async-std", feature = "smol", feature = "tokio"))]
 pub use hardlight_ws::{
     BindError, Certificate, ClientAuth, ClientOptions, ConnectError, ConnectPhase,
-    DevelopmentAuthority, HeaderError, Identity, IdentityError, OriginError, OriginPolicy, Refusal,
-    RefuseInBand, Request, Response, ResponseHeaders, ServerHandle, ServerOptions, TlsInfo,
-    TlsVersion, Trust, TrustError, cookie, http,
+    DevelopmentAuthority, HeaderError, Identity, IdentityError, Listening, OriginError,
+    OriginPolicy, Peer, Refusal, RefuseInBand, Request, Response, ResponseHeaders, ServerHandle,
+    ServerOptions, TlsInfo, TlsVersion, Trust, TrustError, Unbound, cookie, http,
 };
 
 /// The async-std adapter.
@@ -191,15 +192,18 @@ pub use hardlight_tokio as tokio;
 
 #[cfg(all(feature = "async-std", not(any(feature = "smol", feature = "tokio"))))]
 pub use hardlight_async_std::{
-    Server, connect, connect_driver, connect_plain, connect_plain_with, connect_with,
+    Mount, Server, connect, connect_driver, connect_frames, connect_plain, connect_plain_with,
+    connect_stream, connect_with,
 };
 #[cfg(all(feature = "smol", not(any(feature = "async-std", feature = "tokio"))))]
 pub use hardlight_smol::{
-    Server, connect, connect_driver, connect_plain, connect_plain_with, connect_with,
+    Mount, Server, connect, connect_driver, connect_frames, connect_plain, connect_plain_with,
+    connect_stream, connect_with,
 };
 #[cfg(feature = "tokio")]
 pub use hardlight_tokio::{
-    Server, connect, connect_driver, connect_plain, connect_plain_with, connect_with,
+    Mount, Server, connect, connect_driver, connect_frames, connect_plain, connect_plain_with,
+    connect_stream, connect_with,
 };
 
 /// The code in the README compiles.

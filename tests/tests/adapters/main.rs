@@ -1,56 +1,72 @@
 //! The adapter suite, compiled once for each runtime, and the matrix: the clients of each runtime with the servers of each.
 
+mod brought;
 mod matrix;
 mod runtimes;
 mod service;
 mod suite;
 
-/// A module for each runtime, with these tests of the suite.
+/// A module for each runtime, with these tests of these files.
 macro_rules! on_each_runtime {
-    ($($test:ident)*) => {
-        on_each_runtime! { @async_std AsyncStd $($test)* }
-        on_each_runtime! { @smol Smol $($test)* }
-        on_each_runtime! { @tokio Tokio $($test)* }
+    ($($tests:tt)*) => {
+        on_one_runtime! { async_std AsyncStd $($tests)* }
+        on_one_runtime! { smol Smol $($tests)* }
+        on_one_runtime! { tokio Tokio $($tests)* }
     };
-    (@$module:ident $runtime:ident $($test:ident)*) => {
-        mod $module {
-            use crate::{runtimes::{Subject, $runtime}, suite};
+}
 
-            $(
+macro_rules! on_one_runtime {
+    ($module:ident $runtime:ident $($file:ident { $($test:ident)* })*) => {
+        mod $module {
+            use crate::{$($file,)* runtimes::{Subject, $runtime}};
+
+            $($(
                 #[test]
                 fn $test() {
-                    $runtime::block_on(suite::$test::<$runtime>());
+                    $runtime::block_on($file::$test::<$runtime>());
                 }
-            )*
+            )*)*
         }
     };
 }
 
 on_each_runtime! {
-    a_client_calls_and_sees_state_and_events_over_tls
-    a_client_calls_without_tls
-    more_calls_than_fit_wait_in_line
-    a_payload_in_pieces_goes_both_ways
-    an_input_beyond_the_limit_fails_alone
-    a_call_that_is_dropped_is_cancelled
-    a_client_that_says_nothing_is_given_up
-    a_connection_that_is_cut_ends_its_calls
-    a_client_may_drive_its_connection_itself
-    a_future_that_connects_is_small
-    a_factory_refuses_with_its_status
-    a_factory_that_panics_takes_nothing_else_with_it
-    a_refused_client_gets_to_read_why
-    a_client_that_sends_no_request_is_dropped
-    a_certificate_that_is_not_trusted_is_refused
-    a_server_without_tls_is_no_server_for_a_client_with_tls
-    the_certificate_of_a_client_reaches_the_factory
-    a_client_without_the_certificate_that_is_required_is_refused
-    a_server_that_is_not_there_is_named
-    a_server_that_says_nothing_is_given_up
-    a_stop_lets_calls_finish_and_tells_clients
-    a_stop_aborts_what_is_still_open_after_the_grace
-    dropping_a_server_aborts_its_connections
-    clients_come_and_go
-    a_timer_rings_when_its_deadline_has_passed_and_not_before
-    a_later_deadline_of_a_timer_replaces_an_earlier_one
+    suite {
+        a_client_calls_and_sees_state_and_events_over_tls
+        a_client_calls_without_tls
+        more_calls_than_fit_wait_in_line
+        a_payload_in_pieces_goes_both_ways
+        an_input_beyond_the_limit_fails_alone
+        a_call_that_is_dropped_is_cancelled
+        a_client_that_says_nothing_is_given_up
+        a_connection_that_is_cut_ends_its_calls
+        a_client_may_drive_its_connection_itself
+        a_future_that_connects_is_small
+        a_factory_refuses_with_its_status
+        a_factory_that_panics_takes_nothing_else_with_it
+        a_refused_client_gets_to_read_why
+        a_client_that_sends_no_request_is_dropped
+        a_certificate_that_is_not_trusted_is_refused
+        a_server_without_tls_is_no_server_for_a_client_with_tls
+        the_certificate_of_a_client_reaches_the_factory
+        a_client_without_the_certificate_that_is_required_is_refused
+        a_server_that_is_not_there_is_named
+        a_server_that_says_nothing_is_given_up
+        a_stop_lets_calls_finish_and_tells_clients
+        a_stop_aborts_what_is_still_open_after_the_grace
+        dropping_a_server_aborts_its_connections
+        clients_come_and_go
+        a_timer_rings_when_its_deadline_has_passed_and_not_before
+        a_later_deadline_of_a_timer_replaces_an_earlier_one
+    }
+    brought {
+        a_stream_of_the_applications_carries_a_connection
+        whole_messages_carry_a_connection
+        one_server_has_connections_by_all_ways
+        a_factory_refuses_whoever_it_is_brought
+        a_web_page_of_another_origin_is_refused_over_messages_too
+        a_stop_lets_calls_of_brought_connections_finish
+        dropping_a_server_aborts_brought_connections_and_takes_no_more
+        a_client_that_sends_no_request_over_a_stream_is_dropped
+    }
 }

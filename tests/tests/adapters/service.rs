@@ -54,6 +54,13 @@ pub(crate) struct Gate {
     pub(crate) dropped: Semaphore,
 }
 
+impl Gate {
+    pub(crate) fn new() -> Self {
+        let none = || Semaphore::new(0);
+        Self { begun: none(), open: none(), dropped: none() }
+    }
+}
+
 /// Tells the gate when a call is dropped.
 struct Waiting<'a>(&'a Gate);
 
@@ -92,7 +99,7 @@ impl Suite for App {
 }
 
 /// What the factory does depends on the path.
-async fn factory(
+pub(crate) async fn factory(
     connection: suite::Connection,
     request: Request,
     gate: Arc<Gate>,
@@ -148,11 +155,7 @@ impl Running {
         host: &'static str,
         bind: impl AsyncFnOnce(Arc<Gate>) -> Result<Server<R>, BindError> + Send + 'static,
     ) -> Self {
-        let gate = Arc::new(Gate {
-            begun: Semaphore::new(0),
-            open: Semaphore::new(0),
-            dropped: Semaphore::new(0),
-        });
+        let gate = Arc::new(Gate::new());
         let (send, receive) = mpsc::channel();
         let (drop, dropped) = oneshot::channel();
         let made = Arc::clone(&gate);
