@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod connect;
+#[cfg(feature = "hyper")]
+mod http_service;
 mod runtime;
 mod timer;
 
@@ -30,6 +32,8 @@ pub use hardlight_ws::{
     OriginPolicy, Peer, Refusal, RefuseInBand, Request, Response, ResponseHeaders, ServerHandle,
     ServerOptions, TlsInfo, TlsVersion, Trust, TrustError, Unbound, cookie, http,
 };
+#[cfg(feature = "hyper")]
+pub use http_service::HttpService;
 pub use runtime::{ByteStream, Task, Tokio};
 pub use timer::TokioTimer;
 

@@ -19,7 +19,6 @@ use hardlight_driver::{
     Acceptor, Dispatch, EventHub, Outgoing, Service, Transport,
     proto::{CloseCode, CloseReason, ConnectionError},
 };
-use http::StatusCode;
 use rustls::ServerConfig;
 
 use crate::{
@@ -313,11 +312,6 @@ async fn close(mut transport: BoxTransport, reason: CloseReason) {
     })
     .await
     .ok();
-}
-
-/// What a client of an HTTP server is answered when the factory panics.
-pub(crate) fn panicked() -> Refusal {
-    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error\n")
 }
 
 /// Waits until the client hangs up, and keeps what it sends meanwhile. Cancel safe. Beyond [`MAX_EARLY_BYTES`] nothing is read

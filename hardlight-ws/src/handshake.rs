@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use hardlight_proto::SUBPROTOCOL;
 use http::{
-    HeaderMap, HeaderValue, StatusCode, Uri,
+    HeaderMap, HeaderValue, StatusCode, Uri, Version,
     header::{
         CONTENT_LENGTH, HOST, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, TRANSFER_ENCODING,
     },
@@ -99,6 +99,7 @@ impl Upgrade {
         options: &ServerOptions,
         peer: impl Into<Peer>,
     ) -> Result<Self, Refusal> {
+        check_version(http.version())?;
         check_target(http.uri())?;
         check_framing(http.headers())?;
         let mut response = create_response(&http).map_err(refuse)?;
@@ -227,6 +228,16 @@ fn ends_head(head: &[u8], seen: usize) -> bool {
     let from = seen.saturating_sub(2);
     head[from..].windows(2).any(|pair| pair == b"\n\n")
         || head[from..].windows(3).any(|triple| triple == b"\n\r\n")
+}
+
+/// Versions that an HTTP server may speak for us. A WebSocket is asked for in another way there (RFC 8441, RFC 9220).
+fn check_version(version: Version) -> Result<(), Refusal> {
+    if version <= Version::HTTP_11 {
+        return Ok(());
+    }
+    let why =
+        format!("{SUBPROTOCOL} (HardLight) is spoken over HTTP/1.1 only, not over {version:?}\n");
+    Err(Refusal::new(StatusCode::HTTP_VERSION_NOT_SUPPORTED, why))
 }
 
 /// Only the usual form of a target, a path, is read the same by everybody on the way (RFC 9112, section 3.2).

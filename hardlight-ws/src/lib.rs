@@ -54,7 +54,7 @@ pub use hardlight_proto::SUBPROTOCOL;
 pub use headers::{HeaderError, ResponseHeaders};
 pub use http;
 pub use identity::Identity;
-pub use mount::{Answer, Mount, Upgrading};
+pub use mount::{Answer, Mount, Requested, Upgrading};
 pub use options::{ClientOptions, ServerOptions, websocket_config};
 pub use origin::{OriginError, OriginPolicy};
 pub use over::{

@@ -1,9 +1,10 @@
 //! Connections that were made elsewhere, brought to a server.
 
-use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
+use std::{fmt, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use hardlight_driver::{FrameError, FrameTransport, Transport};
+use http::StatusCode;
 
 use crate::{
     AcceptError, Adapter, Carry, Peer, Refusal, RefusedUpgrade, Request, Upgrade,
@@ -63,55 +64,26 @@ impl<R: Adapter> Mount<R> {
         self.enter(connection::run_transport(transport, request, Arc::clone(&self.shared)));
     }
 
-    /// Answers the head of a request that an HTTP server has read: with all of the handshake, and the factory. For adapters to
-    /// HTTP servers; hardlight-tokio has one for axum and hyper.
+    /// Looks at the head of a request that an HTTP server has read: all of the handshake before the factory. For adapters to HTTP
+    /// servers; hardlight-tokio has one for axum and hyper.
     ///
-    /// The HTTP server's own limits hold for the head and the time that it takes to arrive; the factory has
-    /// [`handshake_timeout`](crate::ServerOptions::handshake_timeout). If the future is dropped, since the client has gone, so is
-    /// the factory's.
-    pub async fn answer(&self, request: http::Request<()>, peer: impl Into<Peer>) -> Answer<R> {
-        match self.accept(request, peer.into()).await {
-            Ok(answer) => answer,
-            Err(refusal) => {
-                log_refusal(&refusal);
-                Answer::Response(refusal.http_response())
-            }
-        }
-    }
-
-    async fn accept(&self, request: http::Request<()>, peer: Peer) -> Result<Answer<R>, Refusal> {
-        let options = &self.shared.options;
-        let upgrade = Upgrade::new(request, options, peer)?;
-        if !self.entrance.is_open() {
-            return Err(Refusal::unavailable());
-        }
-        let mut deadline = Deadline::new(R::timer(), options.handshake_timeout);
-        let request = upgrade.request().clone();
-        let making = connection::make_in_time(request, &mut deadline, &self.shared);
-        let made = AssertUnwindSafe(making).catch_unwind().await;
-        let refusal = match made.unwrap_or_else(|_| Err(connection::panicked())) {
-            Ok(made) => {
-                let peer = upgrade.request().peer_addr().into();
-                let (response, _) = upgrade.accept_response();
-                let then = Then::Serve(made);
-                return Ok(Answer::Upgrade(
-                    response,
-                    Upgrading { mount: self.clone(), peer, then },
-                ));
-            }
-            Err(refusal) => refusal,
+    /// The HTTP server's own limits hold for the head and the time that it takes to arrive.
+    ///
+    /// # Errors
+    ///
+    /// What to answer ([`Refusal::http_response`]), if this request cannot become a HardLight connection, or the server serves
+    /// nobody.
+    pub fn request(
+        &self,
+        request: http::Request<()>,
+        peer: impl Into<Peer>,
+    ) -> Result<Requested<R>, Refusal> {
+        let upgrade = Upgrade::new(request, &self.shared.options, peer);
+        let upgrade = match upgrade {
+            Ok(_) if !self.entrance.is_open() => Err(Refusal::unavailable()),
+            upgrade => upgrade,
         };
-        let peer = upgrade.request().peer_addr().into();
-        match upgrade.refuse_response(&refusal, options.refuse_in_band) {
-            RefusedUpgrade::Status(response) => {
-                log_refusal(&refusal);
-                Ok(Answer::Response(response))
-            }
-            RefusedUpgrade::InBand { response, close } => {
-                let then = Then::Refuse(close, refusal);
-                Ok(Answer::Upgrade(response, Upgrading { mount: self.clone(), peer, then }))
-            }
-        }
+        upgrade.map(|upgrade| Requested { mount: self.clone(), upgrade }).inspect_err(log_refusal)
     }
 
     fn enter(&self, connection: impl Future<Output = ()> + Send + 'static) {
@@ -137,7 +109,46 @@ impl<R: Adapter> fmt::Debug for Mount<R> {
     }
 }
 
-/// What an HTTP server is to answer; see [`Mount::answer`].
+/// A request that may become a connection. Of [`Mount::request`].
+#[derive(Debug)]
+pub struct Requested<R: Adapter> {
+    mount: Mount<R>,
+    upgrade: Upgrade,
+}
+
+impl<R: Adapter> Requested<R> {
+    /// Asks the factory, which has [`handshake_timeout`](crate::ServerOptions::handshake_timeout). If the future is dropped, since
+    /// the client has gone, so is the factory's. One that panics is answered with the status 500.
+    pub async fn answer(self) -> Answer<R> {
+        let Self { mount, upgrade } = self;
+        let options = &mount.shared.options;
+        let request = upgrade.request().clone();
+        let peer = request.peer_addr();
+        let mut deadline = Deadline::new(R::timer(), options.handshake_timeout);
+        let making = connection::make_in_time(request, &mut deadline, &mount.shared);
+        let made = AssertUnwindSafe(making).catch_unwind().await;
+        let (response, then) = match made.unwrap_or_else(|_| Err(panicked())) {
+            Ok(made) => (upgrade.accept_response().0, Then::Serve(made)),
+            Err(refusal) => match upgrade.refuse_response(&refusal, options.refuse_in_band) {
+                RefusedUpgrade::Status(response) => {
+                    log_refusal(&refusal);
+                    return Answer::Response(response);
+                }
+                RefusedUpgrade::InBand { response, close } => {
+                    (response, Then::Refuse(close, refusal))
+                }
+            },
+        };
+        Answer::Upgrade(response, Upgrading { mount, peer, then })
+    }
+}
+
+fn panicked() -> Refusal {
+    tracing::error!("a factory panicked");
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error\n")
+}
+
+/// What an HTTP server is to answer. Of [`Requested::answer`].
 #[derive(Debug)]
 pub enum Answer<R: Adapter> {
     /// This, and nothing more: a refusal.
@@ -150,7 +161,7 @@ pub enum Answer<R: Adapter> {
 #[must_use = "the client has a response, and waits for what is behind it"]
 pub struct Upgrading<R: Adapter> {
     mount: Mount<R>,
-    peer: Peer,
+    peer: Option<SocketAddr>,
     then: Then<R>,
 }
 
@@ -181,7 +192,7 @@ impl<R: Adapter> Upgrading<R> {
                 }
             }
         };
-        mount.enter(connection::outlive(peer.addr(), life));
+        mount.enter(connection::outlive(peer, life));
     }
 }
 

@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 
 use cookie::Cookie;
 use http::{
-    HeaderMap, Uri,
+    Extensions, HeaderMap, Uri,
     header::{AUTHORIZATION, COOKIE, ORIGIN, SEC_WEBSOCKET_PROTOCOL},
 };
 
@@ -30,6 +30,7 @@ struct Head {
     headers: HeaderMap,
     peer: Option<SocketAddr>,
     tls: Option<TlsInfo>,
+    extensions: Extensions,
     response: ResponseHeaders,
 }
 
@@ -47,7 +48,8 @@ impl Request {
             }
         }
         let response = ResponseHeaders::new();
-        Self(Arc::new(Head { uri: head.uri, headers: head.headers, peer, tls, response }))
+        let (uri, headers, extensions) = (head.uri, head.headers, head.extensions);
+        Self(Arc::new(Head { uri, headers, peer, tls, extensions, response }))
     }
 
     /// The path, percent-encoded as it was sent; begins with a `/`.
@@ -74,6 +76,12 @@ impl Request {
     /// What TLS has shown; `None` without TLS, also if a proxy before this server has it.
     pub fn tls(&self) -> Option<&TlsInfo> {
         self.0.tls.as_ref()
+    }
+
+    /// What others have said of the request, by type: where an HTTP server has read it, whatever its middleware has added, such as
+    /// who the user is. Empty on a server that reads its requests itself.
+    pub fn extensions(&self) -> &Extensions {
+        &self.0.extensions
     }
 
     /// The origin of the web page that connects, as its browser sent it; `None` if it is no browser. It was checked by

@@ -130,13 +130,19 @@ handle.stop().await;
 //! hardlight = { version = "0.1", default-features = false, features = ["smol"] }
 //! ```
 //!
+//! # Other ways to a server
+//!
+//! `Server::mount` brings a server connections that were made elsewhere: over any stream of bytes, over whole messages, and, with the
+//! feature `axum` or `hyper`, on a route of an application's own HTTP server. `connect_stream` and `connect_frames` are the client's
+//! counterparts.
+//!
 //! # More
 //!
 //! [`rpc`] says what a service can look like and what is made of it, [`macro@ConnectionState`] what state can be made of,
 //! [`macro@Events`] what events can be, [`Codable`] which types travel.
 #![cfg_attr(
     feature = "tokio",
-    doc = "The [guides](guide) are about [state](guide::state), [events](guide::events), [the handshake](guide::handshake), [features](guide::features), [errors](guide::errors), [logging](guide::logging) and [handles](guide::handles)."
+    doc = "The [guides](guide) are about [state](guide::state), [events](guide::events), [the handshake](guide::handshake), [features](guide::features), [errors](guide::errors), [logging](guide::logging), [transports](guide::transports) and [handles](guide::handles)."
 )]
 #![cfg_attr(
     feature = "schema",
@@ -205,6 +211,9 @@ pub use hardlight_tokio::{
     Mount, Server, connect, connect_driver, connect_frames, connect_plain, connect_plain_with,
     connect_stream, connect_with,
 };
+
+#[cfg(feature = "hyper")]
+pub use hardlight_tokio::HttpService;
 
 /// The code in the README compiles.
 #[cfg(all(doctest, feature = "tokio"))]

@@ -6,6 +6,7 @@
 //! - [`errors`]: what can go wrong, and what may be tried again
 //! - [`logging`]: what is logged, and how to see it
 //! - [`events`]: topics and patterns, slow readers, clients that come back, servers that are joined
+//! - [`transports`]: an application's own HTTP server, Unix sockets and other streams, whole messages
 //! - [`handles`]: what may be cloned, shared between threads, and dropped while it is awaited
 #![cfg_attr(
     feature = "schema",
@@ -29,6 +30,10 @@ pub mod logging {}
 
 #[doc = include_str!("events.md")]
 pub mod events {}
+
+#[doc = include_str!("transports.md")]
+#[cfg_attr(feature = "hyper", doc = include_str!("transports_http.md"))]
+pub mod transports {}
 
 #[doc = include_str!("handles.md")]
 pub mod handles {}
