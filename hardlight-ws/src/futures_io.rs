@@ -23,6 +23,11 @@ pub trait FuturesIo: Runtime<Tcp: AsyncRead + AsyncWrite + Unpin + 'static> {
     /// Waits for a time.
     type Sleep: Future + Send + Unpin + 'static;
 
+    /// The time now: the system's, unless the runtime has one of its own.
+    fn now() -> Instant {
+        Instant::now()
+    }
+
     /// Waits until `instant`.
     fn sleep_until(instant: Instant) -> Self::Sleep;
 
@@ -165,7 +170,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for MaybeTls<T> {
     }
 }
 
-/// A [`Timer`] on the system's monotonic clock.
+/// A [`Timer`] on the runtime's clock, which is the system's monotonic one on most.
 ///
 /// What waits is made when the timer is first waited for, and touched only when the deadline has changed.
 #[derive(Debug)]
@@ -178,14 +183,14 @@ pub struct InstantTimer<R: FuturesIo> {
 impl<R: FuturesIo> InstantTimer<R> {
     /// A timer whose clock begins now.
     pub fn new() -> Self {
-        Self { origin: Instant::now(), deadline: None, sleep: None }
+        Self { origin: R::now(), deadline: None, sleep: None }
     }
 
     fn instant(&self, time: Time) -> Instant {
         /// A year is as good as never, and no clock overflows with it.
         const FAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
         let after = Duration::from_micros(time.as_micros());
-        self.origin.checked_add(after).unwrap_or_else(|| Instant::now() + FAR)
+        self.origin.checked_add(after).unwrap_or_else(|| R::now() + FAR)
     }
 }
 
@@ -197,7 +202,7 @@ impl<R: FuturesIo> Default for InstantTimer<R> {
 
 impl<R: FuturesIo> Timer for InstantTimer<R> {
     fn now(&self) -> Time {
-        Time::ZERO + self.origin.elapsed()
+        Time::ZERO + R::now().saturating_duration_since(self.origin)
     }
 
     fn reset(&mut self, deadline: Time) {

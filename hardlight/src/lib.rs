@@ -130,6 +130,9 @@ handle.stop().await;
 //! hardlight = { version = "0.1", default-features = false, features = ["smol"] }
 //! ```
 //!
+//! The feature `testing` has one more, `hardlight::testing`, for an application's tests: everything in memory and in one thread, with a
+//! clock and a network that the test commands. Nothing of it is at the root.
+//!
 //! # Other ways to a server
 //!
 //! `Server::mount` brings a server connections that were made elsewhere: over any stream of bytes, over whole messages, and, with the
@@ -175,7 +178,7 @@ pub use hardlight_macros::{ConnectionState, Events, Feature, codable, rpc};
 #[doc(no_inline)]
 pub use hardlight_schema as schema;
 
-#[cfg(any(feature = "async-std", feature = "smol", feature = "tokio"))]
+#[cfg(any(feature = "async-std", feature = "smol", feature = "testing", feature = "tokio"))]
 pub use hardlight_ws::{
     BindError, Certificate, ClientAuth, ClientOptions, ConnectError, ConnectPhase,
     DevelopmentAuthority, HeaderError, Identity, IdentityError, Listening, OriginError,
@@ -191,6 +194,10 @@ pub use hardlight_async_std as async_std;
 #[cfg(feature = "smol")]
 #[doc(no_inline)]
 pub use hardlight_smol as smol;
+/// Servers and clients in memory, for an application's tests.
+#[cfg(feature = "testing")]
+#[doc(no_inline)]
+pub use hardlight_testing as testing;
 /// The tokio adapter.
 #[cfg(feature = "tokio")]
 #[doc(no_inline)]

@@ -73,7 +73,7 @@ suite_features() {
         echo "hardlight-proto: features '$features'"
         cargo check --quiet -p hardlight-proto --no-default-features --features "$features"
     done
-    for features in '' async-std axum hyper schema smol tokio async-std,smol smol,tokio async-std,smol,tokio; do
+    for features in '' async-std axum hyper schema smol testing tokio async-std,smol smol,tokio async-std,smol,tokio; do
         echo "hardlight: features '$features'"
         cargo check --quiet -p hardlight --no-default-features --features "$features"
     done

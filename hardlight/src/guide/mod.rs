@@ -9,6 +9,10 @@
 //! - [`transports`]: an application's own HTTP server, Unix sockets and other streams, whole messages
 //! - [`handles`]: what may be cloned, shared between threads, and dropped while it is awaited
 #![cfg_attr(
+    feature = "testing",
+    doc = "- [`testing`]: handlers, servers and clients in an application's tests, in memory, with a clock and a network that the test commands"
+)]
+#![cfg_attr(
     feature = "schema",
     doc = "- [`schema`]: what breaks older clients, found before a release and not after it"
 )]
@@ -34,6 +38,10 @@ pub mod events {}
 #[doc = include_str!("transports.md")]
 #[cfg_attr(feature = "hyper", doc = include_str!("transports_http.md"))]
 pub mod transports {}
+
+#[cfg(feature = "testing")]
+#[doc = include_str!("testing.md")]
+pub mod testing {}
 
 #[doc = include_str!("handles.md")]
 pub mod handles {}
