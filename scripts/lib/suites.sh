@@ -9,7 +9,7 @@ suite unit     ci  ''                       'every test and doc test of the work
 suite ui       ci  'rust_1_95'              'what the macros refuse, and the words they do it with'
 suite vectors  ci  'python_3_11'            'the second reader, in Python, on all golden vectors'
 suite nats     ci  'nats_server'            'two servers joined by NATS, which is killed and started again'
-suite outside  ci  ''                       'crates outside the workspace: the facade renamed and on smol, each adapter alone, the core alone'
+suite outside  ci  ''                       'crates outside the workspace: the facade renamed and on smol, each adapter alone, memory alone, the core alone'
 suite examples ci  ''                       'the examples of the core end by themselves and print what they should; a schema is exported'
 suite features ci  ''                       'the core, the facade and the schemas build with each feature alone'
 suite trees    ci  ''                       'no runtime below the adapters, one in each, HTTP servers by features, no program in the libraries, nothing twice'

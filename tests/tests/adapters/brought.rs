@@ -1,6 +1,6 @@
 //! Connections that come by other ways than a server's listener: over a stream of bytes, over whole messages.
 
-use std::{convert::Infallible, os::unix::net::UnixStream, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_channel::mpsc;
@@ -12,7 +12,7 @@ use hardlight::{
 use hardlight_ws::{Mount, Server, connect_frames};
 
 use crate::{
-    runtimes::Subject,
+    runtimes::{Subject, pair},
     service::{Gate, News, factory, suite::Client},
     suite::{assert_going_away, use_all_with},
 };
@@ -39,7 +39,7 @@ impl<R: Subject> Unbound<R> {
     }
 
     async fn connect_stream(&self, url: &str) -> Result<Client, ConnectError> {
-        let (client, server) = UnixStream::pair().unwrap();
+        let (client, server) = pair();
         self.mount.serve_stream(R::pipe(server), None);
         R::connect_stream(R::pipe(client), url).await
     }
@@ -107,7 +107,7 @@ pub(crate) async fn one_server_has_connections_by_all_ways<R: Subject>() {
     let (url, mount, handle) = (server.url("127.0.0.1"), server.mount(), server.handle());
     let task = R::spawn(server.run());
     let over_tcp: Client = R::connect_plain(&url).await.unwrap();
-    let (end, other) = UnixStream::pair().unwrap();
+    let (end, other) = pair();
     mount.serve_stream(R::pipe(other), None);
     let over_stream: Client = R::connect_stream(R::pipe(end), "ws://localhost").await.unwrap();
     let (end, other) = frames();
@@ -194,7 +194,7 @@ pub(crate) async fn dropping_a_server_aborts_brought_connections_and_takes_no_mo
 pub(crate) async fn a_client_that_sends_no_request_over_a_stream_is_dropped<R: Subject>() {
     let options = ServerOptions::new().handshake_timeout(Duration::from_millis(20));
     let server = Unbound::<R>::start(options);
-    let (mut client, end) = UnixStream::pair().unwrap();
+    let (mut client, end) = pair();
     server.mount.serve_stream(R::pipe(end), None);
     let read = R::unblock(move || std::io::Read::read(&mut client, &mut [0; 1]));
     assert_eq!(read.await.unwrap(), 0);

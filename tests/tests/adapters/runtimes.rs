@@ -1,6 +1,6 @@
 //! The runtimes, as tests use them.
 
-use std::os::unix::net::UnixStream;
+use std::net::{TcpListener, TcpStream};
 
 use hardlight::{ClientOptions, ConnectError, ConnectionError, ServiceClient};
 use hardlight_ws::{Adapter, Carry, Resolve};
@@ -31,7 +31,7 @@ pub(crate) trait Subject: Adapter + Resolve<&'static str> + Carry<Self::Pipe> {
         options: ClientOptions,
     ) -> Result<(C, impl Future<Output = ConnectionError>), ConnectError>;
 
-    fn pipe(end: UnixStream) -> Self::Pipe;
+    fn pipe(end: TcpStream) -> Self::Pipe;
 
     async fn connect_stream<C: ServiceClient>(
         stream: Self::Pipe,
@@ -39,12 +39,19 @@ pub(crate) trait Subject: Adapter + Resolve<&'static str> + Carry<Self::Pipe> {
     ) -> Result<C, ConnectError>;
 }
 
+/// A pair of sockets that the test has connected itself.
+pub(crate) fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let end = TcpStream::connect(listener.local_addr().expect("it is bound"));
+    (end.expect("it listens"), listener.accept().expect("it was connected to").0)
+}
+
 macro_rules! subject {
     ($runtime:ident, $adapter:ident, $pipe:ty, $end:ident => $make_pipe:expr, $future:ident => $block_on:expr) => {
         impl Subject for $runtime {
             type Pipe = $pipe;
 
-            fn pipe($end: UnixStream) -> $pipe {
+            fn pipe($end: TcpStream) -> $pipe {
                 $make_pipe
             }
 
@@ -87,13 +94,13 @@ macro_rules! subject {
     };
 }
 
-subject!(AsyncStd, async_std, async_std::os::unix::net::UnixStream, end => end.into(),
+subject!(AsyncStd, async_std, async_std::net::TcpStream, end => end.into(),
     future => async_std::task::block_on(future));
-subject!(Smol, smol, smol::Async<UnixStream>, end => smol::Async::new(end).expect("a socket"),
+subject!(Smol, smol, smol::Async<TcpStream>, end => smol::Async::new(end).expect("a socket"),
     future => smol::block_on(future));
-subject!(Tokio, tokio, tokio::net::UnixStream, end => {
+subject!(Tokio, tokio, tokio::net::TcpStream, end => {
     end.set_nonblocking(true).expect("a socket");
-    tokio::net::UnixStream::from_std(end).expect("a socket")
+    tokio::net::TcpStream::from_std(end).expect("a socket")
 }, future => {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(future)
