@@ -132,6 +132,7 @@ MAX_TRANSFERS = 16
 FIRST_CREDIT = 65_536
 MAX_EXTENSIONS = 4_096
 MAX_TOPIC_NAME = 512
+MAX_REASON = 123
 
 
 def split_message(message: bytes):
@@ -155,6 +156,27 @@ def split_message(message: bytes):
             raise Refused("invalid-batch")  # a batch of one
         count += 1
         yield frame
+
+
+def read_close(message: bytes):
+    """3.2: the code and the reason of a message that is a close, or None."""
+    if message[:2] != b"\0\0":
+        return None
+    reader = Reader(message[2:])
+    try:
+        code = reader.varint(1 << 16)
+    except Refused:
+        return 1005, ""
+    reason = reader.rest()
+    try:
+        return code, reason.decode() if len(reason) <= MAX_REASON else ""
+    except UnicodeDecodeError:
+        return code, ""
+
+
+def write_close(code: int, reason: str) -> bytes:
+    """3.2."""
+    return b"\0\0" + varint(code) + reason.encode()
 
 
 def join_message(frames: list[bytes]) -> bytes:
@@ -3158,6 +3180,15 @@ def check_frames(case: dict) -> None:
         expect("message", written.hex(), message.hex())
 
 
+def check_close(case: dict) -> None:
+    """Level 3 of PORTING.md: a message that may be a close is read, and written."""
+    message = hex_bytes(case["hex"])
+    close = read_close(message)
+    expect("close", close and {"code": close[0], "reason": close[1]}, case.get("close"))
+    if "lenient" not in case:
+        expect("message", write_close(*close).hex(), message.hex())
+
+
 def check_invalid_frames(case: dict) -> None:
     """Level 3 of PORTING.md: a message that every end refuses."""
     try:
@@ -3270,6 +3301,7 @@ KINDS = [
     ("fingerprints.json", "fingerprints", check_fingerprint),
     ("payloads/invalid.json", "invalid-payloads", check_invalid_payload),
     ("payloads/*.json", "payloads", check_payload),
+    ("closes.json", "closes", check_close),
     ("frames/*.json", "frames", check_frames),
     ("invalid/frames.json", "invalid-frames", check_invalid_frames),
     ("state/changes.json", "state", check_state),

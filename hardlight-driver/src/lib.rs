@@ -10,6 +10,7 @@ pub mod __private;
 mod client;
 mod error;
 mod events;
+mod frames;
 mod inside;
 mod mailbox;
 mod opening;
@@ -32,6 +33,7 @@ pub use events::{
     Relay, RelayError, RelayedEvent, SubscribeError, SubscribeOptions, Subscriptions, Topic,
     TopicNotice, TopicNotices, TopicOptions,
 };
+pub use frames::{FrameError, FramePair, FrameTransport};
 pub use hardlight_proto as proto;
 pub use hardlight_proto::sync;
 pub use server::{

@@ -4,7 +4,7 @@ use std::{io, marker::PhantomData, net::SocketAddr, pin::Pin};
 
 use futures_util::future::Either;
 use hardlight_driver::{
-    ClientDriver, ServiceClient, Timer, client_reconnecting, proto::ConnectionError,
+    DriverOf, ServiceClient, Timer, client_reconnecting, proto::ConnectionError,
 };
 
 use crate::{
@@ -19,15 +19,10 @@ use crate::{
 
 /// The driver of a client's connection on the runtime `R`, or of all of its connections if it
 /// [comes back](ClientOptions::reconnect).
-pub type Driver<R, C> = Either<
-    ClientDriver<
-        <C as ServiceClient>::State,
-        <C as ServiceClient>::Events,
-        WebSocketTransport<<R as Adapter>::Socket>,
-        <R as Adapter>::Timer,
-    >,
-    Pin<Box<dyn Future<Output = ConnectionError> + Send>>,
->;
+pub type Driver<R, C> = Either<Once<R, C>, Pin<Box<dyn Future<Output = ConnectionError> + Send>>>;
+
+/// The driver of a single connection.
+type Once<R, C> = DriverOf<C, WebSocketTransport<<R as Adapter>::Socket>, <R as Adapter>::Timer>;
 
 /// Connects to a URL of this scheme, on the runtime `R`, and drives the connection in a task of its own.
 ///
@@ -69,12 +64,11 @@ async fn establish<R: Adapter, C: ServiceClient>(
     options: ClientOptions,
 ) -> Result<(C, Driver<R, C>), ConnectError> {
     let dialed = dial::<R>(url, scheme, &options).await?;
-    let (mut deadline, response) = (dialed.deadline, dialed.response);
     let Some(reconnect) = options.reconnect.clone() else {
-        let greeting = greet(dialed.socket, R::timer(), &options, response);
-        let greeted = within(&mut deadline, ConnectPhase::Hello, greeting).await??;
-        return Ok((greeted.0, Either::Left(greeted.1)));
+        let (client, driver) = dialed.greet::<C>(&options).await?;
+        return Ok((client, Either::Left(driver)));
     };
+    let (mut deadline, response) = (dialed.deadline, dialed.response);
     let schema = C::schema();
     let first = opened::<R>(dialed.socket, response.clone(), &options, schema);
     let (url, runtime) = (url.to_owned(), PhantomData);
@@ -93,6 +87,17 @@ pub(crate) struct Dialed<R: Adapter> {
     pub(crate) response: Response,
     /// What is left of the time for connecting.
     deadline: Deadline<R::Timer>,
+}
+
+impl<R: Adapter> Dialed<R> {
+    /// The first of HardLight on it.
+    pub(crate) async fn greet<C: ServiceClient>(
+        mut self,
+        options: &ClientOptions,
+    ) -> Result<(C, Once<R, C>), ConnectError> {
+        let greeting = greet(self.socket, R::timer(), options, self.response);
+        within(&mut self.deadline, ConnectPhase::Hello, greeting).await?
+    }
 }
 
 /// Connects, up to the WebSocket.
@@ -123,15 +128,25 @@ pub(crate) async fn dial<R: Adapter>(
         }
         None => R::plain(tcp),
     };
+    open::<R>(stream, &target, options, deadline).await
+}
+
+/// The WebSocket, over a stream that is connected.
+pub(crate) async fn open<R: Adapter>(
+    stream: R::Stream,
+    target: &Target,
+    options: &ClientOptions,
+    mut deadline: Deadline<R::Timer>,
+) -> Result<Dialed<R>, ConnectError> {
     let handshake = R::open(stream, target.request(options)?);
     let (socket, response) = within(&mut deadline, ConnectPhase::WebSocket, handshake)
         .await?
-        .map_err(|error| ConnectError::handshake(error, &target))?;
+        .map_err(|error| ConnectError::handshake(error, target))?;
     Ok(Dialed { socket, response: Response::accepted(response)?, deadline })
 }
 
 /// One step of connecting.
-async fn within<M: Timer, F: Future>(
+pub(crate) async fn within<M: Timer, F: Future>(
     deadline: &mut Deadline<M>,
     phase: ConnectPhase,
     step: F,

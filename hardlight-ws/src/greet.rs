@@ -9,7 +9,8 @@ use std::{
 use futures_core::Stream;
 use futures_sink::Sink;
 use hardlight_driver::{
-    ClientDriver, ServiceClient, Timer, client_answered, proto::ConnectionError,
+    ClientDriver, DriverOf, ServiceClient, Timer, Transport, client_answered,
+    proto::ConnectionError,
 };
 use tungstenite::{Error, Message};
 
@@ -34,7 +35,21 @@ where
     W: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin,
     M: Timer,
 {
-    let transport = WebSocketTransport::new(socket);
+    greet_over(WebSocketTransport::new(socket), timer, options, response).await
+}
+
+/// As [`greet`], over any transport.
+pub(crate) async fn greet_over<C, T, M>(
+    transport: T,
+    timer: M,
+    options: &ClientOptions,
+    response: Response,
+) -> Result<(C, DriverOf<C, T, M>), ConnectError>
+where
+    C: ServiceClient,
+    T: Transport,
+    M: Timer,
+{
     let (connecting, driver) =
         client_answered::<C, _, _>(transport, timer, options.config(C::schema()), response.clone());
     let greeted = until_open(connecting, driver).await;

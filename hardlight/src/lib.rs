@@ -130,13 +130,22 @@ handle.stop().await;
 //! hardlight = { version = "0.1", default-features = false, features = ["smol"] }
 //! ```
 //!
+//! The feature `testing` has one more, `hardlight::testing`, for an application's tests: everything in memory and in one thread, with a
+//! clock and a network that the test commands. Nothing of it is at the root.
+//!
+//! # Other ways to a server
+//!
+//! `Server::mount` brings a server connections that were made elsewhere: over any stream of bytes, over whole messages, and, with the
+//! feature `axum` or `hyper`, on a route of an application's own HTTP server. `connect_stream` and `connect_frames` are the client's
+//! counterparts.
+//!
 //! # More
 //!
 //! [`rpc`] says what a service can look like and what is made of it, [`macro@ConnectionState`] what state can be made of,
 //! [`macro@Events`] what events can be, [`Codable`] which types travel.
 #![cfg_attr(
     feature = "tokio",
-    doc = "The [guides](guide) are about [state](guide::state), [events](guide::events), [the handshake](guide::handshake), [reconnecting](guide::reconnecting), [features](guide::features), [errors](guide::errors), [logging](guide::logging) and [handles](guide::handles)."
+    doc = "The [guides](guide) are about [state](guide::state), [events](guide::events), [the handshake](guide::handshake), [reconnecting](guide::reconnecting), [features](guide::features), [errors](guide::errors), [logging](guide::logging), [transports](guide::transports) and [handles](guide::handles)."
 )]
 #![cfg_attr(
     feature = "schema",
@@ -150,12 +159,12 @@ pub mod guide;
 pub use hardlight_driver::__private;
 pub use hardlight_driver::{
     Attachment, ClientConnection, ConnectionId, ConnectionStatus, Dispatch, Emitted, Error,
-    EventCounts, EventEmitter, EventHub, EventStream, FeatureWatch, FeaturesCell, Interest, Keep,
-    Overflow, Pattern, PatternError, Projection, Received, Reconnect, Relay, RelayError,
-    RelayedEvent, ServerConnection, Service, ServiceClient, ServiceMethod, StateCell, StateGuard,
-    StateReadGuard, StateSnapshot, StateWatch, StatusWatch, SubscribeError, SubscribeOptions,
-    Subscriptions, Topic, TopicNotice, TopicNotices, TopicOptions, ValuesCell, ValuesSnapshot,
-    proto,
+    EventCounts, EventEmitter, EventHub, EventStream, FeatureWatch, FeaturesCell, FrameError,
+    FramePair, FrameTransport, Interest, Keep, Overflow, Pattern, PatternError, Projection,
+    Received, Reconnect, Relay, RelayError, RelayedEvent, ServerConnection, Service, ServiceClient,
+    ServiceMethod, StateCell, StateGuard, StateReadGuard, StateSnapshot, StateWatch, StatusWatch,
+    SubscribeError, SubscribeOptions, Subscriptions, Topic, TopicNotice, TopicNotices,
+    TopicOptions, ValuesCell, ValuesSnapshot, proto,
     proto::{
         CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
         Feature, FeatureSet, GapReason, Initiator, Limits, Mismatch, NoEvents, ProtocolError,
@@ -169,13 +178,13 @@ pub use hardlight_macros::{ConnectionState, Events, Feature, codable, rpc};
 #[doc(no_inline)]
 pub use hardlight_schema as schema;
 
-#[cfg(any(feature = "async-std", feature = "smol", feature = "tokio"))]
+#[cfg(any(feature = "async-std", feature = "smol", feature = "testing", feature = "tokio"))]
 pub use hardlight_ws::{
     BindError, Certificate, ClientAuth, ClientOptions, ConnectError, ConnectPhase,
-    DevelopmentAuthority, HeaderError, Identity, IdentityError, OriginError, OriginPolicy, Proxy,
-    ProxyError, ProxyUrlError, Refresh, Refusal, RefuseInBand, Request, Response, ResponseHeaders,
-    ServerHandle, ServerOptions, TlsInfo, TlsVersion, Trust, TrustError, TrustedProxies,
-    TrustedProxiesError, cookie, http,
+    DevelopmentAuthority, HeaderError, Identity, IdentityError, Listening, OriginError,
+    OriginPolicy, Peer, Proxy, ProxyError, ProxyUrlError, Refresh, Refusal, RefuseInBand, Request,
+    Response, ResponseHeaders, ServerHandle, ServerOptions, TlsInfo, TlsVersion, Trust, TrustError,
+    TrustedProxies, TrustedProxiesError, Unbound, cookie, http,
 };
 
 /// The async-std adapter.
@@ -186,6 +195,10 @@ pub use hardlight_async_std as async_std;
 #[cfg(feature = "smol")]
 #[doc(no_inline)]
 pub use hardlight_smol as smol;
+/// Servers and clients in memory, for an application's tests.
+#[cfg(feature = "testing")]
+#[doc(no_inline)]
+pub use hardlight_testing as testing;
 /// The tokio adapter.
 #[cfg(feature = "tokio")]
 #[doc(no_inline)]
@@ -193,16 +206,22 @@ pub use hardlight_tokio as tokio;
 
 #[cfg(all(feature = "async-std", not(any(feature = "smol", feature = "tokio"))))]
 pub use hardlight_async_std::{
-    Server, connect, connect_driver, connect_plain, connect_plain_with, connect_with,
+    Mount, Server, connect, connect_driver, connect_frames, connect_plain, connect_plain_with,
+    connect_stream, connect_with,
 };
 #[cfg(all(feature = "smol", not(any(feature = "async-std", feature = "tokio"))))]
 pub use hardlight_smol::{
-    Server, connect, connect_driver, connect_plain, connect_plain_with, connect_with,
+    Mount, Server, connect, connect_driver, connect_frames, connect_plain, connect_plain_with,
+    connect_stream, connect_with,
 };
 #[cfg(feature = "tokio")]
 pub use hardlight_tokio::{
-    Server, connect, connect_driver, connect_plain, connect_plain_with, connect_with,
+    Mount, Server, connect, connect_driver, connect_frames, connect_plain, connect_plain_with,
+    connect_stream, connect_with,
 };
+
+#[cfg(feature = "hyper")]
+pub use hardlight_tokio::HttpService;
 
 /// The code in the README compiles.
 #[cfg(all(doctest, feature = "tokio"))]

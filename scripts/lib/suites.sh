@@ -10,10 +10,10 @@ suite ui       ci  'rust_1_95'              'what the macros refuse, and the wor
 suite vectors  ci  'python_3_11'            'the second reader, in Python, on all golden vectors'
 suite nats     ci  'nats_server'            'two servers joined by NATS, which is killed and started again'
 suite nginx    ci  'nginx'                  'servers behind nginx, with the configuration of examples/nginx'
-suite outside  ci  ''                       'crates outside the workspace: the facade renamed and on smol, each adapter alone, the core alone'
+suite outside  ci  ''                       'crates outside the workspace: the facade renamed and on smol, each adapter alone, memory alone, the core alone'
 suite examples ci  ''                       'the examples of the core end by themselves and print what they should; a schema is exported'
 suite features ci  ''                       'the core, the facade and the schemas build with each feature alone'
-suite trees    ci  ''                       'no runtime below the adapters, one in each, no program in the libraries, nothing twice in the dependencies'
+suite trees    ci  ''                       'no runtime below the adapters, one in each, HTTP servers by features, no program in the libraries, nothing twice'
 suite seeds    ci  ''                       'the fuzz targets on their seeds and corpora, with stable Rust'
 suite bench    ci  ''                       'every benchmark runs once; nothing is measured'
 suite instructions ci 'valgrind'            'what the core and a lock cost, in instructions, stays within budgets'
@@ -79,7 +79,7 @@ suite_features() {
         echo "hardlight-proto: features '$features'"
         cargo check --quiet -p hardlight-proto --no-default-features --features "$features"
     done
-    for features in '' async-std schema smol tokio async-std,smol smol,tokio async-std,smol,tokio; do
+    for features in '' async-std axum hyper schema smol testing tokio async-std,smol smol,tokio async-std,smol,tokio; do
         echo "hardlight: features '$features'"
         cargo check --quiet -p hardlight --no-default-features --features "$features"
     done

@@ -8,7 +8,12 @@
 //! - [`errors`]: what can go wrong, and what may be tried again
 //! - [`logging`]: what is logged, and how to see it
 //! - [`events`]: topics and patterns, slow readers, clients that come back, servers that are joined
+//! - [`transports`]: an application's own HTTP server, Unix sockets and other streams, whole messages
 //! - [`handles`]: what may be cloned, shared between threads, and dropped while it is awaited
+#![cfg_attr(
+    feature = "testing",
+    doc = "- [`testing`]: handlers, servers and clients in an application's tests, in memory, with a clock and a network that the test commands"
+)]
 #![cfg_attr(
     feature = "schema",
     doc = "- [`schema`]: what breaks older clients, found before a release and not after it"
@@ -37,6 +42,14 @@ pub mod logging {}
 
 #[doc = include_str!("events.md")]
 pub mod events {}
+
+#[doc = include_str!("transports.md")]
+#[cfg_attr(feature = "hyper", doc = include_str!("transports_http.md"))]
+pub mod transports {}
+
+#[cfg(feature = "testing")]
+#[doc = include_str!("testing.md")]
+pub mod testing {}
 
 #[doc = include_str!("handles.md")]
 pub mod handles {}

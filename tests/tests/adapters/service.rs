@@ -59,6 +59,13 @@ pub(crate) struct Gate {
     pub(crate) tokens: Mutex<Vec<String>>,
 }
 
+impl Gate {
+    pub(crate) fn new() -> Self {
+        let none = || Semaphore::new(0);
+        Self { begun: none(), open: none(), dropped: none(), tokens: Mutex::default() }
+    }
+}
+
 /// Tells the gate when a call is dropped.
 struct Waiting<'a>(&'a Gate);
 
@@ -101,7 +108,7 @@ impl Suite for App {
 }
 
 /// What the factory does depends on the path, and on the token.
-async fn factory(
+pub(crate) async fn factory(
     connection: suite::Connection,
     request: Request,
     gate: Arc<Gate>,
@@ -163,12 +170,7 @@ impl Running {
         host: &'static str,
         bind: impl AsyncFnOnce(Arc<Gate>) -> Result<Server<R>, BindError> + Send + 'static,
     ) -> Self {
-        let gate = Arc::new(Gate {
-            begun: Semaphore::new(0),
-            open: Semaphore::new(0),
-            dropped: Semaphore::new(0),
-            tokens: Mutex::default(),
-        });
+        let gate = Arc::new(Gate::new());
         let (send, receive) = mpsc::channel();
         let (drop, dropped) = oneshot::channel();
         let made = Arc::clone(&gate);

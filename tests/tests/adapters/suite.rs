@@ -14,7 +14,8 @@ use futures_util::{
 };
 use hardlight::{
     CallError, ClientAuth, ClientOptions, CloseCode, ConnectError, ConnectPhase, ConnectionError,
-    DevelopmentAuthority, Error, Identity, Initiator, Limits, Received, ServerOptions, proto::Time,
+    DevelopmentAuthority, Error, EventEmitter, Identity, Initiator, Limits, Received,
+    ServerOptions, proto::Time,
 };
 use hardlight_driver::Timer;
 
@@ -46,13 +47,17 @@ pub(crate) async fn a_client_calls_without_tls<R: Subject>() {
 
 /// Calls, state, events of handlers and of the application.
 pub(crate) async fn use_all(server: &Running, client: &Client) {
+    use_all_with(&server.emitter, client).await;
+}
+
+pub(crate) async fn use_all_with(emitter: &EventEmitter<News>, client: &Client) {
     assert_eq!(client.add(2).await, Ok(2));
     assert_eq!(client.add(3).await, Ok(5));
     assert_eq!(client.state().counter, 5);
     let mut events = client.events();
     client.follow("news".to_owned()).await.unwrap();
     client.tell("news".to_owned(), "first".to_owned()).await.unwrap();
-    server.emitter.emit("news", News::Told { text: "second".to_owned() });
+    emitter.emit("news", News::Told { text: "second".to_owned() });
     for expected in ["first", "second"] {
         match events.next().await.unwrap() {
             Received::Event { topic, event: News::Told { text } } => {
@@ -315,7 +320,7 @@ pub(crate) async fn a_stop_lets_calls_finish_and_tells_clients<R: Subject>() {
     stopping.await;
 }
 
-fn assert_going_away(ended: ConnectionError) {
+pub(crate) fn assert_going_away(ended: ConnectionError) {
     match ended {
         ConnectionError::Closed { initiator, reason } => {
             assert_eq!((initiator, reason.code()), (Initiator::Remote, CloseCode::GOING_AWAY));
