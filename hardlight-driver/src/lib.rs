@@ -8,6 +8,8 @@
 #[path = "private/mod.rs"]
 pub mod __private;
 mod client;
+mod clock;
+mod context;
 mod error;
 mod events;
 mod inside;
@@ -25,6 +27,8 @@ pub use client::{
     Projection, Received, StateSnapshot, StateWatch, ValuesSnapshot, client, client_answered,
     client_with,
 };
+pub use clock::{Clock, Deadline};
+pub use context::{CallContext, CancellationToken, InContext, TypeMap};
 pub use error::Error;
 pub use events::{
     ConnectionId, Emitted, EventEmitter, EventHub, Interest, Keep, Overflow, Pattern, PatternError,

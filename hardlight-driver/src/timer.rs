@@ -4,10 +4,16 @@ use std::task::{Context, Poll};
 
 use hardlight_proto::Time;
 
+use crate::clock::Clock;
+
 /// A monotonic clock with one alarm.
 pub trait Timer: Unpin {
     /// The time now. Must not run backwards.
     fn now(&self) -> Time;
+
+    /// The clock that [`now`](Self::now) asks, for those who have no timer: calls ask it what is left until their deadline.
+    /// Asked for once for each connection.
+    fn clock(&self) -> Clock;
 
     /// Sets the alarm; the earlier one is forgotten. A deadline in the past rings at once.
     fn reset(&mut self, deadline: Time);

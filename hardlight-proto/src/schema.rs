@@ -213,6 +213,8 @@ pub struct MethodSchema {
     pub feature: Option<&'static str>,
     /// Whether its input and output are never compressed.
     pub secret: bool,
+    /// Whether whoever runs it does so to its end, though it is cancelled or the connection ends. The core only keeps it.
+    pub no_cancel: bool,
 }
 
 impl MethodSchema {
@@ -226,7 +228,8 @@ impl MethodSchema {
     /// A method whose input and output have this fingerprint.
     pub const fn with_fingerprint(name: &'static str, fingerprint: Fingerprint) -> Self {
         let name_hash = fnv1a(name.as_bytes());
-        Self { name, name_hash, fingerprint, ty: String::new(), feature: None, secret: false }
+        let ty = String::new();
+        Self { name, name_hash, fingerprint, ty, feature: None, secret: false, no_cancel: false }
     }
 
     /// Which feature a connection needs to call it. Default: none.

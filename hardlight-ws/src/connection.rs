@@ -175,7 +175,10 @@ where
     let options = &shared.options;
     let request = upgrade.request().clone();
     let acceptor = Acceptor::<S>::new(options.limits.clone(), &shared.hub);
-    let acceptor = acceptor.with_compression(options.compression).with_request(request.clone());
+    let acceptor = acceptor
+        .with_compression(options.compression)
+        .with_max_call_time(options.max_call_time)
+        .with_request(request.clone());
     let mut early = Vec::new();
     let making = deadline.within(factory(acceptor.connection(), request));
     let making = pin!(shared.stop.unless_given(making));

@@ -33,8 +33,9 @@ where
     M: Timer,
 {
     let transport = WebSocketTransport::new(socket);
+    let (config, told) = (options.config(C::schema()), response.clone());
     let (connecting, mut driver) =
-        client_answered::<C, _, _>(transport, timer, options.config(C::schema()), response.clone());
+        client_answered::<C, _, _>(transport, timer, config, told, options.call_timeout);
     let mut connecting = pin!(connecting);
     let client = poll_fn(|cx| {
         // The driver first: what it reads makes the client ready. A driver that has ended is not to be polled again.

@@ -45,6 +45,8 @@ pub struct ClientOptions {
     pub subprotocols: Vec<String>,
     /// See [`resume`](Self::resume).
     pub resume: Option<Resume>,
+    /// See [`call_timeout`](Self::call_timeout).
+    pub call_timeout: Option<Duration>,
 }
 
 impl ClientOptions {
@@ -63,6 +65,7 @@ impl ClientOptions {
             origin: None,
             subprotocols: Vec::new(),
             resume: None,
+            call_timeout: None,
         }
     }
 
@@ -191,6 +194,16 @@ impl ClientOptions {
         self
     }
 
+    /// How long each call may take: it ends with
+    /// [`CallError::DeadlineExceeded`](hardlight_proto::CallError::DeadlineExceeded) then, here and on the server. `with_timeout` of
+    /// a client makes one with another timeout for some calls. Default: `None`, for ever. Memory: some 100 bytes for each call
+    /// that is under way.
+    #[must_use]
+    pub const fn call_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.call_timeout = timeout;
+        self
+    }
+
     /// What a connection to a service with this schema is made with.
     pub fn config(&self, schema: &'static ServiceSchema) -> ClientConfig {
         ClientConfig::new(schema)
@@ -217,6 +230,7 @@ impl fmt::Debug for ClientOptions {
             .field("compression", &self.compression)
             .field("partial_state", &self.partial_state)
             .field("resume", &self.resume)
+            .field("call_timeout", &self.call_timeout)
             .finish()
     }
 }
@@ -247,6 +261,8 @@ pub struct ServerOptions {
     pub client_auth: ClientAuth,
     /// See [`refuse_in_band`](Self::refuse_in_band).
     pub refuse_in_band: RefuseInBand,
+    /// See [`max_call_time`](Self::max_call_time).
+    pub max_call_time: Option<Duration>,
 }
 
 impl ServerOptions {
@@ -261,6 +277,7 @@ impl ServerOptions {
             origins: OriginPolicy::same_origin(),
             client_auth: ClientAuth::None,
             refuse_in_band: RefuseInBand::WithOrigin,
+            max_call_time: None,
         }
     }
 
@@ -333,6 +350,16 @@ impl ServerOptions {
     #[must_use]
     pub fn client_auth(mut self, client_auth: ClientAuth) -> Self {
         self.client_auth = client_auth;
+        self
+    }
+
+    /// How long a call may run: what runs longer is dropped and answered
+    /// [`CallError::DeadlineExceeded`](hardlight_proto::CallError::DeadlineExceeded). A client's own deadline counts if it is
+    /// shorter; methods that are marked `#[rpc(no_cancel)]` run on. Default: `None`, for ever. Memory: some 50 bytes for each call
+    /// that runs.
+    #[must_use]
+    pub const fn max_call_time(mut self, time: Option<Duration>) -> Self {
+        self.max_call_time = time;
         self
     }
 

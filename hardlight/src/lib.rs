@@ -136,7 +136,7 @@ handle.stop().await;
 //! [`macro@Events`] what events can be, [`Codable`] which types travel.
 #![cfg_attr(
     feature = "tokio",
-    doc = "The [guides](guide) are about [state](guide::state), [events](guide::events), [the handshake](guide::handshake), [features](guide::features), [errors](guide::errors), [logging](guide::logging) and [handles](guide::handles)."
+    doc = "The [guides](guide) are about [state](guide::state), [events](guide::events), [the handshake](guide::handshake), [features](guide::features), [deadlines and contexts](guide::context), [errors](guide::errors), [logging](guide::logging) and [handles](guide::handles)."
 )]
 #![cfg_attr(
     feature = "schema",
@@ -149,12 +149,13 @@ pub mod guide;
 #[doc(hidden)]
 pub use hardlight_driver::__private;
 pub use hardlight_driver::{
-    Attachment, ClientConnection, ConnectionId, Dispatch, Emitted, Error, EventCounts,
-    EventEmitter, EventHub, EventStream, FeatureWatch, FeaturesCell, Interest, Keep, Overflow,
-    Pattern, PatternError, Projection, Received, Relay, RelayError, RelayedEvent, ServerConnection,
-    Service, ServiceClient, ServiceMethod, StateCell, StateGuard, StateReadGuard, StateSnapshot,
-    StateWatch, SubscribeError, SubscribeOptions, Subscriptions, Topic, TopicNotice, TopicNotices,
-    TopicOptions, ValuesCell, ValuesSnapshot, proto,
+    Attachment, CallContext, CancellationToken, ClientConnection, Clock, ConnectionId, Deadline,
+    Dispatch, Emitted, Error, EventCounts, EventEmitter, EventHub, EventStream, FeatureWatch,
+    FeaturesCell, InContext, Interest, Keep, Overflow, Pattern, PatternError, Projection, Received,
+    Relay, RelayError, RelayedEvent, ServerConnection, Service, ServiceClient, ServiceMethod,
+    StateCell, StateGuard, StateReadGuard, StateSnapshot, StateWatch, SubscribeError,
+    SubscribeOptions, Subscriptions, Topic, TopicNotice, TopicNotices, TopicOptions, TypeMap,
+    ValuesCell, ValuesSnapshot, proto,
     proto::{
         CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
         Feature, FeatureSet, GapReason, Initiator, Limits, Mismatch, NoEvents, ProtocolError,

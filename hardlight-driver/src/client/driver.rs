@@ -10,10 +10,15 @@ use std::{
 use bytes::Bytes;
 use hardlight_proto::{
     CallId, Client, ClientConfig, ClientEvent, Connection, ConnectionError, ConnectionState,
-    Events, SchemaMismatch, StateError, Topic, TopicStart,
+    Events, SchemaMismatch, StateError, Time, Topic, TopicStart,
 };
 
-use super::{Shared, attached::Attached, calls::CallKey, state::StateReplica};
+use super::{
+    Shared,
+    attached::Attached,
+    calls::{CallKey, Taken},
+    state::StateReplica,
+};
 use crate::{error::Error, inside::Inside, timer::Timer, transport::Transport, wire::Wire};
 
 /// Rounds of reading and writing before the driver lets others run.
@@ -36,7 +41,9 @@ pub struct ClientDriver<S: ConnectionState, E: Events, T, M> {
     /// The call behind each id in use.
     keys: [CallKey; 256],
     /// Calls that just left the line; kept for its memory.
-    calls: Vec<(CallKey, u32, Bytes)>,
+    calls: Vec<Taken>,
+    /// When the next call has waited for long enough.
+    next_deadline: Option<Time>,
     /// Calls that just ended, to be handed over in one go.
     done: Vec<(CallKey, Result<Bytes, Error>)>,
     wakers: Vec<Waker>,
@@ -68,6 +75,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             service,
             keys: [NO_CALL; 256],
             calls: Vec::new(),
+            next_deadline: None,
             done: Vec::new(),
             wakers: Vec::new(),
             skipped: 0,
@@ -84,7 +92,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             let more = self.handle_events();
             self.run_attached();
             // Behind all that may set a deadline.
-            let timed_out = self.wire.run_timer(&mut self.connection, None);
+            let timed_out = self.wire.run_timer(&mut self.connection, self.next_deadline);
             if self.connection.is_ended() {
                 while self.handle_events() {}
                 return false;
@@ -110,7 +118,14 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
 
     fn send_calls(&mut self) {
         let (close, cancelled, resume_asked) = self.shared.mailbox.with(|calls| {
-            calls.take_line(&mut self.calls);
+            let mut now = Time::ZERO;
+            self.next_deadline = None;
+            if calls.has_specials() {
+                now = self.wire.now();
+                calls.expire(now, &mut self.wakers);
+                self.next_deadline = calls.next_deadline();
+            }
+            calls.take_line(now, &mut self.calls);
             let resume_asked = calls.resume_asked != calls.resume_answered;
             (calls.close.take(), calls.take_cancelled(), resume_asked)
         });
@@ -118,8 +133,9 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             self.note_resume_point();
             self.shared.tell();
         }
-        for (key, method, payload) in self.calls.drain(..) {
-            match self.connection.call(method, payload) {
+        self.wakers.drain(..).for_each(Waker::wake);
+        for Taken { key, method, payload, wire } in self.calls.drain(..) {
+            match self.connection.call_with(method, payload, wire) {
                 Ok(id) => self.keys[id.index()] = key,
                 Err(error) => self.done.push((key, Err(Error::Call(error)))),
             }

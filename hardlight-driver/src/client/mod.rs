@@ -5,6 +5,7 @@ mod calls;
 mod driver;
 mod events;
 mod features;
+mod options;
 mod queue;
 mod state;
 mod stream;
@@ -15,6 +16,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -33,6 +35,7 @@ pub use stream::{EventStream, Received};
 pub use watch::{Projection, StateWatch};
 
 use crate::{
+    clock::Clock,
     error::Error,
     mailbox::Mailbox,
     opening::Opening,
@@ -41,9 +44,10 @@ use crate::{
     transport::Transport,
 };
 use attached::Attached;
-use calls::{CallKey, Calls, WhenFull};
+use calls::{CallKey, Calls, Special, WhenFull};
 use events::Receivers;
 use features::PublishedFeatures;
+use options::CallOptions;
 use queue::Kind;
 use state::PublishedState;
 
@@ -86,10 +90,11 @@ where
     T: Transport,
     M: Timer,
 {
-    client_opened(transport, timer, config, Opening::none())
+    client_opened(transport, timer, config, Opening::none(), None)
 }
 
-/// [`client_with`], on a connection that the server has accepted with a response: [`ClientConnection::response`] finds it.
+/// [`client_with`], on a connection that the server has accepted with a response: [`ClientConnection::response`] finds it. Calls
+/// may take `call_timeout`, if that is some time: see [`ClientConnection::with_timeout`].
 ///
 /// # Panics
 ///
@@ -99,13 +104,14 @@ pub fn client_answered<C, T, M>(
     timer: M,
     config: ClientConfig,
     response: impl Send + Sync + 'static,
+    call_timeout: Option<Duration>,
 ) -> (impl Future<Output = Result<C, ConnectionError>>, DriverOf<C, T, M>)
 where
     C: ServiceClient,
     T: Transport,
     M: Timer,
 {
-    client_opened(transport, timer, config, Opening::new(response))
+    client_opened(transport, timer, config, Opening::new(response), call_timeout)
 }
 
 fn client_opened<C, T, M>(
@@ -113,6 +119,7 @@ fn client_opened<C, T, M>(
     timer: M,
     config: ClientConfig,
     response: Opening,
+    call_timeout: Option<Duration>,
 ) -> (impl Future<Output = Result<C, ConnectionError>>, DriverOf<C, T, M>)
 where
     C: ServiceClient,
@@ -127,9 +134,12 @@ where
         features: PublishedFeatures::default(),
         progress: Event::new(),
         response,
+        clock: timer.clock(),
     });
     let driver = ClientDriver::new(Arc::clone(&shared), transport, timer, config);
-    let connection = ClientConnection { handle: Arc::new(Handle { shared }), first_method: 0 };
+    let options = CallOptions::with_timeout(call_timeout);
+    let handle = Arc::new(Handle { shared });
+    let connection = ClientConnection { handle, first_method: 0, options };
     let connecting = async move {
         connection.opened().await?;
         Ok(C::new(connection))
@@ -142,6 +152,7 @@ pub struct ClientConnection<S: ConnectionState, E: Events = NoEvents> {
     handle: Arc<Handle<S, E>>,
     /// The place of the service's methods among those of the connection, which may have several services.
     first_method: u32,
+    options: Option<Arc<CallOptions>>,
 }
 
 /// Closes the connection when the last clone of a [`ClientConnection`] is gone.
@@ -157,6 +168,8 @@ struct Shared<S, E> {
     /// The connection has opened, ended or finished.
     progress: Event,
     response: Opening,
+    /// That of the driver's timer.
+    clock: Clock,
 }
 
 impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
@@ -186,7 +199,7 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
 
     /// The connection as a service has it whose methods begin at this place.
     pub(crate) fn of_methods_from(&self, first_method: u32) -> Self {
-        Self { handle: Arc::clone(&self.handle), first_method: self.first_method + first_method }
+        Self { first_method: self.first_method + first_method, ..self.clone() }
     }
 
     /// The state as the client knows it now. It holds every change that the calls answered so far have made.
@@ -367,15 +380,25 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         method: u32,
         input: I,
     ) -> Result<O, Error> {
+        let special = self.special()?;
         let payload =
             payload::encode_to_bytes(&input).map_err(|_| Error::Call(CallError::EncodeFailed))?;
         drop(input);
         let call = Call {
             mailbox: &self.shared().mailbox,
-            stage: Stage::New { method: self.first_method + method, payload, when_full },
+            stage: Stage::New { method: self.first_method + method, payload, when_full, special },
         };
         let output = call.await?;
         payload::decode(&output).map_err(|_| Error::Call(CallError::InvalidOutput))
+    }
+
+    /// What is special about a call that begins now.
+    fn special(&self) -> Result<Option<Box<Special>>, Error> {
+        let Some(options) = &self.options else { return Ok(None) };
+        let special = options.begin(&self.shared().clock);
+        special
+            .map(|special| Some(Box::new(special)))
+            .ok_or_else(|| CallError::DeadlineExceeded.into())
     }
 
     fn shared(&self) -> &Arc<Shared<S, E>> {
@@ -413,7 +436,8 @@ impl<S, E: Events> Shared<S, E> {
 
 impl<S: ConnectionState, E: Events> Clone for ClientConnection<S, E> {
     fn clone(&self) -> Self {
-        Self { handle: Arc::clone(&self.handle), first_method: self.first_method }
+        let (handle, options) = (Arc::clone(&self.handle), self.options.clone());
+        Self { handle, first_method: self.first_method, options }
     }
 }
 
@@ -436,7 +460,7 @@ struct Call<'a> {
 }
 
 enum Stage {
-    New { method: u32, payload: Bytes, when_full: WhenFull },
+    New { method: u32, payload: Bytes, when_full: WhenFull, special: Option<Box<Special>> },
     Waiting(CallKey),
     Done,
 }
@@ -447,9 +471,12 @@ impl Future for Call<'_> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let result = match std::mem::replace(&mut this.stage, Stage::Done) {
-            Stage::New { method, payload, when_full } => {
+            Stage::New { method, payload, when_full, special } => {
                 let inserted = this.mailbox.post(|calls| {
                     let key = calls.insert(method, payload, when_full)?;
+                    if let Some(special) = special {
+                        calls.set_special(key, *special);
+                    }
                     calls.poll(key, cx.waker());
                     Ok(key)
                 });

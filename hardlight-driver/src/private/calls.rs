@@ -75,6 +75,7 @@ pub fn needs<M: ServiceMethod>(mut schema: ServiceSchema, methods: &[M]) -> Serv
     for (described, method) in schema.methods.iter_mut().zip(methods) {
         described.feature = method.feature();
         described.secret = method.is_secret();
+        described.no_cancel = method.is_uncancellable();
     }
     schema
 }

@@ -35,6 +35,9 @@ pub trait ServiceMethod: Copy {
 
     /// Whether its input and output are never compressed (SPEC.md, section 22).
     fn is_secret(self) -> bool;
+
+    /// Whether its handler runs to its end, though its caller or the connection is gone.
+    fn is_uncancellable(self) -> bool;
 }
 
 /// Runs the methods of a service on a handler of type `H`. `#[rpc]` implements it for every `H` that implements the

@@ -4,8 +4,8 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Attribute, Expr, Ident, ItemTrait, Path, TraitItemFn, Type};
 
-use super::names::Names;
-use crate::{marks::Marks, root};
+use super::{names::Names, needs::MethodMarks};
+use crate::root;
 
 /// A trait under `#[rpc]`.
 pub(super) struct Service {
@@ -39,7 +39,7 @@ pub(super) struct Method {
     /// `#[cfg]`, which goes on everything that is generated for the method.
     pub(super) cfgs: Vec<Attribute>,
     /// `#[rpc(...)]` on the method.
-    pub(super) marks: Marks,
+    pub(super) marks: MethodMarks,
     /// `#[doc]` and `#[deprecated]`, which go on the client's methods.
     pub(super) docs: Vec<Attribute>,
     pub(super) arguments: Vec<Argument>,

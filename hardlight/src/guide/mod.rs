@@ -3,6 +3,7 @@
 //! - [`state`]: what the server changes and the client sees, when, and what it costs
 //! - [`handshake`]: who connects and whether it may: cookies, tokens, certificates, web pages of other origins, refusals
 //! - [`features`]: what a connection may call and see, before a login and after it
+//! - [`context`]: how long a call may take, what surrounds it, which handlers run to their end
 //! - [`errors`]: what can go wrong, and what may be tried again
 //! - [`logging`]: what is logged, and how to see it
 //! - [`events`]: topics and patterns, slow readers, clients that come back, servers that are joined
@@ -20,6 +21,9 @@ pub mod handshake {}
 
 #[doc = include_str!("features.md")]
 pub mod features {}
+
+#[doc = include_str!("context.md")]
+pub mod context {}
 
 #[doc = include_str!("errors.md")]
 pub mod errors {}
