@@ -1539,7 +1539,7 @@ def named(entries: list[dict]) -> list[tuple[int, int]]:
 # 19.1: the server, with what sections 6, 10, 11, 13, 14 and 16 ask of it
 # ======================================================================================================================
 
-CANCELLED, OUTPUT_TOO_LARGE, GOING_AWAY, MISSING_FEATURE, BUSY = 1, 6, 8, 9, 10  # 18.1
+CANCELLED, OUTPUT_TOO_LARGE, GOING_AWAY, MISSING_FEATURE, BUSY, DEADLINE_EXCEEDED = 1, 6, 8, 9, 10, 11  # 18.1
 LAGGED, WITHHELD, EXPIRED, TOO_LONG = 1, 3, 4, 5  # 13.4
 FRESH, RESUMED, RESTARTED = 0, 1, 2  # 13.5
 LAST_SEQUENCE = (1 << 64) - 2  # 13.2
@@ -1645,7 +1645,7 @@ class Server(End):
         place, error = self.table[frame.method]
         size = frame.payload.length if isinstance(frame.payload, Compressed) else len(frame.payload)
         if error is None:
-            error = self.refusal(place, size)
+            error = self.refusal(place, size, frame)
         if error is not None:
             self.answer_error(frame.id, error)
             return
@@ -1653,8 +1653,8 @@ class Server(End):
         self.calls[frame.id] = ServerCall(frame, place, size)
         self.start_calls()  # 4.2: also if a frame behind it is fatal
 
-    def refusal(self, place: int, size: int) -> int | None:
-        """Why a call is not run, if it is not: 14.2, 16.3, 17."""
+    def refusal(self, place: int, size: int, frame: Frame) -> int | None:
+        """Why a call is not run, if it is not: 14.2, 16.3, 17, 10.4."""
         if self.phase == "draining":
             return GOING_AWAY
         feature = self.methods[place].get("feature")
@@ -1662,6 +1662,8 @@ class Server(End):
             return MISSING_FEATURE
         if sum(call.input_bytes for call in self.calls.values()) + size > self.limits["max_input_bytes"]:
             return BUSY
+        if (DEADLINE, varint(0)) in frame.extensions:
+            return DEADLINE_EXCEEDED
         return None
 
     def answer_error(self, call: int, code: int, extensions: list | None = None) -> None:

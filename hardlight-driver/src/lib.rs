@@ -8,6 +8,8 @@
 #[path = "private/mod.rs"]
 pub mod __private;
 mod client;
+mod clock;
+mod context;
 mod error;
 mod events;
 mod frames;
@@ -24,9 +26,11 @@ mod wire;
 pub use client::{
     Attachment, ClientConnection, ClientDriver, ConnectFailure, Connected, ConnectionStatus,
     Connector, DriverOf, EventCounts, EventStream, FeatureWatch, Projection, Received, Reconnect,
-    StateSnapshot, StateWatch, StatusWatch, ValuesSnapshot, client, client_answered,
+    StateSnapshot, StateWatch, StatusWatch, ValuesSnapshot, client, client_over,
     client_reconnecting, client_with,
 };
+pub use clock::{Clock, Deadline};
+pub use context::{CallContext, CancellationToken, InContext, TypeMap};
 pub use error::Error;
 pub use events::{
     ConnectionId, Emitted, EventEmitter, EventHub, Interest, Keep, Overflow, Pattern, PatternError,

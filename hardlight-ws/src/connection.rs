@@ -154,7 +154,10 @@ where
 {
     let options = &shared.options;
     let acceptor = Acceptor::<S>::new(options.limits.clone(), &shared.hub);
-    let acceptor = acceptor.with_compression(options.compression).with_request(request.clone());
+    let acceptor = acceptor
+        .with_compression(options.compression)
+        .with_max_call_time(options.max_call_time)
+        .with_request(request.clone());
     let handler = factory(acceptor.connection(), request).await?;
     Ok(Box::new(move |transport| {
         let connection = acceptor.handle().clone();

@@ -12,7 +12,7 @@ use std::{
 use async_tungstenite::{WebSocketStream, client_async_with_config};
 use futures_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use futures_util::io::{AsyncRead, AsyncWrite};
-use hardlight_driver::{Timer, proto::Time};
+use hardlight_driver::{Clock, Timer, proto::Time};
 use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};
 use tungstenite::{Error, handshake::client, protocol::Role};
 
@@ -207,6 +207,11 @@ impl<R: FuturesIo> Default for InstantTimer<R> {
 impl<R: FuturesIo> Timer for InstantTimer<R> {
     fn now(&self) -> Time {
         Time::ZERO + R::now().saturating_duration_since(self.origin)
+    }
+
+    fn clock(&self) -> Clock {
+        let origin = self.origin;
+        Clock::new(move || Time::ZERO + origin.elapsed())
     }
 
     fn reset(&mut self, deadline: Time) {

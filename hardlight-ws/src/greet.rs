@@ -9,7 +9,7 @@ use std::{
 use futures_core::Stream;
 use futures_sink::Sink;
 use hardlight_driver::{
-    ClientDriver, DriverOf, ServiceClient, Timer, Transport, client_answered,
+    ClientDriver, Connected, DriverOf, ServiceClient, Timer, Transport, client_over,
     proto::ConnectionError,
 };
 use tungstenite::{Error, Message};
@@ -50,8 +50,11 @@ where
     T: Transport,
     M: Timer,
 {
-    let (connecting, driver) =
-        client_answered::<C, _, _>(transport, timer, options.config(C::schema()), response.clone());
+    let config = options.config(C::schema());
+    let connected = Connected::new(transport, timer, config)
+        .with_response(response.clone())
+        .with_call_timeout(options.call_timeout);
+    let (connecting, driver) = client_over::<C, _, _>(connected);
     let greeted = until_open(connecting, driver).await;
     greeted.map_err(|error| ConnectError::greeting(error, &response))
 }

@@ -145,7 +145,7 @@ handle.stop().await;
 //! [`macro@Events`] what events can be, [`Codable`] which types travel.
 #![cfg_attr(
     feature = "tokio",
-    doc = "The [guides](guide) are about [state](guide::state), [events](guide::events), [the handshake](guide::handshake), [reconnecting](guide::reconnecting), [features](guide::features), [errors](guide::errors), [logging](guide::logging), [transports](guide::transports) and [handles](guide::handles)."
+    doc = "The [guides](guide) are about [state](guide::state), [events](guide::events), [the handshake](guide::handshake), [reconnecting](guide::reconnecting), [features](guide::features), [deadlines and contexts](guide::context), [errors](guide::errors), [logging](guide::logging), [transports](guide::transports) and [handles](guide::handles)."
 )]
 #![cfg_attr(
     feature = "schema",
@@ -158,13 +158,14 @@ pub mod guide;
 #[doc(hidden)]
 pub use hardlight_driver::__private;
 pub use hardlight_driver::{
-    Attachment, ClientConnection, ConnectionId, ConnectionStatus, Dispatch, Emitted, Error,
-    EventCounts, EventEmitter, EventHub, EventStream, FeatureWatch, FeaturesCell, FrameError,
-    FramePair, FrameTransport, Interest, Keep, Overflow, Pattern, PatternError, Projection,
-    Received, Reconnect, Relay, RelayError, RelayedEvent, ServerConnection, Service, ServiceClient,
-    ServiceMethod, StateCell, StateGuard, StateReadGuard, StateSnapshot, StateWatch, StatusWatch,
-    SubscribeError, SubscribeOptions, Subscriptions, Topic, TopicNotice, TopicNotices,
-    TopicOptions, ValuesCell, ValuesSnapshot, proto,
+    Attachment, CallContext, CancellationToken, ClientConnection, Clock, ConnectionId,
+    ConnectionStatus, Deadline, Dispatch, Emitted, Error, EventCounts, EventEmitter, EventHub,
+    EventStream, FeatureWatch, FeaturesCell, FrameError, FramePair, FrameTransport, InContext,
+    Interest, Keep, Overflow, Pattern, PatternError, Projection, Received, Reconnect, Relay,
+    RelayError, RelayedEvent, ServerConnection, Service, ServiceClient, ServiceMethod, StateCell,
+    StateGuard, StateReadGuard, StateSnapshot, StateWatch, StatusWatch, SubscribeError,
+    SubscribeOptions, Subscriptions, Topic, TopicNotice, TopicNotices, TopicOptions, TypeMap,
+    ValuesCell, ValuesSnapshot, proto,
     proto::{
         CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
         Feature, FeatureSet, GapReason, Initiator, Limits, Mismatch, NoEvents, ProtocolError,

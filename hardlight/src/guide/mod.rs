@@ -5,6 +5,7 @@
 //! - [`reconnecting`]: a client that stays, whatever becomes of its connections
 //! - [`proxies`]: who a client is behind a proxy, and clients that have to go through one
 //! - [`features`]: what a connection may call and see, before a login and after it
+//! - [`context`]: how long a call may take, what surrounds it, which handlers run to their end
 //! - [`errors`]: what can go wrong, and what may be tried again
 //! - [`logging`]: what is logged, and how to see it
 //! - [`events`]: topics and patterns, slow readers, clients that come back, servers that are joined
@@ -33,6 +34,9 @@ pub mod proxies {}
 
 #[doc = include_str!("features.md")]
 pub mod features {}
+
+#[doc = include_str!("context.md")]
+pub mod context {}
 
 #[doc = include_str!("errors.md")]
 pub mod errors {}

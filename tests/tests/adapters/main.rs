@@ -57,6 +57,12 @@ on_each_runtime! {
         a_payload_in_pieces_goes_both_ways
         an_input_beyond_the_limit_fails_alone
         a_call_that_is_dropped_is_cancelled
+        a_call_ends_at_its_deadline_on_both_sides
+        a_client_has_a_timeout_for_all_its_calls
+        a_server_ends_calls_that_run_for_too_long
+        a_handler_finds_its_call_also_behind_an_await
+        a_handler_that_cannot_be_cancelled_outlives_its_connection
+        a_stop_waits_no_longer_than_the_grace_for_a_handler_that_cannot_be_cancelled
         a_client_that_says_nothing_is_given_up
         a_connection_that_is_cut_ends_its_calls
         a_client_may_drive_its_connection_itself

@@ -4,12 +4,13 @@ use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, mpsc},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use futures_util::future::{Either, select};
 use hardlight::{
-    BindError, ClientOptions, ConnectionState, EventEmitter, EventHub, Events, Identity, Refusal,
-    Request, ServerHandle, ServerOptions,
+    BindError, CallContext, ClientOptions, ConnectionState, EventEmitter, EventHub, Events,
+    Identity, Refusal, Request, ServerHandle, ServerOptions,
 };
 use hardlight_ws::Server;
 use tokio::sync::{Semaphore, oneshot};
@@ -27,6 +28,11 @@ pub(crate) trait Suite {
     async fn wait_again(&self, number: u32) -> u32;
     /// Answers once the test lets it.
     async fn wait(&self, number: u32) -> u32;
+    /// Likewise, whoever is gone meanwhile.
+    #[rpc(no_cancel)]
+    async fn finish(&self, number: u32) -> u32;
+    /// What is left of the call's time, and its method: once the test lets it.
+    async fn look(&self) -> (Option<Duration>, String);
 }
 
 #[derive(ConnectionState)]
@@ -104,6 +110,16 @@ impl Suite for App {
         self.gate.open.acquire().await.expect("it is never closed").forget();
         std::mem::forget(waiting);
         number
+    }
+
+    async fn finish(&self, number: u32) -> u32 {
+        self.wait(number).await
+    }
+
+    async fn look(&self) -> (Option<Duration>, String) {
+        self.wait(0).await;
+        let call = CallContext::current();
+        (call.remaining(), call.method().to_owned())
     }
 }
 
