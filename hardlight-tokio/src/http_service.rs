@@ -39,6 +39,8 @@ use crate::{Mount, Tokio};
 /// - hyper gives connections up only where it is told to: `serve_connection(io, service).with_upgrades()`. axum does so by
 ///   itself. What comes between, such as a timeout for responses or compression, ends with the response; a layer that replaces
 ///   the response ends the connection.
+/// - Sockets are the HTTP server's. They should not wait for more to send (`TCP_NODELAY`), or small answers are late by tens of
+///   milliseconds; of axum's listeners that is `tap_io(|tcp| drop(tcp.set_nodelay(true)))`.
 /// - A graceful stop of the HTTP server does not wait for connections that it has given up:
 ///   [`ServerHandle::stop`](crate::ServerHandle::stop) does.
 ///

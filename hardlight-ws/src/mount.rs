@@ -52,7 +52,7 @@ impl<R: Adapter> Mount<R> {
     /// `request` is what the factory is given in place of the HTTP request that there is not: a path, headers, a token, as far as
     /// whoever accepted the transport knows of any; else `http::Request::new(())`. If it has an `Origin`, that is checked as ever.
     /// A refusal is told by a close, with a code that stands for its status; what is added to
-    /// [`Request::response`] goes nowhere.
+    /// [`Request::response`] goes nowhere. That a client has gone is found once the factory is done.
     pub fn serve_frames<F>(&self, frames: F, request: http::Request<()>, peer: impl Into<Peer>)
     where
         F: Send + 'static,

@@ -324,14 +324,20 @@ impl<R: Adapter> Serving<R> {
         listener: Option<&Listener<R>>,
         tasks: &mut FuturesUnordered<R::Task>,
     ) {
+        let mut entrance_is_first = false;
         loop {
             let mut accepting = pin!(self.accept(listener));
             let next = poll_fn(|cx| {
                 // Those that have ended; those that go on wake this again.
                 while let Poll::Ready(Some(())) = tasks.poll_next_unpin(cx) {}
-                match self.entrance.poll_next(cx) {
-                    Poll::Ready(life) => Poll::Ready(R::spawn(life)),
-                    Poll::Pending => accepting.as_mut().poll(cx),
+                // In turn, so that a flood by one way keeps nobody out who comes by the other.
+                entrance_is_first = !entrance_is_first;
+                if entrance_is_first && let Poll::Ready(life) = self.entrance.poll_next(cx) {
+                    return Poll::Ready(R::spawn(life));
+                }
+                match accepting.as_mut().poll(cx) {
+                    Poll::Pending => self.entrance.poll_next(cx).map(R::spawn),
+                    accepted => accepted,
                 }
             });
             let Some(task) = self.shared.stop.unless_given(next).await else { break };

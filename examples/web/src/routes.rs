@@ -13,9 +13,8 @@ use axum::{
 };
 use hardlight::{HttpService, Peer, TlsInfo};
 use serde::Serialize;
-use tokio::net::TcpListener;
 
-use crate::{TlsListener, Total};
+use crate::{PlainListener, TlsListener, Total};
 
 /// What `/total` answers.
 #[derive(Serialize)]
@@ -52,8 +51,8 @@ async fn introduce(
 #[derive(Clone, Debug)]
 pub struct Arrival(Peer);
 
-impl Connected<IncomingStream<'_, TcpListener>> for Arrival {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+impl Connected<IncomingStream<'_, PlainListener>> for Arrival {
+    fn connect_info(stream: IncomingStream<'_, PlainListener>) -> Self {
         Self(Peer::from(*stream.remote_addr()))
     }
 }

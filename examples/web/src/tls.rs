@@ -3,13 +3,10 @@
 use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::serve::Listener;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    select,
-    task::JoinSet,
-    time::timeout,
-};
+use tokio::{net::TcpStream, select, task::JoinSet, time::timeout};
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig, server::TlsStream};
+
+use crate::PlainListener;
 
 /// How long a client may take for TLS.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,14 +18,14 @@ type Arrived = (TlsStream<TcpStream>, SocketAddr);
 
 /// Listens with TLS. Slow clients keep no others waiting.
 pub struct TlsListener {
-    tcp: TcpListener,
+    tcp: PlainListener,
     acceptor: TlsAcceptor,
     handshakes: JoinSet<Option<Arrived>>,
 }
 
 impl TlsListener {
     /// A listener with this certificate and these settings.
-    pub fn new(tcp: TcpListener, config: Arc<ServerConfig>) -> Self {
+    pub fn new(tcp: PlainListener, config: Arc<ServerConfig>) -> Self {
         Self { tcp, acceptor: config.into(), handshakes: JoinSet::new() }
     }
 
@@ -61,8 +58,7 @@ impl Listener for TlsListener {
         loop {
             let may_begin = self.handshakes.len() < MAX_HANDSHAKES;
             select! {
-                // axum's own: it outlives errors.
-                (tcp, addr) = Listener::accept(&mut self.tcp), if may_begin => self.begin(tcp, addr),
+                (tcp, addr) = self.tcp.accept(), if may_begin => self.begin(tcp, addr),
                 Some(Ok(Some(arrived))) = self.handshakes.join_next() => return arrived,
             }
         }

@@ -12,7 +12,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
-use web::{App, Arrival, Change, TlsListener, Total, routes, tally};
+use web::{App, Arrival, Change, PlainListener, TlsListener, Total, routes, tally};
 
 /// The application, and what stops it.
 fn application() -> (Router, ServerHandle) {
@@ -36,10 +36,10 @@ where
     tokio::spawn(async move { axum::serve(listener, app).await });
 }
 
-async fn listener() -> (TcpListener, SocketAddr) {
+async fn listener() -> (PlainListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
-    (listener, addr)
+    (PlainListener(listener), addr)
 }
 
 /// What is answered to a GET.

@@ -6,7 +6,7 @@ use axum::Router;
 use clap::Parser;
 use hardlight::{ClientAuth, HttpService, Identity, Request, Server, ServerHandle, Unbound};
 use tokio::{net::TcpListener, signal};
-use web::{App, Arrival, TlsListener, Total, routes, tally};
+use web::{App, Arrival, PlainListener, TlsListener, Total, routes, tally};
 
 /// Serves a page, JSON and HardLight on one port, until Ctrl-C.
 #[derive(Parser)]
@@ -46,7 +46,7 @@ async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
 
     let listener = TcpListener::bind(&args.listen).await?;
     let port = listener.local_addr()?.port();
-    let app = routes(total, service);
+    let (listener, app) = (PlainListener(listener), routes(total, service));
     match args.tls {
         Some(file) => {
             let identity = Identity::development(["localhost"])?;
