@@ -7,6 +7,8 @@
 #[doc(hidden)]
 #[path = "private/mod.rs"]
 pub mod __private;
+#[doc(hidden)]
+pub mod application;
 mod client;
 mod clock;
 mod context;

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod adapter;
+#[doc(hidden)]
+pub mod application;
 mod authority;
 mod certificate;
 mod client;

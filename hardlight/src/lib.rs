@@ -157,22 +157,8 @@ pub mod guide;
 
 #[doc(hidden)]
 pub use hardlight_driver::__private;
-pub use hardlight_driver::{
-    Attachment, CallContext, CancellationToken, ClientConnection, Clock, ConnectionId,
-    ConnectionStatus, Deadline, Dispatch, Emitted, Error, EventCounts, EventEmitter, EventHub,
-    EventStream, FeatureWatch, FeaturesCell, FrameError, FramePair, FrameTransport, InContext,
-    Interest, Keep, Overflow, Pattern, PatternError, Projection, Received, Reconnect, Relay,
-    RelayError, RelayedEvent, ServerConnection, Service, ServiceClient, ServiceMethod, StateCell,
-    StateGuard, StateReadGuard, StateSnapshot, StateWatch, StatusWatch, SubscribeError,
-    SubscribeOptions, Subscriptions, Topic, TopicNotice, TopicNotices, TopicOptions, TypeMap,
-    ValuesCell, ValuesSnapshot, proto,
-    proto::{
-        CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
-        Feature, FeatureSet, GapReason, Initiator, Limits, Mismatch, NoEvents, ProtocolError,
-        Resume, SchemaMismatch, SchemaPart, ValueError, Values,
-    },
-    sync,
-};
+#[doc(inline)]
+pub use hardlight_driver::application::*;
 pub use hardlight_macros::{ConnectionState, Events, Feature, codable, rpc};
 
 #[cfg(feature = "schema")]
@@ -180,13 +166,8 @@ pub use hardlight_macros::{ConnectionState, Events, Feature, codable, rpc};
 pub use hardlight_schema as schema;
 
 #[cfg(any(feature = "async-std", feature = "smol", feature = "testing", feature = "tokio"))]
-pub use hardlight_ws::{
-    BindError, Certificate, ClientAuth, ClientOptions, ConnectError, ConnectPhase,
-    DevelopmentAuthority, HeaderError, Identity, IdentityError, Listening, OriginError,
-    OriginPolicy, Peer, Proxy, ProxyError, ProxyUrlError, Refresh, Refusal, RefuseInBand, Request,
-    Response, ResponseHeaders, ServerHandle, ServerOptions, TlsInfo, TlsVersion, Trust, TrustError,
-    TrustedProxies, TrustedProxiesError, Unbound, cookie, http,
-};
+#[doc(inline)]
+pub use hardlight_ws::application::*;
 
 /// The async-std adapter.
 #[cfg(feature = "async-std")]

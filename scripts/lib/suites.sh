@@ -16,7 +16,7 @@ suite features ci  ''                       'the core, the facade and the schema
 suite trees    ci  ''                       'no runtime below the adapters, one in each, HTTP servers by features, no program in the libraries, nothing twice'
 suite seeds    ci  ''                       'the fuzz targets on their seeds and corpora, with stable Rust'
 suite bench    ci  ''                       'every benchmark runs once; nothing is measured'
-suite instructions ci 'valgrind'            'what the core and a lock cost, in instructions, stays within budgets'
+suite instructions ci 'valgrind'            'what the core, a lock and a call through the drivers cost, in instructions, stays within budgets'
 suite typos    ci  'typos'                  'spelling'
 suite no_std   ci  'bare_target'            'the core, and what embeds it, build for a machine that has no std'
 suite fuzz     ci  'nightly cxx cargo_fuzz' 'a fixed number of runs of each fuzz target'
@@ -104,6 +104,7 @@ suite_bench() {
 suite_instructions() {
     cargo run --release --manifest-path bench/Cargo.toml --bin instructions
     cargo run --release --manifest-path bench/Cargo.toml --bin cell
+    cargo run --release --manifest-path bench/Cargo.toml --bin calls
 }
 
 suite_typos() {

@@ -190,7 +190,9 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             self.note_resume_point();
             self.shared.tell();
         }
-        self.wakers.drain(..).for_each(Waker::wake);
+        if !self.wakers.is_empty() {
+            self.wakers.drain(..).for_each(Waker::wake);
+        }
         for Taken { key, request, wire } in self.calls.drain(..) {
             match self.connection.call_with(request.method, request.payload, wire) {
                 Ok(id) => self.keys[id.index()] = key,

@@ -18,6 +18,7 @@ impl Deadlines {
     }
 
     /// When the next one passes.
+    #[inline]
     pub(super) fn next(&self) -> Option<Time> {
         self.0.first().map(|&(at, _)| at)
     }

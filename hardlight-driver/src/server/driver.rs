@@ -167,15 +167,24 @@ where
     }
 
     /// Tells the connection the time, if calls wait in it that have a deadline.
+    #[inline(always)]
     fn tell_time(&mut self) {
         if self.connection.wants_time() {
-            self.connection.handle_timeout(self.wire.now());
+            self.tell_time_now();
         }
+    }
+
+    #[cold]
+    fn tell_time_now(&mut self) {
+        self.connection.handle_timeout(self.wire.now());
     }
 
     /// Whether something was due, and is done.
     fn run_timer(&mut self) -> bool {
-        let next = self.patience.into_iter().chain(self.handlers.next_deadline()).min();
+        let next = match (self.patience, self.handlers.next_deadline()) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
         let timed_out = self.wire.run_timer(&mut self.connection, next);
         self.end_patience();
         if timed_out {
@@ -307,7 +316,10 @@ where
 
     /// When a call that begins now is to end.
     fn deadline(&self, wire: &Extensions) -> Option<Time> {
-        let asked = if wire.is_empty() { None } else { wire.deadline() };
+        if wire.is_empty() && self.max_call_time.is_none() {
+            return None;
+        }
+        let asked = wire.deadline();
         let left = asked.into_iter().chain(self.max_call_time).min()?;
         Some(self.wire.now() + left)
     }
@@ -365,7 +377,9 @@ where
     /// could not be kept in order.
     fn drain_mailbox(&mut self) -> bool {
         self.flush_queue();
-        self.refuse_given_up();
+        if !(self.overdue.is_empty() && self.cancelled.is_empty()) {
+            self.refuse_given_up();
+        }
         let takes_all = self.answer == Answer::None;
         let (unsent, backlog) = (self.connection.state_bytes(), self.connection.firm_event_bytes());
         let commands = takes_all.then_some(&mut self.commands);

@@ -73,6 +73,7 @@ impl Held {
     }
 
     /// Whether the caller of one of them waits for some time only.
+    #[inline(never)]
     pub(super) fn have_deadlines(&self) -> bool {
         self.0.iter().any(|held| held.call.extensions.deadline().is_some())
     }

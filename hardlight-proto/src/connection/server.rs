@@ -177,8 +177,9 @@ impl Connection<Server> {
     ///
     /// A call whose deadline passes while it is held is answered [`CallError::DeadlineExceeded`], and never given out. One that
     /// is given out says what was left when the time was told last.
+    #[inline]
     pub fn wants_time(&self) -> bool {
-        self.role.held.have_deadlines()
+        !self.role.held.is_empty() && self.role.held.have_deadlines()
     }
 
     /// Whether calls that arrive are held, although there may be room for their answers: for one who cannot start them
@@ -684,7 +685,7 @@ impl Connection<Server> {
     fn is_in_use(&self, id: CallId) -> bool {
         self.role.running.contains(id)
             || self.link.outbox.has_unsent(id)
-            || self.role.held.contains(id)
+            || !self.role.held.is_empty() && self.role.held.contains(id)
     }
 
     fn handle_cancel(&mut self, id: CallId) -> Option<ServerEvent> {
