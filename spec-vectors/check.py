@@ -132,6 +132,7 @@ MAX_TRANSFERS = 16
 FIRST_CREDIT = 65_536
 MAX_EXTENSIONS = 4_096
 MAX_TOPIC_NAME = 512
+MAX_REASON = 123
 
 
 def split_message(message: bytes):
@@ -155,6 +156,27 @@ def split_message(message: bytes):
             raise Refused("invalid-batch")  # a batch of one
         count += 1
         yield frame
+
+
+def read_close(message: bytes):
+    """3.2: the code and the reason of a message that is a close, or None."""
+    if message[:2] != b"\0\0":
+        return None
+    reader = Reader(message[2:])
+    try:
+        code = reader.varint(1 << 16)
+    except Refused:
+        return 1005, ""
+    reason = reader.rest()
+    try:
+        return code, reason.decode() if len(reason) <= MAX_REASON else ""
+    except UnicodeDecodeError:
+        return code, ""
+
+
+def write_close(code: int, reason: str) -> bytes:
+    """3.2."""
+    return b"\0\0" + varint(code) + reason.encode()
 
 
 def join_message(frames: list[bytes]) -> bytes:
@@ -1517,7 +1539,7 @@ def named(entries: list[dict]) -> list[tuple[int, int]]:
 # 19.1: the server, with what sections 6, 10, 11, 13, 14 and 16 ask of it
 # ======================================================================================================================
 
-CANCELLED, OUTPUT_TOO_LARGE, GOING_AWAY, MISSING_FEATURE, BUSY = 1, 6, 8, 9, 10  # 18.1
+CANCELLED, OUTPUT_TOO_LARGE, GOING_AWAY, MISSING_FEATURE, BUSY, DEADLINE_EXCEEDED = 1, 6, 8, 9, 10, 11  # 18.1
 LAGGED, WITHHELD, EXPIRED, TOO_LONG = 1, 3, 4, 5  # 13.4
 FRESH, RESUMED, RESTARTED = 0, 1, 2  # 13.5
 LAST_SEQUENCE = (1 << 64) - 2  # 13.2
@@ -1623,7 +1645,7 @@ class Server(End):
         place, error = self.table[frame.method]
         size = frame.payload.length if isinstance(frame.payload, Compressed) else len(frame.payload)
         if error is None:
-            error = self.refusal(place, size)
+            error = self.refusal(place, size, frame)
         if error is not None:
             self.answer_error(frame.id, error)
             return
@@ -1631,8 +1653,8 @@ class Server(End):
         self.calls[frame.id] = ServerCall(frame, place, size)
         self.start_calls()  # 4.2: also if a frame behind it is fatal
 
-    def refusal(self, place: int, size: int) -> int | None:
-        """Why a call is not run, if it is not: 14.2, 16.3, 17."""
+    def refusal(self, place: int, size: int, frame: Frame) -> int | None:
+        """Why a call is not run, if it is not: 14.2, 16.3, 17, 10.4."""
         if self.phase == "draining":
             return GOING_AWAY
         feature = self.methods[place].get("feature")
@@ -1640,6 +1662,8 @@ class Server(End):
             return MISSING_FEATURE
         if sum(call.input_bytes for call in self.calls.values()) + size > self.limits["max_input_bytes"]:
             return BUSY
+        if (DEADLINE, varint(0)) in frame.extensions:
+            return DEADLINE_EXCEEDED
         return None
 
     def answer_error(self, call: int, code: int, extensions: list | None = None) -> None:
@@ -3158,6 +3182,15 @@ def check_frames(case: dict) -> None:
         expect("message", written.hex(), message.hex())
 
 
+def check_close(case: dict) -> None:
+    """Level 3 of PORTING.md: a message that may be a close is read, and written."""
+    message = hex_bytes(case["hex"])
+    close = read_close(message)
+    expect("close", close and {"code": close[0], "reason": close[1]}, case.get("close"))
+    if "lenient" not in case:
+        expect("message", write_close(*close).hex(), message.hex())
+
+
 def check_invalid_frames(case: dict) -> None:
     """Level 3 of PORTING.md: a message that every end refuses."""
     try:
@@ -3270,6 +3303,7 @@ KINDS = [
     ("fingerprints.json", "fingerprints", check_fingerprint),
     ("payloads/invalid.json", "invalid-payloads", check_invalid_payload),
     ("payloads/*.json", "payloads", check_payload),
+    ("closes.json", "closes", check_close),
     ("frames/*.json", "frames", check_frames),
     ("invalid/frames.json", "invalid-frames", check_invalid_frames),
     ("state/changes.json", "state", check_state),

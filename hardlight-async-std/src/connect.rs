@@ -1,6 +1,8 @@
 //! The client on async-std.
 
-use hardlight_driver::{ServiceClient, proto::ConnectionError};
+use hardlight_driver::{
+    FrameError, FrameTransport, ServiceClient, Transport, proto::ConnectionError,
+};
 use hardlight_ws::{ClientOptions, ConnectError, Scheme};
 
 use crate::AsyncStd;
@@ -62,3 +64,5 @@ pub async fn connect_plain_with<C: ServiceClient>(
 ) -> Result<C, ConnectError> {
     hardlight_ws::connect::<AsyncStd, C>(url, Scheme::Plain, options).await
 }
+
+hardlight_ws::connect_over!(AsyncStd);

@@ -7,16 +7,21 @@
 #[doc(hidden)]
 #[path = "private/mod.rs"]
 pub mod __private;
+#[doc(hidden)]
+pub mod application;
 mod client;
-mod deadline;
+mod clock;
+mod context;
 mod error;
 mod events;
+mod frames;
 mod inside;
 mod local;
 mod mailbox;
 mod opening;
 mod server;
 mod service;
+mod time_limit;
 mod timer;
 mod transport;
 mod wakes;
@@ -25,16 +30,18 @@ mod wire;
 pub use client::{
     Attachment, ClientConnection, ClientDriver, ConnectFailure, Connected, ConnectionStatus,
     Connector, DriverOf, EventCounts, EventStream, FeatureWatch, Projection, Received, Reconnect,
-    StateSnapshot, StateWatch, StatusWatch, ValuesSnapshot, client, client_answered,
+    StateSnapshot, StateWatch, StatusWatch, ValuesSnapshot, client, client_over,
     client_reconnecting, client_with, until_open,
 };
-pub use deadline::{Deadline, Late};
+pub use clock::{Clock, Deadline};
+pub use context::{CallContext, CancellationToken, InContext, TypeMap};
 pub use error::Error;
 pub use events::{
     ConnectionId, Emitted, EventEmitter, EventHub, Interest, Keep, Overflow, Pattern, PatternError,
     Relay, RelayError, RelayedEvent, SubscribeError, SubscribeOptions, Subscriptions, Topic,
     TopicNotice, TopicNotices, TopicOptions,
 };
+pub use frames::{FrameError, FramePair, FrameTransport};
 pub use hardlight_proto as proto;
 pub use hardlight_proto::sync;
 pub use local::MaybeSend;
@@ -42,5 +49,6 @@ pub use server::{
     Acceptor, FeaturesCell, ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell,
 };
 pub use service::{Dispatch, Service, ServiceClient, ServiceMethod};
+pub use time_limit::{Late, TimeLimit};
 pub use timer::Timer;
 pub use transport::{Incoming, Outgoing, Transport};

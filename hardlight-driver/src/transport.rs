@@ -47,3 +47,27 @@ pub trait Transport: Unpin {
     /// Brings everything that was taken on its way.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>>;
 }
+
+/// What holds some transport or other, of one type of error.
+impl<T: Transport + ?Sized> Transport for Box<T> {
+    type Error = T::Error;
+
+    fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Incoming, Self::Error>>> {
+        (**self).poll_receive(cx)
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        (**self).poll_ready(cx)
+    }
+
+    fn start_send(&mut self, message: Outgoing) -> Result<(), Self::Error> {
+        (**self).start_send(message)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        (**self).poll_flush(cx)
+    }
+}

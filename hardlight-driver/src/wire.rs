@@ -12,6 +12,7 @@ use atomic_waker::AtomicWaker;
 use hardlight_proto::{Connection, Role, Time, Transmit};
 
 use crate::{
+    clock::Clock,
     timer::Timer,
     transport::{Incoming, Outgoing, Transport},
 };
@@ -111,6 +112,11 @@ impl<T: Transport, M: Timer> Wire<T, M> {
 
     pub(crate) fn now(&self) -> Time {
         self.timer.now()
+    }
+
+    /// The clock, for others to ask.
+    pub(crate) fn clock(&self) -> Clock {
+        self.timer.clock()
     }
 
     /// The driver begins to run: whatever is signalled from here on wakes it again.

@@ -60,6 +60,9 @@ use proc_macro::TokenStream;
 /// it such a call fails with `CallError::MissingFeature` before its arguments are decoded. `#[rpc(secret)]` says that its
 /// arguments and its result are never compressed (SPEC.md, section 22). `#[rpc(idempotent)]` says that to call it twice does
 /// what to call it once does: a client that comes back when its connection was lost then calls it again by itself.
+/// `#[rpc(no_cancel)]` says that its handler runs to its
+/// end once it has begun, though its caller gives up, its deadline passes or its connection ends: a server that stops waits
+/// for it, as long as its `stop_grace`. A client that closes waits for its answer as well, as for that of any call.
 ///
 /// `#[cfg]` on a method covers all that is generated for it. The order of the methods, their names and types may change
 /// between versions: peers compare them when they connect.
@@ -72,9 +75,11 @@ use proc_macro::TokenStream;
 /// - `Client` has the methods of the trait, with their docs. Each has a twin, `try_increment`, that fails instead of
 ///   waiting while too many calls are in flight, unless the trait itself has a method of that name. `Client`
 ///   dereferences to `ClientConnection`, which has the state and the events and closes the connection; a method of the trait
-///   comes before one of it with the same name (`close`, `state`, `features`).
+///   comes before one of it with the same name (`close`, `state`, `features`). `client.with_timeout(duration)` is a client
+///   whose calls take no longer, `with_deadline` and `with_context` one whose calls end with something else.
 /// - `Handler` is what the trait is implemented on, in the trait's own crate: `impl Counter for counter::Handler`. It has
-///   the state as `self.state`, values by name as `self.values()`, what the client may do as `self.features()`, sends events by `self.events` and subscribes its client
+///   the state as `self.state`, values by name as `self.values()`, what the client may do as `self.features()`, what the
+///   application keeps for the connection as `self.extensions()`, sends events by `self.events` and subscribes its client
 ///   to them by `self.subscriptions`; `self.connection()` is the handle of the connection. `Handler::accept` is the simplest
 ///   factory of a server, `Handler::new(connection)` makes one in yours, and `Handler::with_app(connection, data)` one whose
 ///   `self.app::<Data>()` is that data; it panics if it is asked for as another type.

@@ -6,11 +6,12 @@ use syn::{Ident, Path, parse_quote};
 
 /// The crates that have a `__private` module, the most convenient first: a user who depends on several means the facade.
 /// All but the last have connections that are driven.
-const ROOTS: [&str; 7] = [
+const ROOTS: [&str; 8] = [
     "hardlight",
     "hardlight-tokio",
     "hardlight-async-std",
     "hardlight-smol",
+    "hardlight-testing",
     "hardlight-wasm",
     "hardlight-driver",
     "hardlight-proto",

@@ -3,8 +3,15 @@
 use alloc::borrow::{Cow, ToOwned};
 use core::fmt;
 
+use bytes::{Bytes, BytesMut};
+
+use crate::varint;
+
 /// The longest reason, in bytes: what fits into a WebSocket control frame behind the code (RFC 6455, section 5.5).
 pub const MAX_CLOSE_REASON_BYTES: usize = 123;
+
+/// How a message begins that is a close (SPEC.md, section 3.2): as no other does, since no frame of a batch is empty.
+const MESSAGE: &[u8] = &[0, 0];
 
 /// A close code (SPEC.md, section 18.3), of 16 bits. HardLight's own lie in 4000 to 4099, and those of refusals in 4400 to
 /// 4599; the others from 4100 to 4999 are for applications, and so are [`NORMAL`](Self::NORMAL) and
@@ -117,6 +124,26 @@ impl CloseReason {
         Self { code: CloseCode::NORMAL, reason: Cow::Borrowed("") }
     }
 
+    /// The close as a message, for transports that carry messages and cannot say why they end (SPEC.md, section 3.2).
+    pub fn to_message(&self) -> Bytes {
+        let mut message = BytesMut::with_capacity(MESSAGE.len() + 3 + self.reason.len());
+        message.extend_from_slice(MESSAGE);
+        varint::put(&mut message, self.code.0.into());
+        message.extend_from_slice(self.reason.as_bytes());
+        message.freeze()
+    }
+
+    /// What a message says on such a transport: `None` if it is no close. One without a code that can be read has the code 1005,
+    /// as a WebSocket's without any has; words that are too long, or no UTF-8, are none.
+    pub fn from_message(message: &Bytes) -> Option<Self> {
+        let mut words = message.slice_ref(message.strip_prefix(MESSAGE)?);
+        let code = varint::take(&mut words).ok().and_then(|code| u16::try_from(code).ok());
+        let Some(code) = code else { return Some(Self::new(CloseCode::NO_STATUS, "")) };
+        let fits = words.len() <= MAX_CLOSE_REASON_BYTES;
+        let words = str::from_utf8(&words).ok().filter(|_| fits).unwrap_or_default();
+        Some(Self::new(CloseCode(code), words.to_owned()))
+    }
+
     /// The code.
     pub const fn code(&self) -> CloseCode {
         self.code
@@ -177,6 +204,40 @@ mod tests {
         }
         for code in [1000, 1005, 4000, 4001, 4002, 4004, 4100, 4400, 4401, 4403, 4404, 4500, 4501] {
             assert!(!CloseCode(code).is_retryable(), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_close_as_a_message_is_read_again() {
+        for close in [
+            CloseReason::normal(),
+            CloseReason::new(CloseCode(u16::MAX), "é".repeat(61)),
+            CloseReason::new(CloseCode(0), "why"),
+        ] {
+            assert_eq!(CloseReason::from_message(&close.to_message()), Some(close));
+        }
+        let close = CloseReason::new(CloseCode::LIMIT_EXCEEDED, "why");
+        assert_eq!(close.to_message(), &b"\x00\x00\xa2\x1fwhy"[..]);
+    }
+
+    #[test]
+    fn no_message_of_a_connection_is_a_close() {
+        for message in [&b""[..], b"\0", b"\0\x03\x04\x05\x61\x03\x05\x06\x02", b"\x04\0\0"] {
+            assert_eq!(CloseReason::from_message(&Bytes::from_static(message)), None);
+        }
+    }
+
+    #[test]
+    fn whatever_a_close_holds_it_is_one() {
+        let read = |message: &[u8]| {
+            CloseReason::from_message(&Bytes::copy_from_slice(message)).expect("a close")
+        };
+        for message in [&b"\0\0"[..], b"\0\0\xe8", b"\0\0\xe8\x00", b"\0\0\xff\xff\x7fwhy"] {
+            assert_eq!(read(message), CloseReason::new(CloseCode::NO_STATUS, ""), "{message:?}");
+        }
+        for words in [&b"a\xff"[..], &[b'x'; MAX_CLOSE_REASON_BYTES + 1], &[b'x'; 60_000]] {
+            let message = [&b"\0\0\xe8\x07"[..], words].concat();
+            assert_eq!(read(&message), CloseReason::normal());
         }
     }
 

@@ -215,6 +215,8 @@ pub struct MethodSchema {
     pub secret: bool,
     /// Whether to call it twice does what to call it once does. A connection makes nothing of it.
     pub idempotent: bool,
+    /// Whether whoever runs it does so to its end, though it is cancelled or the connection ends. The core only keeps it.
+    pub no_cancel: bool,
 }
 
 impl MethodSchema {
@@ -229,7 +231,16 @@ impl MethodSchema {
     pub const fn with_fingerprint(name: &'static str, fingerprint: Fingerprint) -> Self {
         let name_hash = fnv1a(name.as_bytes());
         let ty = String::new();
-        Self { name, name_hash, fingerprint, ty, feature: None, secret: false, idempotent: false }
+        Self {
+            name,
+            name_hash,
+            fingerprint,
+            ty,
+            feature: None,
+            secret: false,
+            idempotent: false,
+            no_cancel: false,
+        }
     }
 
     /// Which feature a connection needs to call it. Default: none.

@@ -163,3 +163,28 @@ fn a_call_that_crosses_the_news_of_a_stop_is_answered_behind_it() {
     assert!(refused.as_ref().is_some_and(is_refusal), "{refused:?}");
     assert_ne!(running, crossing);
 }
+
+#[test]
+fn a_call_that_goes_out_behind_the_end_may_have_run() {
+    let mut pair = Pair::with(counter(), counter(), quiet(), quiet()).opened();
+    for _ in 0..10 {
+        pair.client.call(0, zeros(30_000)).expect("an id is free");
+    }
+    pair.client.close(CloseReason::normal(), seconds(100));
+    pair.client.handle_timeout(seconds(110));
+    let (mut may_have_run, mut events) = (0, 0);
+    while let Some(event) = pair.client.poll_event() {
+        let it = matches!(event, ClientEvent::Unanswered { may_have_run: true, .. });
+        may_have_run += usize::from(it);
+        events += 1;
+    }
+    assert_eq!(events, 11);
+    let mut sent = 0;
+    while let Some(transmit) = pair.client.poll_transmit() {
+        let Transmit::Message(message) = transmit else { continue };
+        sent +=
+            Frames::new(message).filter(|frame| matches!(frame, Ok(Frame::Call { .. }))).count();
+    }
+    assert_eq!(may_have_run, sent);
+    assert!(sent > 2, "some of them wait");
+}

@@ -3,35 +3,23 @@
 mod connect;
 mod runtime;
 
-pub use connect::{connect, connect_driver, connect_plain, connect_plain_with, connect_with};
-pub use hardlight_driver::{
-    Attachment, ClientConnection, ConnectionId, ConnectionStatus, Dispatch, Emitted, Error,
-    EventCounts, EventEmitter, EventHub, EventStream, FeatureWatch, FeaturesCell, Interest, Keep,
-    Overflow, Pattern, PatternError, Projection, Received, Reconnect, Relay, RelayError,
-    RelayedEvent, ServerConnection, Service, ServiceClient, ServiceMethod, StateCell, StateGuard,
-    StateReadGuard, StateSnapshot, StateWatch, StatusWatch, SubscribeError, SubscribeOptions,
-    Subscriptions, Topic, TopicNotice, TopicNotices, TopicOptions, ValuesCell, ValuesSnapshot,
-    proto,
-    proto::{
-        CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
-        Feature, FeatureSet, GapReason, Initiator, Limits, Mismatch, NoEvents, ProtocolError,
-        Resume, SchemaMismatch, SchemaPart, ValueError, Values,
-    },
-    sync,
+pub use connect::{
+    connect, connect_driver, connect_frames, connect_plain, connect_plain_with, connect_stream,
+    connect_with,
 };
+#[doc(inline)]
+pub use hardlight_driver::application::*;
 pub use hardlight_macros::*;
-pub use hardlight_ws::{
-    BindError, Certificate, ClientAuth, ClientOptions, ConnectError, ConnectPhase,
-    DevelopmentAuthority, HeaderError, Identity, IdentityError, OriginError, OriginPolicy, Proxy,
-    ProxyError, ProxyUrlError, Refresh, Refusal, RefuseInBand, Request, Response, ResponseHeaders,
-    ServerHandle, ServerOptions, TlsInfo, TlsVersion, Trust, TrustError, TrustedProxies,
-    TrustedProxiesError, cookie, http,
-};
+#[doc(inline)]
+pub use hardlight_ws::application::*;
 pub use runtime::Smol;
 
 /// A server on smol. Its connections are tasks of smol's global executor, which has one thread if `SMOL_THREADS` does not say
 /// otherwise.
-pub type Server = hardlight_ws::Server<Smol>;
+pub type Server<L = Listening<Smol>> = hardlight_ws::Server<Smol, L>;
+
+/// Brings connections to a server that were made elsewhere.
+pub type Mount = hardlight_ws::Mount<Smol>;
 
 /// The driver's timer on smol.
 pub type SmolTimer = hardlight_ws::InstantTimer<Smol>;

@@ -1,6 +1,8 @@
 //! The client on tokio.
 
-use hardlight_driver::{ServiceClient, proto::ConnectionError};
+use hardlight_driver::{
+    FrameError, FrameTransport, ServiceClient, Transport, proto::ConnectionError,
+};
 use hardlight_ws::{ClientOptions, ConnectError, Scheme};
 
 use crate::Tokio;
@@ -82,3 +84,5 @@ pub async fn connect_plain_with<C: ServiceClient>(
 ) -> Result<C, ConnectError> {
     hardlight_ws::connect::<Tokio, C>(url, Scheme::Plain, options).await
 }
+
+hardlight_ws::connect_over!(Tokio);

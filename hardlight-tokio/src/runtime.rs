@@ -9,8 +9,9 @@ use std::{
     task::{Context, Poll},
 };
 
-use hardlight_ws::{Adapter, Resolve, Runtime, TlsInfo, websocket_config};
+use hardlight_ws::{Adapter, Carry, Resolve, Runtime, TlsInfo, websocket_config};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream, ToSocketAddrs, lookup_host},
     task::spawn_blocking,
 };
@@ -34,8 +35,18 @@ use crate::TokioTimer;
 #[derive(Debug)]
 pub enum Tokio {}
 
-/// TCP, or TLS over it.
-type Stream = Either<TcpStream, TlsStream<TcpStream>>;
+/// TCP, or TLS over it, or what the application has brought.
+type Stream = Either<Either<TcpStream, TlsStream<TcpStream>>, Box<dyn ByteStream>>;
+
+/// A stream of bytes of whatever type.
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
+
+/// As [`Adapter`] has it.
+fn of_socket(socket: Either<TcpStream, TlsStream<TcpStream>>) -> Compat<Stream> {
+    Stream::Left(socket).compat()
+}
 
 impl Runtime for Tokio {
     type Listener = TcpListener;
@@ -100,7 +111,7 @@ impl Adapter for Tokio {
     }
 
     fn plain(tcp: TcpStream) -> Compat<Stream> {
-        Stream::Left(tcp).compat()
+        of_socket(Either::Left(tcp))
     }
 
     async fn connect_tls(
@@ -109,7 +120,7 @@ impl Adapter for Tokio {
         name: ServerName<'static>,
     ) -> io::Result<Compat<Stream>> {
         let tls = TlsConnector::from(config).connect(name, tcp).await?;
-        Ok(Stream::Right(tls.into()).compat())
+        Ok(of_socket(Either::Right(tls.into())))
     }
 
     async fn accept_tls(
@@ -119,7 +130,7 @@ impl Adapter for Tokio {
         match TlsAcceptor::from(config).accept(tcp).into_fallible().await {
             Ok(tls) => {
                 let info = TlsInfo::new(tls.get_ref().1);
-                Ok((Stream::Right(tls.into()).compat(), info))
+                Ok((of_socket(Either::Right(tls.into())), info))
             }
             Err((error, tcp)) => Err((error, Self::plain(tcp))),
         }
@@ -135,6 +146,13 @@ impl Adapter for Tokio {
     async fn accepted(stream: Compat<Stream>, rest: Vec<u8>) -> Self::Socket {
         let (stream, config) = (stream.into_inner(), websocket_config());
         WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(config)).await
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Carry<S> for Tokio {
+    fn carry(stream: S) -> Compat<Stream> {
+        let stream: Box<dyn ByteStream> = Box::new(stream);
+        Stream::Right(stream).compat()
     }
 }
 

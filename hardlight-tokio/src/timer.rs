@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use hardlight_driver::{Timer, proto::Time};
+use hardlight_driver::{Clock, Timer, proto::Time};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// A [`Timer`] on tokio's clock, hence also on its paused one.
@@ -42,6 +42,11 @@ impl Default for TokioTimer {
 impl Timer for TokioTimer {
     fn now(&self) -> Time {
         Time::ZERO + self.origin.elapsed()
+    }
+
+    fn clock(&self) -> Clock {
+        let origin = self.origin;
+        Clock::new(move || Time::ZERO + origin.elapsed())
     }
 
     fn reset(&mut self, deadline: Time) {

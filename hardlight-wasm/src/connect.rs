@@ -3,13 +3,14 @@
 use std::pin::Pin;
 
 use hardlight_driver::{
-    Connected, Deadline, Late, ServiceClient, client_reconnecting, client_with,
-    proto::ConnectionError, until_open,
+    Late, ServiceClient, TimeLimit, client_over, client_reconnecting, proto::ConnectionError,
+    until_open,
 };
 use wasm_bindgen_futures::spawn_local;
 
 use crate::{
-    BrowserTimer, BrowserTransport, ClientOptions, ConnectError, ConnectPhase, reconnect::Redial,
+    BrowserTimer, BrowserTransport, ClientOptions, ConnectError, ConnectPhase,
+    reconnect::{Redial, opened},
 };
 
 type Driver = Pin<Box<dyn Future<Output = ConnectionError>>>;
@@ -60,14 +61,13 @@ async fn establish<C: ServiceClient>(
     url: &str,
     options: ClientOptions,
 ) -> Result<(C, Driver), ConnectError> {
-    let mut deadline = Deadline::new(BrowserTimer::new(), options.connect_timeout);
+    let mut deadline = TimeLimit::new(BrowserTimer::new(), options.connect_timeout);
     let transport = dial(url, &options, &mut deadline).await?;
-    let (timer, config) = (BrowserTimer::new(), options.config(C::schema()));
+    let first = opened(transport, &options, C::schema());
     let Some(reconnect) = options.reconnect.clone() else {
-        let (connecting, driver) = client_with::<C, _, _>(transport, timer, config);
+        let (connecting, driver) = client_over::<C, _, _>(first);
         return greet(&mut deadline, connecting, Box::pin(driver)).await;
     };
-    let first = Connected::new(transport, timer, config);
     let redial = Redial::new(url.to_owned(), options, C::schema());
     let (connecting, driver) = client_reconnecting::<C, _>(first, redial, reconnect);
     greet(&mut deadline, connecting, Box::pin(driver)).await
@@ -77,7 +77,7 @@ async fn establish<C: ServiceClient>(
 pub(crate) async fn dial(
     url: &str,
     options: &ClientOptions,
-    deadline: &mut Deadline<BrowserTimer>,
+    deadline: &mut TimeLimit<BrowserTimer>,
 ) -> Result<BrowserTransport, ConnectError> {
     let mut transport = BrowserTransport::open(url, &options.protocols()?)?;
     let opened = within(deadline, ConnectPhase::WebSocket, transport.opened()).await?;
@@ -87,7 +87,7 @@ pub(crate) async fn dial(
 }
 
 async fn greet<C>(
-    deadline: &mut Deadline<BrowserTimer>,
+    deadline: &mut TimeLimit<BrowserTimer>,
     connecting: impl Future<Output = Result<C, ConnectionError>>,
     driver: Driver,
 ) -> Result<(C, Driver), ConnectError> {
@@ -98,7 +98,7 @@ async fn greet<C>(
 
 /// One step of connecting.
 async fn within<F: Future>(
-    deadline: &mut Deadline<BrowserTimer>,
+    deadline: &mut TimeLimit<BrowserTimer>,
     phase: ConnectPhase,
     step: F,
 ) -> Result<F::Output, ConnectError> {

@@ -13,21 +13,8 @@ mod transport;
 
 pub use connect::{connect, connect_driver, connect_with};
 pub use error::{ConnectError, ConnectPhase};
-pub use hardlight_driver::{
-    Attachment, ClientConnection, ConnectionId, ConnectionStatus, Dispatch, Emitted, Error,
-    EventCounts, EventEmitter, EventHub, EventStream, FeatureWatch, FeaturesCell, Interest, Keep,
-    MaybeSend, Overflow, Pattern, PatternError, Projection, Received, Reconnect, Relay, RelayError,
-    RelayedEvent, ServerConnection, Service, ServiceClient, ServiceMethod, StateCell, StateGuard,
-    StateReadGuard, StateSnapshot, StateWatch, StatusWatch, SubscribeError, SubscribeOptions,
-    Subscriptions, Topic, TopicNotice, TopicNotices, TopicOptions, ValuesCell, ValuesSnapshot,
-    proto,
-    proto::{
-        CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
-        Feature, FeatureSet, GapReason, Initiator, Limits, Mismatch, NoEvents, ProtocolError,
-        Resume, SchemaMismatch, SchemaPart, ValueError, Values,
-    },
-    sync,
-};
+#[doc(inline)]
+pub use hardlight_driver::application::*;
 pub use hardlight_macros::*;
 pub use options::ClientOptions;
 pub use refresh::Refresh;

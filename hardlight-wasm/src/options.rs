@@ -35,6 +35,8 @@ pub struct ClientOptions {
     pub reconnect: Option<Reconnect>,
     /// See [`refresh`](Self::refresh).
     pub refresh: Option<Refresh>,
+    /// See [`call_timeout`](Self::call_timeout).
+    pub call_timeout: Option<Duration>,
 }
 
 impl ClientOptions {
@@ -51,6 +53,7 @@ impl ClientOptions {
             resume: None,
             reconnect: None,
             refresh: None,
+            call_timeout: None,
         }
     }
 
@@ -148,6 +151,16 @@ impl ClientOptions {
         self
     }
 
+    /// How long each call may take: it ends with
+    /// [`CallError::DeadlineExceeded`](hardlight_driver::proto::CallError::DeadlineExceeded) then, here and on the server.
+    /// `with_timeout` of a client makes one with another timeout for some calls. Default: `None`, for ever. Memory: some 100 bytes
+    /// for each call that is under way.
+    #[must_use]
+    pub const fn call_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.call_timeout = timeout;
+        self
+    }
+
     /// What a connection to a service with this schema is made with.
     pub(crate) fn config(&self, schema: &'static ServiceSchema) -> ClientConfig {
         let config = ClientConfig::new(schema)
@@ -176,6 +189,7 @@ impl fmt::Debug for ClientOptions {
             .field("resume", &self.resume)
             .field("reconnect", &self.reconnect)
             .field("refresh", &self.refresh.is_some())
+            .field("call_timeout", &self.call_timeout)
             .finish_non_exhaustive()
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use hardlight_driver::{
-    ConnectFailure, Connected, Connector, Deadline, Late,
+    ConnectFailure, Connected, Connector, Late, TimeLimit,
     proto::{CloseReason, ConnectionError, Initiator, ServiceSchema},
 };
 
@@ -28,7 +28,7 @@ impl Redial {
     }
 }
 
-type Opened = Connected<BrowserTransport, BrowserTimer>;
+pub(crate) type Opened = Connected<BrowserTransport, BrowserTimer>;
 
 impl Connector for Redial {
     type Transport = BrowserTransport;
@@ -53,17 +53,27 @@ impl Connector for Redial {
         let (url, schema) = (self.url.clone(), self.schema);
         let (options, error) = (self.options.clone(), error.clone());
         Box::pin(async move {
-            let mut deadline = Deadline::new(BrowserTimer::new(), options.connect_timeout);
+            let mut deadline = TimeLimit::new(BrowserTimer::new(), options.connect_timeout);
             let options = refreshed(&mut deadline, options, error).await?;
             let transport = dial(&url, &options, &mut deadline).await.map_err(failure)?;
-            Ok(Connected::new(transport, BrowserTimer::new(), options.config(schema)))
+            Ok(opened(transport, &options, schema))
         })
     }
 }
 
+/// What a client's side of a connection is made with.
+pub(crate) fn opened(
+    transport: BrowserTransport,
+    options: &ClientOptions,
+    schema: &'static ServiceSchema,
+) -> Opened {
+    Connected::new(transport, BrowserTimer::new(), options.config(schema))
+        .with_call_timeout(options.call_timeout)
+}
+
 /// The options of the next attempt.
 async fn refreshed(
-    deadline: &mut Deadline<BrowserTimer>,
+    deadline: &mut TimeLimit<BrowserTimer>,
     options: ClientOptions,
     error: ConnectionError,
 ) -> Result<ClientOptions, ConnectFailure> {

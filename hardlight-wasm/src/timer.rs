@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use hardlight_driver::{Timer, proto::Time};
+use hardlight_driver::{Clock, Timer, proto::Time};
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure, prelude::wasm_bindgen};
 
 /// The longest that `setTimeout` takes, in milliseconds.
@@ -74,10 +74,18 @@ impl BrowserTimer {
     }
 }
 
+fn now() -> Time {
+    // Milliseconds since the page was loaded, with a fraction.
+    Time::from_micros((performance_now() * 1000.0) as u64)
+}
+
 impl Timer for BrowserTimer {
     fn now(&self) -> Time {
-        // Milliseconds since the page was loaded, with a fraction.
-        Time::from_micros((performance_now() * 1000.0) as u64)
+        now()
+    }
+
+    fn clock(&self) -> Clock {
+        Clock::new(now)
     }
 
     fn reset(&mut self, deadline: Time) {

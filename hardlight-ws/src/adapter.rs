@@ -57,3 +57,9 @@ pub trait Adapter: Runtime {
     /// A server's WebSocket, whose handshake is done and whose client has sent `rest` already.
     fn accepted(stream: Self::Stream, rest: Vec<u8>) -> impl Future<Output = Self::Socket> + Send;
 }
+
+/// An adapter whose WebSockets can go over an `S`: over any stream of bytes that is asynchronous as those of its runtime are.
+pub trait Carry<S>: Adapter {
+    /// The stream as one of the adapter's.
+    fn carry(stream: S) -> Self::Stream;
+}

@@ -4,8 +4,8 @@ use std::{io, marker::PhantomData, net::SocketAddr, pin::Pin};
 
 use futures_util::future::Either;
 use hardlight_driver::{
-    ClientDriver, Deadline, Late, ServiceClient, Timer, client_reconnecting,
-    proto::ConnectionError, until_open,
+    DriverOf, Late, ServiceClient, TimeLimit, Timer, client_reconnecting, proto::ConnectionError,
+    until_open,
 };
 
 use crate::{
@@ -19,35 +19,29 @@ use crate::{
 
 /// The driver of a client's connection on the runtime `R`, or of all of its connections if it
 /// [comes back](ClientOptions::reconnect).
-pub type Driver<R, C> = Either<
-    ClientDriver<
-        <C as ServiceClient>::State,
-        <C as ServiceClient>::Events,
-        WebSocketTransport<<R as Adapter>::Socket>,
-        <R as Adapter>::Timer,
-    >,
-    Pin<Box<dyn Future<Output = ConnectionError> + Send>>,
->;
+pub type Driver<R, C> = Either<Once<R, C>, Pin<Box<dyn Future<Output = ConnectionError> + Send>>>;
+
+/// The driver of a single connection.
+type Once<R, C> = DriverOf<C, WebSocketTransport<<R as Adapter>::Socket>, <R as Adapter>::Timer>;
 
 /// Connects to a URL of this scheme, on the runtime `R`, and drives the connection in a task of its own.
 ///
 /// # Errors
 ///
 /// Why there is no connection; see [`ConnectError`].
-pub async fn connect<R: Adapter, C: ServiceClient>(
+pub fn connect<R: Adapter, C: ServiceClient>(
     url: &str,
     scheme: Scheme,
     options: ClientOptions,
-) -> Result<C, ConnectError> {
+) -> impl Future<Output = Result<C, ConnectError>> {
     // Once for a connection, and it takes tens of kilobytes: too much for some stacks, where runtimes pass futures on by value.
-    Box::pin(async {
+    Box::pin(async move {
         let (client, driver) = establish::<R, C>(url, scheme, options).await?;
         R::detach(R::spawn(async {
             driver.await;
         }));
         Ok(client)
     })
-    .await
 }
 
 /// Like [`connect`], but leaves it to the caller to drive the connection.
@@ -69,12 +63,11 @@ async fn establish<R: Adapter, C: ServiceClient>(
     options: ClientOptions,
 ) -> Result<(C, Driver<R, C>), ConnectError> {
     let dialed = dial::<R>(url, scheme, &options).await?;
-    let (mut deadline, response) = (dialed.deadline, dialed.response);
     let Some(reconnect) = options.reconnect.clone() else {
-        let greeting = greet(dialed.socket, R::timer(), &options, response);
-        let greeted = within(&mut deadline, ConnectPhase::Hello, greeting).await??;
-        return Ok((greeted.0, Either::Left(greeted.1)));
+        let (client, driver) = dialed.greet::<C>(&options).await?;
+        return Ok((client, Either::Left(driver)));
     };
+    let (mut deadline, response) = (dialed.deadline, dialed.response);
     let schema = C::schema();
     let first = opened::<R>(dialed.socket, response.clone(), &options, schema);
     let (url, runtime) = (url.to_owned(), PhantomData);
@@ -92,7 +85,18 @@ pub(crate) struct Dialed<R: Adapter> {
     pub(crate) socket: R::Socket,
     pub(crate) response: Response,
     /// What is left of the time for connecting.
-    deadline: Deadline<R::Timer>,
+    deadline: TimeLimit<R::Timer>,
+}
+
+impl<R: Adapter> Dialed<R> {
+    /// The first of HardLight on it.
+    pub(crate) async fn greet<C: ServiceClient>(
+        mut self,
+        options: &ClientOptions,
+    ) -> Result<(C, Once<R, C>), ConnectError> {
+        let greeting = greet(self.socket, R::timer(), options, self.response);
+        within(&mut self.deadline, ConnectPhase::Hello, greeting).await?
+    }
 }
 
 /// Connects, up to the WebSocket.
@@ -108,7 +112,7 @@ pub(crate) async fn dial<R: Adapter>(
         // It is read from disk once.
         (None, Scheme::Secure) => Some(R::unblock(Trust::system).await?),
     };
-    let mut deadline = Deadline::new(R::timer(), options.connect_timeout);
+    let mut deadline = TimeLimit::new(R::timer(), options.connect_timeout);
     let proxy = options.proxy.as_ref().map(|proxy| proxy.before(&target, scheme)).transpose()?;
     let tcp = match proxy.flatten() {
         Some(proxy) => connect_through::<R>(proxy, &target, &mut deadline).await?,
@@ -123,16 +127,26 @@ pub(crate) async fn dial<R: Adapter>(
         }
         None => R::plain(tcp),
     };
+    open::<R>(stream, &target, options, deadline).await
+}
+
+/// The WebSocket, over a stream that is connected.
+pub(crate) async fn open<R: Adapter>(
+    stream: R::Stream,
+    target: &Target,
+    options: &ClientOptions,
+    mut deadline: TimeLimit<R::Timer>,
+) -> Result<Dialed<R>, ConnectError> {
     let handshake = R::open(stream, target.request(options)?);
     let (socket, response) = within(&mut deadline, ConnectPhase::WebSocket, handshake)
         .await?
-        .map_err(|error| ConnectError::handshake(error, &target))?;
+        .map_err(|error| ConnectError::handshake(error, target))?;
     Ok(Dialed { socket, response: Response::accepted(response)?, deadline })
 }
 
 /// One step of connecting.
-async fn within<M: Timer, F: Future>(
-    deadline: &mut Deadline<M>,
+pub(crate) async fn within<M: Timer, F: Future>(
+    deadline: &mut TimeLimit<M>,
     phase: ConnectPhase,
     step: F,
 ) -> Result<F::Output, ConnectError> {
@@ -144,7 +158,7 @@ async fn within<M: Timer, F: Future>(
 async fn connect_through<R: Adapter>(
     proxy: &Endpoint,
     target: &Target,
-    deadline: &mut Deadline<R::Timer>,
+    deadline: &mut TimeLimit<R::Timer>,
 ) -> Result<R::Tcp, ConnectError> {
     let mut tcp = connect_tcp::<R>("the proxy ", &proxy.host, proxy.port, deadline).await?;
     let opening = tunnel::open(R::raw(&mut tcp), proxy, target);
@@ -160,7 +174,7 @@ async fn connect_tcp<R: Adapter>(
     what: &str,
     host: &str,
     port: u16,
-    deadline: &mut Deadline<R::Timer>,
+    deadline: &mut TimeLimit<R::Timer>,
 ) -> Result<R::Tcp, ConnectError> {
     let failed = |tried: &str, source| ConnectError::Io {
         address: format!("{what}{host}, port {port}{tried}"),
@@ -172,7 +186,7 @@ async fn connect_tcp<R: Adapter>(
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for (&address, left) in addresses.iter().zip((1..=addresses.len()).rev()) {
         let share = deadline.remaining() / u32::try_from(left).unwrap_or(u32::MAX);
-        match Deadline::new(R::timer(), share).within(R::connect(address)).await {
+        match TimeLimit::new(R::timer(), share).within(R::connect(address)).await {
             Ok(Ok(tcp)) => return Ok(tcp),
             Ok(Err(error)) => last = error,
             Err(Late) if left == 1 => {

@@ -1,7 +1,7 @@
 //! One connection of a server: handshake, factory, service.
 
 use std::{
-    future::pending,
+    future::{pending, poll_fn},
     io,
     net::SocketAddr,
     panic::AssertUnwindSafe,
@@ -16,14 +16,17 @@ use futures_util::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt, copy, sink},
 };
 use hardlight_driver::{
-    Acceptor, Deadline, Dispatch, EventHub, Service,
+    Acceptor, Dispatch, EventHub, Outgoing, Service, TimeLimit, Transport,
     proto::{CloseCode, CloseReason, ConnectionError},
 };
 use rustls::ServerConfig;
 
 use crate::{
-    AcceptError, Adapter, Closers, Handshake, Refusal, Registered, Request, ServerOptions, Upgrade,
-    WebSocketTransport, signal::Signal,
+    AcceptError, Adapter, Closers, Handshake, Peer, Refusal, Registered, Request, ServerOptions,
+    Upgrade, WebSocketTransport,
+    handshake::check_origin,
+    server_transport::{BoxTransport, ServerTransport},
+    signal::Signal,
 };
 
 /// How much of what a refused client still sends is read, so that it gets to read why, in bytes.
@@ -37,25 +40,20 @@ const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What all connections of a server share.
 pub(crate) struct Shared<R: Adapter> {
-    pub(crate) tls: Option<Arc<ServerConfig>>,
     pub(crate) options: ServerOptions,
-    pub(crate) serve: Arc<Serve<R>>,
+    pub(crate) make: Arc<Make<R>>,
     pub(crate) stop: Signal,
     pub(crate) closers: Closers,
     pub(crate) hub: EventHub,
 }
 
-/// Answers a request, whose handler must be made by then. The types of the service and of its handlers end here.
-pub(crate) type Serve<R> = dyn Fn(
-        <R as Adapter>::Stream,
-        Upgrade,
-        Deadline<<R as Adapter>::Timer>,
-        Arc<Shared<R>>,
-    ) -> Answering
-    + Send
-    + Sync;
+/// Makes the handler of a connection. The types of the service and of its handlers end here.
+pub(crate) type Make<R> = dyn Fn(Request, Arc<Shared<R>>) -> Making<R> + Send + Sync;
 
-type Answering = Pin<Box<dyn Future<Output = Result<Serving, AcceptError>> + Send>>;
+type Making<R> = Pin<Box<dyn Future<Output = Result<Made<R>, Refusal>> + Send>>;
+
+/// Serves a connection whose handler is made.
+pub(crate) type Made<R> = Box<dyn FnOnce(ServerTransport<R>) -> Serving + Send>;
 
 /// A connection that is open. It is no part of the future that opened it, whose memory is thus given back.
 pub(crate) struct Serving {
@@ -63,29 +61,73 @@ pub(crate) struct Serving {
     _registered: Registered,
 }
 
-/// All of a connection's life. A panic, of the factory's for one, ends it alone.
-pub(crate) async fn run<R: Adapter>(tcp: R::Tcp, peer: SocketAddr, shared: Arc<Shared<R>>) {
-    match AssertUnwindSafe(live(tcp, peer, shared)).catch_unwind().await {
-        Ok(Ok(reason)) => tracing::debug!(%peer, %reason, "connection ended"),
-        Ok(Err(error)) => tracing::debug!(%peer, %error, "no connection"),
+/// How a client has come.
+pub(crate) enum Came<R: Adapter> {
+    Tcp { tcp: R::Tcp, addr: SocketAddr, tls: Option<Arc<ServerConfig>> },
+    Stream(R::Stream, Peer),
+}
+
+/// All of a connection's life.
+pub(crate) async fn run<R: Adapter>(came: Came<R>, shared: Arc<Shared<R>>) {
+    let peer = match &came {
+        Came::Tcp { addr, .. } => Some(*addr),
+        Came::Stream(_, peer) => peer.addr(),
+    };
+    outlive(peer, live(came, shared)).await;
+}
+
+/// All of the life of a connection without WebSocket.
+pub(crate) async fn run_transport<R: Adapter>(
+    transport: BoxTransport,
+    request: Request,
+    shared: Arc<Shared<R>>,
+) {
+    let peer = request.peer_addr();
+    outlive(peer, live_on_transport(transport, request, shared)).await;
+}
+
+/// Says how a connection has ended. A panic, of the factory's for one, ends it alone.
+pub(crate) async fn outlive(
+    peer: Option<SocketAddr>,
+    life: impl Future<Output = Result<ConnectionError, AcceptError>>,
+) {
+    match AssertUnwindSafe(life).catch_unwind().await {
+        Ok(Ok(reason)) => tracing::debug!(?peer, %reason, "connection ended"),
+        Ok(Err(error)) => tracing::debug!(?peer, %error, "no connection"),
         // Its message may hold anything; the panic hook has it.
-        Err(_) => tracing::error!(%peer, "a connection panicked"),
+        Err(_) => tracing::error!(?peer, "a connection panicked"),
     }
 }
 
 async fn live<R: Adapter>(
-    tcp: R::Tcp,
-    peer: SocketAddr,
+    came: Came<R>,
     shared: Arc<Shared<R>>,
 ) -> Result<ConnectionError, AcceptError> {
-    let mut deadline = Deadline::new(R::timer(), shared.options.handshake_timeout);
-    let (stream, upgrade) = handshake_in_time(tcp, peer, &mut deadline, &shared).await?;
-    let serve = Arc::clone(&shared.serve);
-    let serving = serve(stream, upgrade, deadline, shared).await?;
+    let mut deadline = TimeLimit::new(R::timer(), shared.options.handshake_timeout);
+    let (stream, upgrade) = handshake_in_time(came, &mut deadline, &shared).await?;
+    let serving = Box::pin(open(stream, upgrade, deadline, shared)).await?;
     Ok(serving.driver.await)
 }
 
-pub(crate) fn erase<R, S, H, F, Fut>(factory: F) -> Arc<Serve<R>>
+async fn live_on_transport<R: Adapter>(
+    transport: BoxTransport,
+    request: Request,
+    shared: Arc<Shared<R>>,
+) -> Result<ConnectionError, AcceptError> {
+    let serving = Box::pin(open_transport(transport, request, shared)).await?;
+    Ok(serving.driver.await)
+}
+
+/// A handler, over a WebSocket that an HTTP server has accepted.
+pub(crate) async fn serve_accepted<R: Adapter>(
+    stream: R::Stream,
+    made: Made<R>,
+) -> ConnectionError {
+    let socket = R::accepted(stream, Vec::new()).await;
+    made(ServerTransport::WebSocket(WebSocketTransport::new(socket))).driver.await
+}
+
+pub(crate) fn erase<R, S, H, F, Fut>(factory: F) -> Arc<Make<R>>
 where
     R: Adapter,
     S: Service + Dispatch<H>,
@@ -94,19 +136,58 @@ where
     Fut: Future<Output = Result<H, Refusal>> + Send + 'static,
 {
     let factory = Arc::new(factory);
-    Arc::new(move |stream, upgrade, deadline, shared| {
-        Box::pin(serve(Arc::clone(&factory), stream, upgrade, deadline, shared))
-    })
+    Arc::new(move |request, shared| Box::pin(make(Arc::clone(&factory), request, shared)))
+}
+
+async fn make<R, S, H, F, Fut>(
+    factory: Arc<F>,
+    request: Request,
+    shared: Arc<Shared<R>>,
+) -> Result<Made<R>, Refusal>
+where
+    R: Adapter,
+    S: Service + Dispatch<H>,
+    H: Send + Sync + 'static,
+    F: Fn(S, Request) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<H, Refusal>> + Send + 'static,
+{
+    let options = &shared.options;
+    let acceptor = Acceptor::<S>::new(options.limits.clone(), &shared.hub);
+    let acceptor = acceptor
+        .with_compression(options.compression)
+        .with_max_call_time(options.max_call_time)
+        .with_request(request.clone());
+    let handler = factory(acceptor.connection(), request).await?;
+    Ok(Box::new(move |transport| {
+        let connection = acceptor.handle().clone();
+        let registered = shared.closers.register(move || {
+            connection.close(CloseReason::new(CloseCode::GOING_AWAY, "the server is stopping"));
+        });
+        let driver = acceptor.serve(handler, transport, R::timer());
+        Serving { driver: Box::pin(driver), _registered: registered }
+    }))
+}
+
+/// What the factory has made by the deadline, if the server does not stop before.
+pub(crate) async fn make_in_time<R: Adapter>(
+    request: Request,
+    deadline: &mut TimeLimit<R::Timer>,
+    shared: &Arc<Shared<R>>,
+) -> Result<Made<R>, Refusal> {
+    let making = deadline.within((shared.make)(request, Arc::clone(shared)));
+    match shared.stop.unless_given(making).await {
+        Some(Ok(made)) => made,
+        Some(Err(_)) | None => Err(Refusal::unavailable()),
+    }
 }
 
 async fn handshake_in_time<R: Adapter>(
-    tcp: R::Tcp,
-    peer: SocketAddr,
-    deadline: &mut Deadline<R::Timer>,
+    came: Came<R>,
+    deadline: &mut TimeLimit<R::Timer>,
     shared: &Shared<R>,
 ) -> Result<(R::Stream, Upgrade), AcceptError> {
     let handshaken = async {
-        match deadline.within(handshake(tcp, peer, shared)).await {
+        match deadline.within(handshake(came, &shared.options)).await {
             Ok(Ok(Handshaken::Upgrade(stream, upgrade))) => Ok((stream, upgrade)),
             Ok(Ok(Handshaken::Refused(stream, answer, error))) => {
                 Err(turn_away::<R>(stream, &answer, error).await)
@@ -126,21 +207,21 @@ enum Handshaken<S> {
 }
 
 async fn handshake<R: Adapter>(
-    tcp: R::Tcp,
-    peer: SocketAddr,
-    shared: &Shared<R>,
+    came: Came<R>,
+    options: &ServerOptions,
 ) -> io::Result<Handshaken<R::Stream>> {
-    let (mut stream, info) = match &shared.tls {
-        Some(config) => match R::accept_tls(tcp, Arc::clone(config)).await {
-            Ok((stream, info)) => (stream, Some(info)),
+    let (mut stream, peer) = match came {
+        Came::Tcp { tcp, addr, tls: Some(config) } => match R::accept_tls(tcp, config).await {
+            Ok((stream, info)) => (stream, Peer::from(addr).with_tls(info)),
             // TLS has told the client already.
             Err((error, stream)) => {
                 return Ok(Handshaken::Refused(stream, Vec::new(), AcceptError::Tls(error)));
             }
         },
-        None => (R::plain(tcp), None),
+        Came::Tcp { tcp, addr, tls: None } => (R::plain(tcp), addr.into()),
+        Came::Stream(stream, peer) => (stream, peer),
     };
-    let mut handshake = Handshake::new(&shared.options, Some(peer), info);
+    let mut handshake = Handshake::new(options, peer.addr, peer.tls);
     let mut input = vec![0; 2048];
     loop {
         let length = stream.read(&mut input).await?;
@@ -158,35 +239,23 @@ async fn handshake<R: Adapter>(
     }
 }
 
-async fn serve<R, S, H, F, Fut>(
-    factory: Arc<F>,
+/// The factory, then the WebSocket.
+async fn open<R: Adapter>(
     mut stream: R::Stream,
     upgrade: Upgrade,
-    mut deadline: Deadline<R::Timer>,
+    mut deadline: TimeLimit<R::Timer>,
     shared: Arc<Shared<R>>,
-) -> Result<Serving, AcceptError>
-where
-    R: Adapter,
-    S: Service + Dispatch<H>,
-    H: Send + Sync + 'static,
-    F: Fn(S, Request) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<H, Refusal>> + Send + 'static,
-{
+) -> Result<Serving, AcceptError> {
     let options = &shared.options;
-    let request = upgrade.request().clone();
-    let acceptor = Acceptor::<S>::new(options.limits.clone(), &shared.hub);
-    let acceptor = acceptor.with_compression(options.compression).with_request(request.clone());
     let mut early = Vec::new();
-    let making = deadline.within(factory(acceptor.connection(), request));
-    let making = pin!(shared.stop.unless_given(making));
+    let making = pin!(make_in_time(upgrade.request().clone(), &mut deadline, &shared));
     let made = match select(making, pin!(hung_up(&mut stream, &mut early))).await {
-        Either::Left((Some(Ok(made)), _)) => made,
-        Either::Left((Some(Err(_)) | None, _)) => Err(Refusal::unavailable()),
+        Either::Left((made, _)) => made,
         // Nobody waits for what the factory would make.
         Either::Right((error, _)) => return Err(error.into()),
     };
-    let handler = match made {
-        Ok(handler) => handler,
+    let made = match made {
+        Ok(made) => made,
         Err(refusal) => {
             let answer = upgrade.refuse(&refusal, options.refuse_in_band);
             let error = AcceptError::Refused(refusal);
@@ -199,15 +268,52 @@ where
         stream.write_all(&accept.response).await?;
         stream.flush().await
     };
-    let answered = Deadline::new(R::timer(), options.handshake_timeout).within(answer).await;
+    let answered = TimeLimit::new(R::timer(), options.handshake_timeout).within(answer).await;
     answered.map_err(|_| AcceptError::Timeout)??;
     let socket = R::accepted(stream, accept.rest).await;
-    let connection = acceptor.handle().clone();
-    let registered = shared.closers.register(move || {
-        connection.close(CloseReason::new(CloseCode::GOING_AWAY, "the server is stopping"));
-    });
-    let driver = acceptor.serve(handler, WebSocketTransport::new(socket), R::timer());
-    Ok(Serving { driver: Box::pin(driver), _registered: registered })
+    Ok(made(ServerTransport::WebSocket(WebSocketTransport::new(socket))))
+}
+
+/// The factory, then the transport, which is there already. A refusal is told by a close.
+async fn open_transport<R: Adapter>(
+    transport: BoxTransport,
+    request: Request,
+    shared: Arc<Shared<R>>,
+) -> Result<Serving, AcceptError> {
+    let mut deadline = TimeLimit::new(R::timer(), shared.options.handshake_timeout);
+    let made = match check_origin(&request, &shared.options) {
+        Ok(()) => make_in_time(request.clone(), &mut deadline, &shared).await,
+        Err(refusal) => Err(refusal),
+    };
+    // There is no response for what was added to one.
+    request.response().take();
+    match made {
+        Ok(made) => Ok(made(ServerTransport::Other(transport))),
+        Err(refusal) => {
+            let told = TimeLimit::new(R::timer(), TURN_AWAY_TIMEOUT)
+                .within(close(transport, refusal.close_reason()))
+                .await;
+            // Whether it worked changes nothing.
+            drop(told);
+            Err(AcceptError::Refused(refusal))
+        }
+    }
+}
+
+/// Closes a transport, and waits until the peer has.
+async fn close(mut transport: BoxTransport, reason: CloseReason) {
+    let mut message = Some(Outgoing::Close(reason));
+    poll_fn(|cx| {
+        if message.is_some() && transport.poll_ready(cx)?.is_ready() {
+            message.take().map_or(Ok(()), |message| transport.start_send(message))?;
+        }
+        if message.is_none() {
+            let _ = transport.poll_flush(cx)?;
+        }
+        transport.poll_receive(cx).map(|_| Ok::<_, hardlight_driver::FrameError>(()))
+    })
+    .await
+    .ok();
 }
 
 /// Waits until the client hangs up, and keeps what it sends meanwhile. Cancel safe. Beyond [`MAX_EARLY_BYTES`] nothing is read
@@ -226,7 +332,7 @@ async fn hung_up(stream: &mut (impl AsyncRead + Unpin), early: &mut Vec<u8>) -> 
 }
 
 /// Tells a client why it is not let in, as well as can be.
-async fn turn_away<R: Adapter>(
+pub(crate) async fn turn_away<R: Adapter>(
     mut stream: R::Stream,
     answer: &[u8],
     error: AcceptError,
@@ -239,7 +345,7 @@ async fn turn_away<R: Adapter>(
         copy(stream.take(MAX_DISCARDED_BYTES), &mut sink()).await
     };
     // Whether it worked changes nothing.
-    let _ = Deadline::new(R::timer(), TURN_AWAY_TIMEOUT).within(told).await;
+    let _ = TimeLimit::new(R::timer(), TURN_AWAY_TIMEOUT).within(told).await;
     error
 }
 

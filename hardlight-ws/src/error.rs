@@ -305,6 +305,10 @@ pub enum AcceptError {
     /// The client took longer than [`ServerOptions::handshake_timeout`](crate::ServerOptions::handshake_timeout).
     #[error("it did not do its part of the handshake in time")]
     Timeout,
+    /// The HTTP server that a server is mounted in did not give the connection up: its client has gone, or the response was
+    /// replaced by another.
+    #[error("the HTTP server did not upgrade the connection")]
+    NoUpgrade,
     /// It was refused, by the handshake or by the application's factory.
     #[error("refused: {0}")]
     Refused(Refusal),

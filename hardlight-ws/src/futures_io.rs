@@ -1,6 +1,7 @@
 //! What adapters share whose runtime has sockets of futures-io: TLS by futures-rustls, WebSockets by async-tungstenite.
 
 use std::{
+    fmt,
     io::{self, IoSlice},
     pin::Pin,
     sync::Arc,
@@ -11,16 +12,21 @@ use std::{
 use async_tungstenite::{WebSocketStream, client_async_with_config};
 use futures_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use futures_util::io::{AsyncRead, AsyncWrite};
-use hardlight_driver::{Timer, proto::Time};
+use hardlight_driver::{Clock, Timer, proto::Time};
 use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};
 use tungstenite::{Error, handshake::client, protocol::Role};
 
-use crate::{Adapter, Runtime, TlsInfo, websocket_config};
+use crate::{Adapter, Carry, Runtime, TlsInfo, websocket_config};
 
 /// A runtime whose sockets are those of futures-io. That makes it an [`Adapter`].
 pub trait FuturesIo: Runtime<Tcp: AsyncRead + AsyncWrite + Unpin + 'static> {
     /// Waits for a time.
     type Sleep: Future + Send + Unpin + 'static;
+
+    /// The time now: the system's, unless the runtime has one of its own.
+    fn now() -> Instant {
+        Instant::now()
+    }
 
     /// Waits until `instant`.
     fn sleep_until(instant: Instant) -> Self::Sleep;
@@ -81,13 +87,35 @@ impl<R: FuturesIo> Adapter for R {
     }
 }
 
-/// A socket, or TLS over it.
-#[derive(Debug)]
+impl<R: FuturesIo, S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Carry<S> for R {
+    fn carry(stream: S) -> Self::Stream {
+        MaybeTls::Other(Box::new(stream))
+    }
+}
+
+/// A stream of bytes of whatever type.
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
+
+/// A socket, or TLS over it, or what the application has brought.
 pub enum MaybeTls<T> {
     /// Without TLS.
     Plain(T),
     /// With TLS. Behind a pointer: it takes a kilobyte, which those without need not have.
     Tls(Box<TlsStream<T>>),
+    /// A stream of the application's.
+    Other(Box<dyn ByteStream>),
+}
+
+impl<T> fmt::Debug for MaybeTls<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain(_) => "Plain",
+            Self::Tls(_) => "Tls",
+            Self::Other(_) => "Other",
+        })
+    }
 }
 
 /// What is asked of either is asked of the one that it is.
@@ -99,6 +127,10 @@ macro_rules! of_either {
                 $asked
             }
             Self::Tls($inner) => {
+                let $inner = Pin::new(&mut **$inner);
+                $asked
+            }
+            Self::Other($inner) => {
                 let $inner = Pin::new(&mut **$inner);
                 $asked
             }
@@ -142,7 +174,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for MaybeTls<T> {
     }
 }
 
-/// A [`Timer`] on the system's monotonic clock.
+/// A [`Timer`] on the runtime's clock, which is the system's monotonic one on most.
 ///
 /// What waits is made when the timer is first waited for, and touched only when the deadline has changed.
 #[derive(Debug)]
@@ -155,14 +187,14 @@ pub struct InstantTimer<R: FuturesIo> {
 impl<R: FuturesIo> InstantTimer<R> {
     /// A timer whose clock begins now.
     pub fn new() -> Self {
-        Self { origin: Instant::now(), deadline: None, sleep: None }
+        Self { origin: R::now(), deadline: None, sleep: None }
     }
 
     fn instant(&self, time: Time) -> Instant {
         /// A year is as good as never, and no clock overflows with it.
         const FAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
         let after = Duration::from_micros(time.as_micros());
-        self.origin.checked_add(after).unwrap_or_else(|| Instant::now() + FAR)
+        self.origin.checked_add(after).unwrap_or_else(|| R::now() + FAR)
     }
 }
 
@@ -174,7 +206,12 @@ impl<R: FuturesIo> Default for InstantTimer<R> {
 
 impl<R: FuturesIo> Timer for InstantTimer<R> {
     fn now(&self) -> Time {
-        Time::ZERO + self.origin.elapsed()
+        Time::ZERO + R::now().saturating_duration_since(self.origin)
+    }
+
+    fn clock(&self) -> Clock {
+        let origin = self.origin;
+        Clock::new(move || Time::ZERO + origin.elapsed())
     }
 
     fn reset(&mut self, deadline: Time) {

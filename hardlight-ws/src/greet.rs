@@ -2,7 +2,9 @@
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use hardlight_driver::{ClientDriver, ServiceClient, Timer, client_answered, until_open};
+use hardlight_driver::{
+    ClientDriver, Connected, DriverOf, ServiceClient, Timer, Transport, client_over, until_open,
+};
 use tungstenite::{Error, Message};
 
 use crate::{ClientOptions, ConnectError, Response, WebSocketTransport};
@@ -26,9 +28,26 @@ where
     W: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin,
     M: Timer,
 {
-    let transport = WebSocketTransport::new(socket);
-    let (connecting, driver) =
-        client_answered::<C, _, _>(transport, timer, options.config(C::schema()), response.clone());
+    greet_over(WebSocketTransport::new(socket), timer, options, response).await
+}
+
+/// As [`greet`], over any transport.
+pub(crate) async fn greet_over<C, T, M>(
+    transport: T,
+    timer: M,
+    options: &ClientOptions,
+    response: Response,
+) -> Result<(C, DriverOf<C, T, M>), ConnectError>
+where
+    C: ServiceClient,
+    T: Transport,
+    M: Timer,
+{
+    let config = options.config(C::schema());
+    let connected = Connected::new(transport, timer, config)
+        .with_response(response.clone())
+        .with_call_timeout(options.call_timeout);
+    let (connecting, driver) = client_over::<C, _, _>(connected);
     let greeted = until_open(connecting, driver).await;
     greeted.map_err(|error| ConnectError::greeting(error, &response))
 }

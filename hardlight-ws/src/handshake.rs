@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use hardlight_proto::SUBPROTOCOL;
 use http::{
-    HeaderMap, HeaderValue, StatusCode, Uri,
+    HeaderMap, HeaderValue, StatusCode, Uri, Version,
     header::{
         CONTENT_LENGTH, HOST, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, TRANSFER_ENCODING,
     },
@@ -18,7 +18,7 @@ use tungstenite::{
     protocol::frame::Frame,
 };
 
-use crate::{Refusal, RefuseInBand, Request, ServerOptions, TlsInfo, transport::to_frame};
+use crate::{Peer, Refusal, RefuseInBand, Request, ServerOptions, TlsInfo, transport::to_frame};
 
 /// What a 426 must say (RFC 9110, section 15.5.22, and RFC 6455, section 4.2.2).
 const UPGRADE: &[(&str, &str)] = &[("connection", "upgrade"), ("upgrade", "websocket")];
@@ -66,36 +66,15 @@ impl<'a> Handshake<'a> {
         {
             let mut rest = self.head.split_off(length);
             rest.extend_from_slice(&input[fits..]);
-            return self.upgrade(request, rest).map(Some);
+            let peer = Peer { addr: self.peer, tls: self.tls.take() };
+            let upgrade = Upgrade::new(request, self.options, peer)?;
+            return Ok(Some(Upgrade { rest, ..upgrade }));
         }
         if self.head.len() == max_head_bytes {
             return Err(too_large(max_head_bytes));
         }
         self.parse_at = self.head.len() * 2;
         Ok(None)
-    }
-
-    fn upgrade(&mut self, http: HttpRequest, rest: Vec<u8>) -> Result<Upgrade, Refusal> {
-        check_target(http.uri())?;
-        check_framing(http.headers())?;
-        let mut response = create_response(&http).map_err(refuse)?;
-        let proxies = &self.options.trusted_proxies;
-        let request = Request::through(proxies, http, self.peer, self.tls.take())?;
-        self.check_origin(&request)?;
-        if !request.subprotocols().any(|offered| offered == SUBPROTOCOL) {
-            return Err(no_common_subprotocol(&request));
-        }
-        let selected = HeaderValue::from_static(SUBPROTOCOL);
-        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, selected);
-        Ok(Upgrade { response, rest, request })
-    }
-
-    /// By status also where refusals are in band: no page that is not allowed gets as far as a WebSocket.
-    fn check_origin(&self, request: &Request) -> Result<(), Refusal> {
-        if self.options.origins.admits(request) {
-            return Ok(());
-        }
-        Err(Refusal::new(StatusCode::FORBIDDEN, "this origin is not allowed\n"))
     }
 }
 
@@ -109,25 +88,70 @@ pub struct Upgrade {
 }
 
 impl Upgrade {
+    /// A request whose head an HTTP server has read already, with the rules of [`Handshake`] but for the length of the head. What
+    /// follows the request is that server's.
+    ///
+    /// # Errors
+    ///
+    /// The response to send, if this request cannot become a HardLight connection.
+    pub fn new(
+        http: HttpRequest,
+        options: &ServerOptions,
+        peer: impl Into<Peer>,
+    ) -> Result<Self, Refusal> {
+        check_version(http.version())?;
+        check_target(http.uri())?;
+        check_framing(http.headers())?;
+        let mut response = create_response(&http).map_err(refuse)?;
+        let Peer { addr, tls } = peer.into();
+        let request = Request::through(&options.trusted_proxies, http, addr, tls)?;
+        check_origin(&request, options)?;
+        if !request.subprotocols().any(|offered| offered == SUBPROTOCOL) {
+            return Err(no_common_subprotocol(&request));
+        }
+        let selected = HeaderValue::from_static(SUBPROTOCOL);
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, selected);
+        Ok(Self { response, rest: Vec::new(), request })
+    }
+
     /// What the client asks for.
     pub const fn request(&self) -> &Request {
         &self.request
     }
 
     /// Lets the client in, with the headers that the factory has added to [`Request::response`].
-    pub fn accept(mut self) -> Accept {
+    pub fn accept(self) -> Accept {
+        let (response, rest) = self.accept_response();
+        Accept { response: response_bytes(&response), rest }
+    }
+
+    /// As [`accept`](Self::accept), for HTTP servers: the `101 Switching Protocols` response, and the first bytes of the
+    /// WebSocket, as far as they came to a [`Handshake`].
+    pub fn accept_response(mut self) -> (Response, Vec<u8>) {
         // The map of what was taken repeats no name for a further value of it.
         let mut name = None;
         for (next, value) in self.request.response().take() {
             name = next.or(name);
             self.response.headers_mut().append(name.clone().expect("the first has a name"), value);
         }
-        Accept { response: response_bytes(&self.response), rest: self.rest }
+        (self.response, self.rest)
     }
 
     /// What tells the client that it is refused, to be written whole; the connection is to be closed behind it. By status or
     /// in band, as `in_band` has it.
-    pub fn refuse(mut self, refusal: &Refusal, in_band: RefuseInBand) -> Vec<u8> {
+    pub fn refuse(self, refusal: &Refusal, in_band: RefuseInBand) -> Vec<u8> {
+        match self.refuse_response(refusal, in_band) {
+            RefusedUpgrade::Status(_) => refusal.response(),
+            RefusedUpgrade::InBand { response, close } => {
+                let mut bytes = response_bytes(&response);
+                bytes.extend_from_slice(&close);
+                bytes
+            }
+        }
+    }
+
+    /// As [`refuse`](Self::refuse), for HTTP servers.
+    pub fn refuse_response(mut self, refusal: &Refusal, in_band: RefuseInBand) -> RefusedUpgrade {
         let is_in_band = match in_band {
             RefuseInBand::WithOrigin => self.request.headers().contains_key(ORIGIN),
             RefuseInBand::Always => true,
@@ -135,17 +159,31 @@ impl Upgrade {
         };
         self.request.response().take();
         if !is_in_band {
-            return refusal.response();
+            return RefusedUpgrade::Status(refusal.http_response());
         }
         for (name, value) in refusal.headers() {
             self.response.headers_mut().append(name, value.clone());
         }
-        let mut bytes = response_bytes(&self.response);
+        let mut close = Vec::new();
         Frame::close(Some(to_frame(&refusal.close_reason())))
-            .format(&mut bytes)
+            .format(&mut close)
             .expect("a Vec takes every write");
-        bytes
+        RefusedUpgrade::InBand { response: self.response, close }
     }
+}
+
+/// How an HTTP server refuses a request.
+#[derive(Debug)]
+pub enum RefusedUpgrade {
+    /// By this response, whose body is text.
+    Status(http::Response<String>),
+    /// In band: the response that accepts, then this WebSocket frame, and the end.
+    InBand {
+        /// `101 Switching Protocols`.
+        response: Response,
+        /// A Close frame.
+        close: Vec<u8>,
+    },
 }
 
 /// What turns an HTTP request into a WebSocket.
@@ -168,6 +206,14 @@ pub(crate) fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
         .filter(|offered| !offered.is_empty())
 }
 
+/// By status also where refusals are in band: no page that is not allowed gets as far as a WebSocket.
+pub(crate) fn check_origin(request: &Request, options: &ServerOptions) -> Result<(), Refusal> {
+    if options.origins.admits(request) {
+        return Ok(());
+    }
+    Err(Refusal::new(StatusCode::FORBIDDEN, "this origin is not allowed\n"))
+}
+
 /// A client may send one empty line before its request (RFC 9112, section 2.2). The parser passes over any number, from the start
 /// each time, and each would be a reason to parse.
 fn check_start(head: &[u8]) -> Result<(), Refusal> {
@@ -182,6 +228,16 @@ pub(crate) fn ends_head(head: &[u8], seen: usize) -> bool {
     let from = seen.saturating_sub(2);
     head[from..].windows(2).any(|pair| pair == b"\n\n")
         || head[from..].windows(3).any(|triple| triple == b"\n\r\n")
+}
+
+/// Versions that an HTTP server may speak for us. A WebSocket is asked for in another way there (RFC 8441, RFC 9220).
+fn check_version(version: Version) -> Result<(), Refusal> {
+    if version <= Version::HTTP_11 {
+        return Ok(());
+    }
+    let why =
+        format!("{SUBPROTOCOL} (HardLight) is spoken over HTTP/1.1 only, not over {version:?}\n");
+    Err(Refusal::new(StatusCode::HTTP_VERSION_NOT_SUPPORTED, why))
 }
 
 /// Only the usual form of a target, a path, is read the same by everybody on the way (RFC 9112, section 3.2).

@@ -56,6 +56,8 @@ pub struct ClientOptions {
     pub refresh: Option<Refresh>,
     /// See [`proxy`](Self::proxy).
     pub proxy: Option<Proxy>,
+    /// See [`call_timeout`](Self::call_timeout).
+    pub call_timeout: Option<Duration>,
 }
 
 impl ClientOptions {
@@ -77,6 +79,7 @@ impl ClientOptions {
             reconnect: None,
             refresh: None,
             proxy: None,
+            call_timeout: None,
         }
     }
 
@@ -245,6 +248,16 @@ impl ClientOptions {
         self
     }
 
+    /// How long each call may take: it ends with
+    /// [`CallError::DeadlineExceeded`](hardlight_proto::CallError::DeadlineExceeded) then, here and on the server. `with_timeout` of
+    /// a client makes one with another timeout for some calls. Default: `None`, for ever. Memory: some 100 bytes for each call
+    /// that is under way.
+    #[must_use]
+    pub const fn call_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.call_timeout = timeout;
+        self
+    }
+
     /// What a connection to a service with this schema is made with.
     pub fn config(&self, schema: &'static ServiceSchema) -> ClientConfig {
         ClientConfig::new(schema)
@@ -274,6 +287,7 @@ impl fmt::Debug for ClientOptions {
             .field("reconnect", &self.reconnect)
             .field("refresh", &self.refresh.is_some())
             .field("proxy", &self.proxy)
+            .field("call_timeout", &self.call_timeout)
             .finish()
     }
 }
@@ -306,6 +320,8 @@ pub struct ServerOptions {
     pub refuse_in_band: RefuseInBand,
     /// See [`trusted_proxies`](Self::trusted_proxies).
     pub trusted_proxies: TrustedProxies,
+    /// See [`max_call_time`](Self::max_call_time).
+    pub max_call_time: Option<Duration>,
 }
 
 impl ServerOptions {
@@ -321,6 +337,7 @@ impl ServerOptions {
             client_auth: ClientAuth::None,
             refuse_in_band: RefuseInBand::WithOrigin,
             trusted_proxies: TrustedProxies::none(),
+            max_call_time: None,
         }
     }
 
@@ -393,6 +410,16 @@ impl ServerOptions {
     #[must_use]
     pub fn client_auth(mut self, client_auth: ClientAuth) -> Self {
         self.client_auth = client_auth;
+        self
+    }
+
+    /// How long a call may run: what runs longer is dropped and answered
+    /// [`CallError::DeadlineExceeded`](hardlight_proto::CallError::DeadlineExceeded). A client's own deadline counts if it is
+    /// shorter; methods that are marked `#[rpc(no_cancel)]` run on. Default: `None`, for ever. Memory: some 50 bytes for each call
+    /// that runs.
+    #[must_use]
+    pub const fn max_call_time(mut self, time: Option<Duration>) -> Self {
+        self.max_call_time = time;
         self
     }
 

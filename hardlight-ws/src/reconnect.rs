@@ -3,12 +3,15 @@
 use std::{marker::PhantomData, pin::Pin};
 
 use hardlight_driver::{
-    ConnectFailure, Connected, Connector, Deadline, Late,
+    ConnectFailure, Connected, Connector, Late, TimeLimit,
     proto::{CloseCode, CloseReason, ConnectionError, Initiator, ServiceSchema},
 };
 
+use http::StatusCode;
+
 use crate::{
-    Adapter, ClientOptions, ConnectError, Response, Scheme, WebSocketTransport, client::dial,
+    Adapter, ClientOptions, ConnectError, ProxyError, Response, Scheme, WebSocketTransport,
+    client::dial,
 };
 
 /// Connects to the same URL again and again.
@@ -50,7 +53,11 @@ pub(crate) fn opened<R: Adapter>(
     schema: &'static ServiceSchema,
 ) -> Opened<R> {
     let transport = WebSocketTransport::new(socket);
-    Connected::new(transport, R::timer(), options.config(schema)).with_response(response)
+    let retry_after = response.retry_after();
+    Connected::new(transport, R::timer(), options.config(schema))
+        .with_response(response)
+        .with_call_timeout(options.call_timeout)
+        .with_retry_after(retry_after)
 }
 
 /// The options of the next attempt.
@@ -59,7 +66,7 @@ async fn refreshed<R: Adapter>(
     error: ConnectionError,
 ) -> Result<ClientOptions, ConnectFailure> {
     let Some(refresh) = options.refresh.clone() else { return Ok(options) };
-    let mut deadline = Deadline::new(R::timer(), options.connect_timeout);
+    let mut deadline = TimeLimit::new(R::timer(), options.connect_timeout);
     let why = match deadline.within(refresh.of(options, error)).await {
         Ok(Ok(options)) => return Ok(options),
         Ok(Err(why)) => why,
@@ -71,8 +78,9 @@ async fn refreshed<R: Adapter>(
 
 /// What the failure of an attempt is to a client that was connected before.
 fn failure(error: ConnectError) -> ConnectFailure {
-    let is_retryable = may_be_another(&error) || error.is_retryable();
-    let retry_after = error.retry_after();
+    let is_another = may_be_another(&error);
+    let is_retryable = is_another || error.is_retryable();
+    let retry_after = error.retry_after().filter(|_| !is_another);
     let error = match error {
         ConnectError::Connection(error) => error,
         ConnectError::Refused { status, reason, close_code, .. } if !is_retryable => {
@@ -93,17 +101,24 @@ fn may_be_another(error: &ConnectError) -> bool {
         ConnectError::Tls { .. } | ConnectError::WebSocket(_) | ConnectError::Subprotocol(_) => {
             true
         }
+        // A proxy in between answers with some 5xx of its own: 511, or 520 to 530.
         ConnectError::Refused { status, .. } => {
-            !status.is_client_error() && !status.is_server_error()
+            let of_a_server = matches!(status.as_u16(), 502..=504);
+            !status.is_client_error() && !of_a_server
         }
+        ConnectError::Proxy { source, .. } => match source {
+            ProxyError::Refused { status, .. } => !matches!(
+                *status,
+                StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+            ),
+            _ => true,
+        },
         _ => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use http::StatusCode;
-
     use super::*;
 
     fn refused(status: StatusCode) -> ConnectError {

@@ -121,23 +121,29 @@ impl Refusal {
 
     /// The whole HTTP response, ready to be written. The connection is to be closed behind it.
     pub fn response(&self) -> Vec<u8> {
-        let mut response = Response::new(());
+        let (mut head, body) = self.http_response().into_parts();
+        // `append`: a 426 has a `Connection: upgrade` of its own.
+        head.headers.append(CONNECTION, HeaderValue::from_static("close"));
+        let mut out = Vec::with_capacity(256 + body.len());
+        write_response(&mut out, &Response::from_parts(head, ()))
+            .expect("a Vec takes every write, and headers are ASCII: see `headers::append`");
+        out.extend_from_slice(body.as_bytes());
+        out
+    }
+
+    /// The same response for an HTTP server, which may go on with the connection.
+    pub fn http_response(&self) -> Response<String> {
+        let mut response = Response::new(self.body.clone());
         *response.status_mut() = self.status;
         *response.version_mut() = Version::HTTP_11;
         let headers = response.headers_mut();
         for (name, value) in self.headers() {
             headers.append(name, value.clone());
         }
-        // `append`: a 426 has a `Connection: upgrade` of its own.
-        headers.append(CONNECTION, HeaderValue::from_static("close"));
         let text = HeaderValue::from_static("text/plain; charset=utf-8");
         headers.entry(CONTENT_TYPE).or_insert(text);
         headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
-        let mut out = Vec::with_capacity(256 + self.body.len());
-        write_response(&mut out, &response)
-            .expect("a Vec takes every write, and headers are ASCII: see `headers::append`");
-        out.extend_from_slice(self.body.as_bytes());
-        out
+        response
     }
 
     /// What a WebSocket is closed with in place of the response.

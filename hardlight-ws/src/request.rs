@@ -8,7 +8,7 @@ use std::{
 
 use cookie::Cookie;
 use http::{
-    HeaderMap, Uri,
+    Extensions, HeaderMap, Uri,
     header::{AUTHORIZATION, COOKIE, HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL},
 };
 
@@ -40,6 +40,7 @@ struct Head {
     peer: Option<SocketAddr>,
     tls: Option<TlsInfo>,
     client: Client,
+    extensions: Extensions,
     response: ResponseHeaders,
 }
 
@@ -83,7 +84,8 @@ impl Request {
             }
         }
         let response = ResponseHeaders::new();
-        Self(Arc::new(Head { uri: head.uri, headers: head.headers, peer, tls, client, response }))
+        let (uri, headers, extensions) = (head.uri, head.headers, head.extensions);
+        Self(Arc::new(Head { uri, headers, peer, tls, client, extensions, response }))
     }
 
     /// The path, percent-encoded as it was sent; begins with a `/`.
@@ -138,6 +140,12 @@ impl Request {
     /// [`is_secure`](Self::is_secure).
     pub fn tls(&self) -> Option<&TlsInfo> {
         self.0.tls.as_ref()
+    }
+
+    /// What others have said of the request, by type: where an HTTP server has read it, whatever its middleware has added, such as
+    /// who the user is. Empty on a server that reads its requests itself.
+    pub fn extensions(&self) -> &Extensions {
+        &self.0.extensions
     }
 
     /// The origin of the web page that connects, as its browser sent it; `None` if it is no browser. It was checked by

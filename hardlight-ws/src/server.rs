@@ -12,12 +12,16 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use hardlight_driver::{Deadline, Dispatch, EventEmitter, EventHub, Relay, Service, proto::Events};
+use hardlight_driver::{
+    Dispatch, EventEmitter, EventHub, Relay, Service, TimeLimit, proto::Events,
+};
+use rustls::ServerConfig;
 
 use crate::{
-    AcceptError, Adapter, BindError, Closers, Identity, Refusal, Request, Resolve, Scheme,
-    ServerOptions,
-    connection::{self, Serve, Shared},
+    AcceptError, Adapter, BindError, Closers, Identity, Mount, Refusal, Request, Resolve, Runtime,
+    Scheme, ServerOptions,
+    connection::{self, Came, Make, Shared},
+    entrance::{ClosedOnDrop, Entrance},
     signal::{GivenOnDrop, Signal},
     url,
 };
@@ -25,23 +29,38 @@ use crate::{
 /// How long to wait when no connection can be accepted, because file descriptors or memory ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
 
-/// A server that listens and serves one service, on the runtime `R`: adapters have a `Server` that is one of theirs.
+/// A server of one service, on the runtime `R`: adapters have a `Server` that is one of theirs.
 ///
-/// It serves while [`run`](Self::run) is polled, each connection in a task of its own.
+/// It serves while [`run`](Self::run) is polled, each connection in a task of its own: those who connect to the address that it
+/// listens at, and those that the application brings by a [`Mount`]. A server that is [`unbound`](Self::unbound) has only
+/// the latter.
 #[must_use = "a server serves while `run` is polled"]
-pub struct Server<R: Adapter> {
-    listener: R::Listener,
-    local_addr: SocketAddr,
-    identity: Option<Identity>,
+pub struct Server<R: Adapter, L = Listening<R>> {
+    listening: L,
     options: ServerOptions,
-    serve: Arc<Serve<R>>,
+    make: Arc<Make<R>>,
     hub: EventHub,
     /// The type of the service's events, and its name.
     events: (TypeId, &'static str),
     handle: ServerHandle,
+    closers: Closers,
+    entrance: Entrance,
+    /// Nobody enters any longer, however the server ends.
+    closed: ClosedOnDrop,
     /// Tells handles that the server has ended, however it ended.
     ended: GivenOnDrop,
 }
+
+/// What a server has that listens.
+pub struct Listening<R: Runtime> {
+    listener: R::Listener,
+    local_addr: SocketAddr,
+    identity: Option<Identity>,
+}
+
+/// What a server has that does not listen: nothing.
+#[derive(Debug)]
+pub struct Unbound;
 
 impl<R: Adapter> Server<R> {
     /// Listens at `addr` with TLS: whatever the runtime's own sockets take as an address, such as `"localhost:443"`. Port 0
@@ -99,24 +118,86 @@ impl<R: Adapter> Server<R> {
     async fn listen<A, S: Service>(
         addr: A,
         identity: Option<Identity>,
-        serve: Arc<Serve<R>>,
+        make: Arc<Make<R>>,
     ) -> Result<Self, BindError>
     where
         R: Resolve<A>,
     {
-        // Services that cannot be joined are found here, and not with the first client.
-        let _ = S::schema();
         let addresses = R::resolve(addr).await.map_err(BindError::Lookup)?;
         let (listener, local_addr) = match R::listen(&addresses).await {
             Ok(bound) => bound,
             Err(source) => return Err(BindError::Listen { addresses, source }),
         };
+        Ok(Self::new::<S>(Listening { listener, local_addr, identity }, make))
+    }
+
+    /// The address that the server listens at, with the port it was given.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.listening.local_addr
+    }
+
+    /// The URL of this server for clients that know its machine as `host`: a name or an IP address.
+    pub fn url(&self, host: &str) -> String {
+        let scheme = if self.listening.identity.is_some() { Scheme::Secure } else { Scheme::Plain };
+        url(scheme, host, self.local_addr().port())
+    }
+
+    /// Serves until a [`ServerHandle`] stops it and all connections have ended.
+    ///
+    /// Dropping the future aborts all connections. A panic in the factory ends the connection it was called for.
+    pub async fn run(self) {
+        let Self { listening, .. } = &self;
+        let tls = listening.identity.as_ref();
+        let tls = tls.map(|identity| identity.server_config(&self.options.client_auth));
+        let (serving, Listening { listener, .. }) = self.into_serving();
+        serving.serve(Some((listener, tls))).await;
+    }
+}
+
+impl<R: Adapter> Server<R, Unbound> {
+    /// A server that does not listen: its connections are those that its [`mount`](Self::mount) is given. It is to be
+    /// [`run`](Self::run) like any other. `factory` is that of [`bind`](Server::bind).
+    ///
+    /// # Panics
+    ///
+    /// If two services on one connection have a method of the same name.
+    pub fn unbound<S, H, F, Fut>(factory: F) -> Self
+    where
+        S: Service + Dispatch<H>,
+        H: Send + Sync + 'static,
+        F: Fn(S, Request) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<H, Refusal>> + Send + 'static,
+    {
+        Self::new::<S>(Unbound, connection::erase(factory))
+    }
+
+    /// Serves until a [`ServerHandle`] stops it and all connections have ended.
+    ///
+    /// Dropping the future aborts all connections. A panic in the factory ends the connection it was called for.
+    pub async fn run(self) {
+        let (serving, Unbound) = self.into_serving();
+        serving.serve(None).await;
+    }
+}
+
+impl<R: Adapter, L> Server<R, L> {
+    fn new<S: Service>(listening: L, make: Arc<Make<R>>) -> Self {
+        // Services that cannot be joined are found here, and not with the first client.
+        let _ = S::schema();
         let handle = ServerHandle { stop: Signal::default(), ended: Signal::default() };
-        let ended = handle.ended.on_drop();
-        let options = ServerOptions::new();
-        let events = (TypeId::of::<S::Events>(), type_name::<S::Events>());
-        let hub = EventHub::new();
-        Ok(Self { listener, local_addr, identity, options, serve, hub, events, handle, ended })
+        let entrance = Entrance::default();
+        Self {
+            listening,
+            options: ServerOptions::new(),
+            make,
+            hub: EventHub::new(),
+            events: (TypeId::of::<S::Events>(), type_name::<S::Events>()),
+            ended: handle.ended.on_drop(),
+            handle,
+            closers: Closers::new(),
+            closed: entrance.on_drop(),
+            entrance,
+        }
     }
 
     /// Replaces the default options.
@@ -125,15 +206,26 @@ impl<R: Adapter> Server<R> {
         self
     }
 
-    /// The address that the server listens at, with the port it was given.
-    pub const fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+    /// Brings connections to this server that were made elsewhere; see [`Mount`]. They have the options and the hub that the
+    /// server has now.
+    pub fn mount(&self) -> Mount<R> {
+        Mount::new(Arc::new(self.shared()), self.entrance.clone())
     }
 
-    /// The URL of this server for clients that know its machine as `host`: a name or an IP address.
-    pub fn url(&self, host: &str) -> String {
-        let scheme = if self.identity.is_some() { Scheme::Secure } else { Scheme::Plain };
-        url(scheme, host, self.local_addr.port())
+    fn shared(&self) -> Shared<R> {
+        Shared {
+            options: self.options.clone(),
+            make: Arc::clone(&self.make),
+            stop: self.handle.stop.clone(),
+            closers: self.closers.clone(),
+            hub: self.hub.clone(),
+        }
+    }
+
+    fn into_serving(self) -> (Serving<R>, L) {
+        let shared = Arc::new(self.shared());
+        let Self { listening, entrance, closed, ended, .. } = self;
+        (Serving { shared, entrance, _closed: closed, _ended: ended }, listening)
     }
 
     /// Sends events to the server's clients, from anywhere: handlers have one of their own, this is for the rest of the
@@ -184,36 +276,82 @@ impl<R: Adapter> Server<R> {
     pub fn handle(&self) -> ServerHandle {
         self.handle.clone()
     }
+}
 
-    /// Serves until a [`ServerHandle`] stops it and all connections have ended.
-    ///
-    /// Dropping the future aborts all connections. A panic in the factory ends the connection it was called for.
-    pub async fn run(self) {
-        let Self { listener, identity, options, serve, hub, handle, ended, .. } = self;
-        // Declared before the tasks, hence dropped behind them.
-        let _ended = ended;
-        let grace = options.stop_grace;
-        let tls = identity.map(|identity| identity.server_config(&options.client_auth));
-        let (stop, closers) = (handle.stop, Closers::new());
-        let shared = Shared { tls, options, serve, stop, closers: closers.clone(), hub };
+impl<R: Adapter, L: fmt::Debug> fmt::Debug for Server<R, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("listening", &self.listening).finish_non_exhaustive()
+    }
+}
+
+impl<R: Runtime> fmt::Debug for Listening<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listening")
+            .field("local_addr", &self.local_addr)
+            .field("tls", &self.identity.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A server that runs. Its guards are declared, and hence dropped, behind the tasks.
+struct Serving<R: Adapter> {
+    shared: Arc<Shared<R>>,
+    entrance: Entrance,
+    _closed: ClosedOnDrop,
+    _ended: GivenOnDrop,
+}
+
+type Listener<R> = (<R as Runtime>::Listener, Option<Arc<ServerConfig>>);
+
+impl<R: Adapter> Serving<R> {
+    async fn serve(self, listener: Option<Listener<R>>) {
         let mut tasks = FuturesUnordered::new();
-        accept_all::<R>(&listener, &Arc::new(shared), &mut tasks).await;
+        self.accept_all(listener.as_ref(), &mut tasks).await;
         drop(listener);
-        closers.close_all();
-        let drained = Deadline::new(R::timer(), grace).within(drain(&mut tasks)).await;
+        // Those who came in time are told that the server stops.
+        tasks.extend(self.entrance.close().into_iter().map(R::spawn));
+        self.shared.closers.close_all();
+        let grace = self.shared.options.stop_grace;
+        let drained = TimeLimit::new(R::timer(), grace).within(drain(&mut tasks)).await;
         if drained.is_err() {
             tracing::warn!(connections = tasks.len(), ?grace, "aborting what is still open");
             drain(&mut tasks.into_iter().map(R::cancel).collect()).await;
         }
     }
-}
 
-impl<R: Adapter> fmt::Debug for Server<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server")
-            .field("local_addr", &self.local_addr)
-            .field("tls", &self.identity.is_some())
-            .finish_non_exhaustive()
+    /// Serves whoever comes, until the server is to stop.
+    async fn accept_all(
+        &self,
+        listener: Option<&Listener<R>>,
+        tasks: &mut FuturesUnordered<R::Task>,
+    ) {
+        let mut entrance_is_first = false;
+        loop {
+            let mut accepting = pin!(self.accept(listener));
+            let next = poll_fn(|cx| {
+                // Those that have ended; those that go on wake this again.
+                while let Poll::Ready(Some(())) = tasks.poll_next_unpin(cx) {}
+                // In turn, so that a flood by one way keeps nobody out who comes by the other.
+                entrance_is_first = !entrance_is_first;
+                if entrance_is_first && let Poll::Ready(life) = self.entrance.poll_next(cx) {
+                    return Poll::Ready(R::spawn(life));
+                }
+                match accepting.as_mut().poll(cx) {
+                    Poll::Pending => self.entrance.poll_next(cx).map(R::spawn),
+                    accepted => accepted,
+                }
+            });
+            let Some(task) = self.shared.stop.unless_given(next).await else { break };
+            tasks.push(task);
+        }
+    }
+
+    /// The next connection by the listener.
+    async fn accept(&self, listener: Option<&Listener<R>>) -> R::Task {
+        let Some((listener, tls)) = listener else { return pending().await };
+        let (tcp, addr) = accept::<R>(listener).await;
+        let came = Came::Tcp { tcp, addr, tls: tls.clone() };
+        R::spawn(connection::run(came, Arc::clone(&self.shared)))
     }
 }
 
@@ -237,24 +375,6 @@ impl ServerHandle {
     }
 }
 
-/// Serves whoever comes, until the server is to stop.
-async fn accept_all<R: Adapter>(
-    listener: &R::Listener,
-    shared: &Arc<Shared<R>>,
-    tasks: &mut FuturesUnordered<R::Task>,
-) {
-    loop {
-        let mut accepting = pin!(accept::<R>(listener));
-        let next = poll_fn(|cx| {
-            // Those that have ended; those that go on wake this again.
-            while let Poll::Ready(Some(())) = tasks.poll_next_unpin(cx) {}
-            accepting.as_mut().poll(cx)
-        });
-        let Some((tcp, peer)) = shared.stop.unless_given(next).await else { break };
-        tasks.push(R::spawn(connection::run(tcp, peer, Arc::clone(shared))));
-    }
-}
-
 /// The next connection. Outlives every error: each concerns one connection, or passes.
 async fn accept<R: Adapter>(listener: &R::Listener) -> (R::Tcp, SocketAddr) {
     loop {
@@ -265,7 +385,7 @@ async fn accept<R: Adapter>(listener: &R::Listener) -> (R::Tcp, SocketAddr) {
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections; trying again shortly");
-                let _ = Deadline::new(R::timer(), ACCEPT_PAUSE).within(pending::<()>()).await;
+                let _ = TimeLimit::new(R::timer(), ACCEPT_PAUSE).within(pending::<()>()).await;
             }
         }
     }

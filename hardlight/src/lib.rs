@@ -141,13 +141,22 @@ handle.stop().await;
 //! hardlight = { version = "0.1", features = ["tokio"] }
 //! ```
 //!
+//! The feature `testing` has one more, `hardlight::testing`, for an application's tests: everything in memory and in one thread, with a
+//! clock and a network that the test commands. Nothing of it is at the root.
+//!
+//! # Other ways to a server
+//!
+//! `Server::mount` brings a server connections that were made elsewhere: over any stream of bytes, over whole messages, and, with the
+//! feature `axum` or `hyper`, on a route of an application's own HTTP server. `connect_stream` and `connect_frames` are the client's
+//! counterparts.
+//!
 //! # More
 //!
 //! [`rpc`] says what a service can look like and what is made of it, [`macro@ConnectionState`] what state can be made of,
 //! [`macro@Events`] what events can be, [`Codable`] which types travel.
 #![cfg_attr(
     feature = "tokio",
-    doc = "The [guides](guide) are about [state](guide::state), [events](guide::events), [the handshake](guide::handshake), [reconnecting](guide::reconnecting), [features](guide::features), [errors](guide::errors), [logging](guide::logging) and [handles](guide::handles)."
+    doc = "The [guides](guide) are about [state](guide::state), [events](guide::events), [the handshake](guide::handshake), [reconnecting](guide::reconnecting), [features](guide::features), [deadlines and contexts](guide::context), [errors](guide::errors), [logging](guide::logging), [transports](guide::transports) and [handles](guide::handles)."
 )]
 #![cfg_attr(
     feature = "schema",
@@ -159,35 +168,17 @@ pub mod guide;
 
 #[doc(hidden)]
 pub use hardlight_driver::__private;
-pub use hardlight_driver::{
-    Attachment, ClientConnection, ConnectionId, ConnectionStatus, Dispatch, Emitted, Error,
-    EventCounts, EventEmitter, EventHub, EventStream, FeatureWatch, FeaturesCell, Interest, Keep,
-    MaybeSend, Overflow, Pattern, PatternError, Projection, Received, Reconnect, Relay, RelayError,
-    RelayedEvent, ServerConnection, Service, ServiceClient, ServiceMethod, StateCell, StateGuard,
-    StateReadGuard, StateSnapshot, StateWatch, StatusWatch, SubscribeError, SubscribeOptions,
-    Subscriptions, Topic, TopicNotice, TopicNotices, TopicOptions, ValuesCell, ValuesSnapshot,
-    proto,
-    proto::{
-        CallError, CloseCode, CloseReason, Codable, ConnectionError, ConnectionState, Events,
-        Feature, FeatureSet, GapReason, Initiator, Limits, Mismatch, NoEvents, ProtocolError,
-        Resume, SchemaMismatch, SchemaPart, ValueError, Values,
-    },
-    sync,
-};
+#[doc(inline)]
+pub use hardlight_driver::application::*;
 pub use hardlight_macros::{ConnectionState, Events, Feature, codable, rpc};
 
 #[cfg(feature = "schema")]
 #[doc(no_inline)]
 pub use hardlight_schema as schema;
 
-#[cfg(any(feature = "async-std", feature = "smol", feature = "tokio"))]
-pub use hardlight_ws::{
-    BindError, Certificate, ClientAuth, ClientOptions, ConnectError, ConnectPhase,
-    DevelopmentAuthority, HeaderError, Identity, IdentityError, OriginError, OriginPolicy, Proxy,
-    ProxyError, ProxyUrlError, Refresh, Refusal, RefuseInBand, Request, Response, ResponseHeaders,
-    ServerHandle, ServerOptions, TlsInfo, TlsVersion, Trust, TrustError, TrustedProxies,
-    TrustedProxiesError, cookie, http,
-};
+#[cfg(any(feature = "async-std", feature = "smol", feature = "testing", feature = "tokio"))]
+#[doc(inline)]
+pub use hardlight_ws::application::*;
 
 /// The async-std adapter.
 #[cfg(feature = "async-std")]
@@ -197,6 +188,10 @@ pub use hardlight_async_std as async_std;
 #[cfg(feature = "smol")]
 #[doc(no_inline)]
 pub use hardlight_smol as smol;
+/// Servers and clients in memory, for an application's tests.
+#[cfg(feature = "testing")]
+#[doc(no_inline)]
+pub use hardlight_testing as testing;
 /// The tokio adapter.
 #[cfg(feature = "tokio")]
 #[doc(no_inline)]
@@ -209,15 +204,18 @@ pub use hardlight_wasm as wasm;
 
 #[cfg(all(feature = "async-std", not(any(feature = "smol", feature = "tokio"))))]
 pub use hardlight_async_std::{
-    Server, connect, connect_driver, connect_plain, connect_plain_with, connect_with,
+    Mount, Server, connect, connect_driver, connect_frames, connect_plain, connect_plain_with,
+    connect_stream, connect_with,
 };
 #[cfg(all(feature = "smol", not(any(feature = "async-std", feature = "tokio"))))]
 pub use hardlight_smol::{
-    Server, connect, connect_driver, connect_plain, connect_plain_with, connect_with,
+    Mount, Server, connect, connect_driver, connect_frames, connect_plain, connect_plain_with,
+    connect_stream, connect_with,
 };
 #[cfg(feature = "tokio")]
 pub use hardlight_tokio::{
-    Server, connect, connect_driver, connect_plain, connect_plain_with, connect_with,
+    Mount, Server, connect, connect_driver, connect_frames, connect_plain, connect_plain_with,
+    connect_stream, connect_with,
 };
 
 #[cfg(all(
@@ -228,6 +226,9 @@ pub use hardlight_tokio::{
 pub use hardlight_wasm::{
     ClientOptions, ConnectError, ConnectPhase, Refresh, connect, connect_driver, connect_with,
 };
+
+#[cfg(feature = "hyper")]
+pub use hardlight_tokio::HttpService;
 
 /// The code in the README compiles.
 #[cfg(all(doctest, feature = "tokio"))]

@@ -1,11 +1,11 @@
 //! What the guide `handles` says of every public handle: `Send`, `Sync`, `Clone`, and whose futures are `Send`.
 
 use hardlight::{
-    Attachment, ConnectionState, Emitted, Error, EventEmitter, EventHub, EventStream, Events,
-    FeatureSet, FeatureWatch, FeaturesCell, Limits, NoEvents, Projection, Received, Relay,
-    ServerConnection, StateCell, StateGuard, StateReadGuard, StateSnapshot, StateWatch,
-    SubscribeError, Subscriptions, Topic, TopicNotices, ValueError, ValuesCell, ValuesSnapshot,
-    rpc,
+    Attachment, CallContext, CancellationToken, Clock, ConnectionState, Deadline, Emitted, Error,
+    EventEmitter, EventHub, EventStream, Events, FeatureSet, FeatureWatch, FeaturesCell, InContext,
+    Limits, NoEvents, Projection, Received, Relay, ServerConnection, StateCell, StateGuard,
+    StateReadGuard, StateSnapshot, StateWatch, SubscribeError, Subscriptions, Topic, TopicNotices,
+    TypeMap, ValueError, ValuesCell, ValuesSnapshot, rpc,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
@@ -76,7 +76,15 @@ assert_impl_all!(TopicNotices: Send, Sync, Unpin, futures_util::Stream);
 assert_not_impl_any!(Emitted: Clone);
 assert_not_impl_any!(TopicNotices: Clone);
 
+assert_impl_all!(CallContext: Clone, Send, Sync, Unpin);
+assert_impl_all!(CancellationToken: Clone, Send, Sync, Unpin);
+assert_impl_all!(TypeMap: Send, Sync, Unpin);
+assert_not_impl_any!(TypeMap: Clone);
+assert_impl_all!(InContext<std::future::Pending<()>>: Send, Sync, Unpin);
+
 // Values.
+assert_impl_all!(Clock: Clone, Send, Sync, Unpin);
+assert_impl_all!(Deadline: Clone, Send, Sync, Unpin);
 assert_impl_all!(Topic: Clone, Send, Sync, Eq, Ord, std::hash::Hash);
 assert_impl_all!(Limits: Clone, Send, Sync);
 assert_impl_all!(SubscribeError: Clone, Send, Sync, std::error::Error);
@@ -98,6 +106,8 @@ fn futures_are_send(
 ) {
     is_send(client.increment(1));
     is_send(client.try_increment(1));
+    is_send(async { client.with_timeout(std::time::Duration::MAX).increment(1).await });
+    is_send(async { CallContext::current().cancellation().cancelled().await });
     is_send(client.close());
     is_send(client.closed());
     is_send(watch.changed());
@@ -181,6 +191,10 @@ fn the_guide_names_every_handle() {
         "`StateGuard`",
         "`EventEmitter`",
         "`Subscriptions`",
+        "`CallContext`",
+        "`CancellationToken`",
+        "`TypeMap`",
+        "`Deadline`",
         "`Topic`",
         "`Server`",
         "`ServerHandle`",

@@ -13,13 +13,13 @@ suite ui       ci  'rust_1_95'              'what the macros refuse, and the wor
 suite vectors  ci  'python_3_11'            'the second reader, in Python, on all golden vectors'
 suite nats     ci  'nats_server'            'two servers joined by NATS, which is killed and started again'
 suite nginx    ci  'nginx'                  'servers behind nginx, with the configuration of examples/nginx'
-suite outside  ci  ''                       'crates outside the workspace: the facade renamed and on smol, each adapter alone, the core alone'
+suite outside  ci  ''                       'crates outside the workspace: the facade renamed and on smol, each adapter alone, memory alone, the core alone'
 suite examples ci  ''                       'the examples of the core end by themselves and print what they should; a schema is exported'
 suite features ci  ''                       'the core, the facade and the schemas build with each feature alone'
-suite trees    ci  ''                       'no runtime below the adapters, one in each, no program in the libraries, nothing twice in the dependencies'
+suite trees    ci  ''                       'no runtime below the adapters, one in each, HTTP servers by features, no program in the libraries, nothing twice'
 suite seeds    ci  ''                       'the fuzz targets on their seeds and corpora, with stable Rust'
 suite bench    ci  ''                       'every benchmark runs once; nothing is measured'
-suite instructions ci 'valgrind'            'what the core and a lock cost, in instructions, stays within budgets'
+suite instructions ci 'valgrind'            'what the core, a lock and a call through the drivers cost, in instructions, stays within budgets'
 suite typos    ci  'typos'                  'spelling'
 suite no_std   ci  'bare_target'            'the core, and what embeds it, build for a machine that has no std'
 suite fuzz     ci  'nightly cxx cargo_fuzz' 'a fixed number of runs of each fuzz target'
@@ -84,7 +84,7 @@ suite_features() {
         echo "hardlight-proto: features '$features'"
         cargo check --quiet -p hardlight-proto --no-default-features --features "$features"
     done
-    for features in '' async-std schema smol tokio wasm async-std,smol smol,tokio tokio,wasm async-std,smol,tokio; do
+    for features in '' async-std axum hyper schema smol testing tokio wasm async-std,smol smol,tokio tokio,wasm async-std,smol,tokio; do
         echo "hardlight: features '$features'"
         cargo check --quiet -p hardlight --no-default-features --features "$features"
     done
@@ -109,6 +109,7 @@ suite_bench() {
 suite_instructions() {
     cargo run --release --manifest-path bench/Cargo.toml --bin instructions
     cargo run --release --manifest-path bench/Cargo.toml --bin cell
+    cargo run --release --manifest-path bench/Cargo.toml --bin calls
 }
 
 suite_typos() {

@@ -14,7 +14,7 @@ use std::{
 use bytes::Bytes;
 use hardlight_bench::{callgrind, counted::Case};
 use hardlight_driver::{
-    Acceptor, EventHub, Incoming, Outgoing, ServerConnection, StateCell, Timer, Transport,
+    Acceptor, Clock, EventHub, Incoming, Outgoing, ServerConnection, StateCell, Timer, Transport,
     proto::{
         ClientConfig, ClientEvent, Connection, ConnectionError, Limits, ServiceSchema, Time,
         Transmit,
@@ -225,6 +225,10 @@ struct Stopped;
 impl Timer for Stopped {
     fn now(&self) -> Time {
         Time::ZERO
+    }
+
+    fn clock(&self) -> Clock {
+        Clock::new(|| Time::ZERO)
     }
 
     fn reset(&mut self, _: Time) {}

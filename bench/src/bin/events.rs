@@ -14,7 +14,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use futures_executor::LocalPool;
 use futures_util::{FutureExt, task::LocalSpawnExt};
-use hardlight_driver::{Acceptor, EventHub, Incoming, Outgoing, Service, Timer, Transport};
+use hardlight_driver::{Acceptor, Clock, EventHub, Incoming, Outgoing, Service, Timer, Transport};
 use hardlight_macros::{Events, rpc};
 use hardlight_proto::{Frame, Hello, Limits, MAX_MESSAGE_BYTES, Time};
 
@@ -70,6 +70,10 @@ struct Never;
 impl Timer for Never {
     fn now(&self) -> Time {
         Time::ZERO
+    }
+
+    fn clock(&self) -> Clock {
+        Clock::new(|| Time::ZERO)
     }
 
     fn reset(&mut self, _: Time) {}

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::calls::{CallKey, Calls, Request, Turn, WhenFull};
+use super::calls::{CallKey, Calls, Request, Special, Turn, WhenFull};
 use crate::{error::Error, mailbox::Mailbox};
 
 /// The result of one call.
@@ -17,7 +17,7 @@ pub(super) struct Call<'a> {
 }
 
 pub(super) enum Stage {
-    New { request: Request, turn: Turn, when_full: WhenFull },
+    New { request: Request, turn: Turn, when_full: WhenFull, special: Option<Box<Special>> },
     Waiting(CallKey),
     Done,
 }
@@ -28,9 +28,12 @@ impl Future for Call<'_> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let result = match std::mem::replace(&mut this.stage, Stage::Done) {
-            Stage::New { request, turn, when_full } => {
+            Stage::New { request, turn, when_full, special } => {
                 let inserted = this.mailbox.post(|calls| {
                     let key = calls.insert(request, turn, when_full)?;
+                    if let Some(special) = special {
+                        calls.set_special(key, *special);
+                    }
                     calls.poll(key, cx.waker());
                     Ok(key)
                 });

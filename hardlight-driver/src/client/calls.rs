@@ -1,16 +1,24 @@
 //! The calls of one client: from the caller's future to the driver and back.
 
-use std::{collections::VecDeque, task::Waker};
+use std::{collections::VecDeque, task::Waker, time::Duration};
 
 use bytes::Bytes;
 use hardlight_proto::{
-    CallError, CloseReason, ConnectionError, MAX_CALLS_IN_FLIGHT, Resume, SchemaMismatch,
-    SchemaPart, ServiceSchema,
+    CallError, CloseReason, ConnectionError, Extensions, MAX_CALLS_IN_FLIGHT, Resume,
+    SchemaMismatch, SchemaPart, ServiceSchema, Time,
 };
 use slab::Slab;
 
+mod special;
+
+pub(super) use special::Special;
+
 use super::attached::Attached;
 use crate::error::Error;
+use special::{Specials, deadline_exceeded};
+
+/// How often a call is made by itself that may be made twice: one that ends its server had better not go to all of them.
+const MAX_ATTEMPTS: u8 = 4;
 
 /// Names a call between its future and the driver.
 pub(super) type CallKey = usize;
@@ -31,12 +39,22 @@ pub(super) struct Calls {
     in_flight: usize,
     /// Calls in flight that nobody waits for any longer.
     cancelled: Vec<CallKey>,
+    /// What is special about some calls.
+    specials: Specials,
     pub(super) gate: Gate,
     /// The service, if the client comes back on another connection: then calls are kept until they are answered.
     comes_back: Option<&'static ServiceSchema>,
     /// Why the last connection was lost, until all calls may go out on another.
     pub(super) lost: Option<ConnectionError>,
     pub(super) pause: Pause,
+    /// Which connection it is that is being restored. Another number once it is.
+    pub(super) restoring: u64,
+    /// Since when all calls may go out, by the clock of the deadlines.
+    pub(super) connected_at: Option<Time>,
+    /// How long the last connection lasted from then on; `None` if it did not get as far.
+    pub(super) lasted: Option<Duration>,
+    /// Why the client ends, whatever its connection ends with.
+    pub(super) failed: Option<ConnectionError>,
     pub(super) close: Option<CloseReason>,
     /// The snapshot is there.
     pub(super) opened: bool,
@@ -90,7 +108,11 @@ pub(super) struct Request {
 struct Slot {
     /// Goes up with every call.
     number: u64,
-    turn: Turn,
+    /// It goes before the others.
+    first: bool,
+    when_full: WhenFull,
+    /// How often it went out.
+    attempts: u8,
     stage: Stage,
 }
 
@@ -106,8 +128,18 @@ enum Stage {
         waker: Option<Waker>,
     },
     Done(Result<Bytes, Error>),
+    /// Its deadline has passed, in line or in flight, and its caller was not told yet.
+    Expired,
     /// Nobody waits for it any longer; the driver removes it.
     Abandoned,
+}
+
+/// A call that goes out.
+pub(super) struct Taken {
+    pub(super) key: CallKey,
+    pub(super) request: Request,
+    /// What it says besides.
+    pub(super) wire: Extensions,
 }
 
 /// Whether a call waits while all ids are in use, or there is no connection.
@@ -117,11 +149,12 @@ pub(super) enum WhenFull {
     Fail,
 }
 
-/// When a call leaves the line.
+/// When the calls of a handle leave the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     InOrder,
-    First,
+    /// First, while the connection of this number is restored; in order at any other time.
+    First(u64),
 }
 
 impl Calls {
@@ -146,10 +179,8 @@ impl Calls {
         if let Some(error) = &self.ended {
             return Err(Error::NotSent(error.clone()));
         }
-        let waits = match turn {
-            Turn::InOrder => when_full == WhenFull::Wait,
-            Turn::First => self.gate != Gate::Closed,
-        };
+        let first = turn == Turn::First(self.restoring);
+        let waits = if first { self.gate != Gate::Closed } else { when_full == WhenFull::Wait };
         if let Some(error) = self.lost.as_ref().filter(|_| !waits) {
             return Err(Error::NotSent(error.clone()));
         }
@@ -158,11 +189,10 @@ impl Calls {
         }
         self.made += 1;
         let stage = Stage::InLine { request, waker: None };
-        let key = self.slots.insert(Slot { number: self.made, turn, stage });
-        match turn {
-            Turn::InOrder => self.line.push_back(key),
-            Turn::First => self.first_line.push_back(key),
-        }
+        let slot = Slot { number: self.made, first, when_full, attempts: 0, stage };
+        let key = self.slots.insert(slot);
+        let line = if first { &mut self.first_line } else { &mut self.line };
+        line.push_back(key);
         Ok(key)
     }
 
@@ -187,6 +217,11 @@ impl Calls {
                 }
                 None
             }
+            stage @ Stage::Expired => {
+                // Whoever has it in hand removes it.
+                *stage = Stage::Abandoned;
+                Some(deadline_exceeded())
+            }
             Stage::Done(_) | Stage::Abandoned => match self.slots.remove(key).stage {
                 Stage::Done(result) => Some(result),
                 _ => None,
@@ -197,31 +232,37 @@ impl Calls {
     /// The caller went away. What it leaves is handed out, to be dropped without the lock.
     pub(super) fn abandon(&mut self, key: CallKey) -> impl Sized + use<> {
         let left = std::mem::replace(&mut self.slots[key].stage, Stage::Abandoned);
+        self.specials.remove(key);
         match &left {
             Stage::InLine { .. } => self.leave_line(),
             Stage::InFlight { .. } => self.cancelled.push(key),
             Stage::Done(_) => drop(self.slots.remove(key)),
-            Stage::Abandoned => {}
+            Stage::Expired | Stage::Abandoned => {}
         }
         left
     }
 
     /// Takes the next calls out of the line, as long as there are ids for them.
-    pub(super) fn take_line(&mut self, calls: &mut Vec<(CallKey, Request)>) {
+    pub(super) fn take_line(&mut self, now: Time, calls: &mut Vec<Taken>) {
         while self.in_flight < MAX_CALLS_IN_FLIGHT
             && let Some(key) = self.pop_line()
         {
-            let taken = Stage::InFlight { again: None, may_have_run: true, waker: None };
-            match std::mem::replace(&mut self.slots[key].stage, taken) {
+            let slot = &mut self.slots[key];
+            match std::mem::replace(&mut slot.stage, Stage::Abandoned) {
                 Stage::InLine { request, waker } => {
                     let again = self.comes_back.is_some().then(|| request.clone());
-                    self.slots[key].stage = Stage::InFlight { again, may_have_run: true, waker };
+                    slot.stage = Stage::InFlight { again, may_have_run: true, waker };
+                    slot.attempts = slot.attempts.saturating_add(1);
                     self.in_flight += 1;
-                    calls.push((key, request));
+                    let special = !self.specials.is_empty();
+                    let wire =
+                        if special { self.specials.wire(key, now) } else { Extensions::new() };
+                    calls.push(Taken { key, request, wire });
                 }
-                _ => {
+                stage => {
                     self.abandoned -= 1;
-                    self.slots.remove(key);
+                    slot.stage = stage;
+                    self.remove_unheeded(key);
                 }
             }
         }
@@ -253,16 +294,18 @@ impl Calls {
     fn leave_line(&mut self) {
         self.abandoned += 1;
         if self.waiting() < self.abandoned {
-            let Self { slots, line, first_line, .. } = self;
-            for line in [line, first_line] {
+            let (mut line, mut first_line) =
+                (std::mem::take(&mut self.line), std::mem::take(&mut self.first_line));
+            for line in [&mut line, &mut first_line] {
                 line.retain(|&key| {
-                    let waits = !matches!(slots[key].stage, Stage::Abandoned);
+                    let waits = matches!(self.slots[key].stage, Stage::InLine { .. });
                     if !waits {
-                        slots.remove(key);
+                        self.remove_unheeded(key);
                     }
                     waits
                 });
             }
+            (self.line, self.first_line) = (line, first_line);
             self.abandoned = 0;
         }
     }
@@ -279,17 +322,26 @@ impl Calls {
         wakers: &mut Vec<Waker>,
     ) {
         self.in_flight -= 1;
-        match std::mem::replace(&mut self.slots[key].stage, Stage::Done(result)) {
-            Stage::InFlight { waker, .. } => wakers.extend(waker),
-            _ => self.remove_abandoned(key),
+        if !self.specials.is_empty() {
+            self.specials.remove(key);
+        }
+        let stage = &mut self.slots[key].stage;
+        if let Stage::InFlight { waker, .. } = stage {
+            wakers.extend(waker.take());
+            *stage = Stage::Done(result);
+        } else {
+            self.remove_unheeded(key);
         }
     }
 
-    /// A call in flight that nobody waits for has ended.
-    fn remove_abandoned(&mut self, key: CallKey) {
+    /// A call has left the line, or is answered, and its result is not waited for: nobody waits, or not for that.
+    fn remove_unheeded(&mut self, key: CallKey) {
         // The key may stand for another call from here on.
         self.cancelled.retain(|&cancelled| cancelled != key);
-        self.slots.remove(key);
+        match &mut self.slots[key].stage {
+            stage @ Stage::Expired => *stage = Stage::Done(deadline_exceeded()),
+            _ => drop(self.slots.remove(key)),
+        }
     }
 
     /// The connection has ended, and this call had not gone out.
@@ -303,10 +355,9 @@ impl Calls {
     /// connection, if it may. Whether it does.
     pub(super) fn hold(&mut self, key: CallKey) -> bool {
         self.gate = Gate::Closed;
-        let Slot { number, turn: Turn::InOrder, stage } = &mut self.slots[key] else {
-            return false;
-        };
+        let Slot { number, first, when_full, stage, .. } = &mut self.slots[key];
         match stage {
+            Stage::InFlight { .. } if *first || *when_full == WhenFull::Fail => return false,
             Stage::InFlight { again, waker, .. } => {
                 let Some(request) = again.take() else { return false };
                 *stage = Stage::InLine { request, waker: waker.take() };
@@ -315,7 +366,7 @@ impl Calls {
                 let place = self.line.iter().position(is_later).unwrap_or(self.line.len());
                 self.line.insert(place, key);
             }
-            _ => self.remove_abandoned(key),
+            _ => self.remove_unheeded(key),
         }
         self.in_flight -= 1;
         true
@@ -323,32 +374,43 @@ impl Calls {
 
     /// The connection was lost, and another one is to take its place: calls that did not go out wait for it, and so do those
     /// that may be made twice. All others end.
-    pub(super) fn interrupt(&mut self, error: &ConnectionError, wakers: &mut Vec<Waker>) {
+    pub(super) fn interrupt(
+        &mut self,
+        error: &ConnectionError,
+        now: Time,
+        wakers: &mut Vec<Waker>,
+    ) {
         self.gate = Gate::Closed;
+        self.lasted = self.connected_at.take().map(|at| now.saturating_since(at));
         self.lost = Some(error.clone());
         self.mismatches.clear();
         self.forget_lines();
-        let Self { slots, comes_back, .. } = self;
+        let Self { slots, comes_back, specials, .. } = self;
         let is_idempotent = |request: &Request| {
             let methods = comes_back.map(|schema| &schema.methods);
             methods.is_some_and(|methods| methods[request.method as usize].idempotent)
         };
         let mut line = Vec::new();
         slots.retain(|key, slot| {
-            slot.stage = match std::mem::replace(&mut slot.stage, Stage::Abandoned) {
+            let waits = !slot.first && slot.when_full == WhenFull::Wait;
+            let stage = std::mem::replace(&mut slot.stage, Stage::Abandoned);
+            slot.stage = match stage {
                 Stage::Abandoned => return false,
-                Stage::InLine { request, waker } if slot.turn == Turn::InOrder => {
-                    line.push((slot.number, key));
-                    Stage::InLine { request, waker }
-                }
+                Stage::InLine { .. } if waits => stage,
                 Stage::InFlight { again: Some(request), may_have_run, waker }
-                    if slot.turn == Turn::InOrder && (!may_have_run || is_idempotent(&request)) =>
+                    if waits
+                        && (!may_have_run
+                            || is_idempotent(&request) && slot.attempts < MAX_ATTEMPTS) =>
                 {
-                    line.push((slot.number, key));
                     Stage::InLine { request, waker }
                 }
                 stage => stage.end(error, wakers),
             };
+            if matches!(slot.stage, Stage::InLine { .. }) {
+                line.push((slot.number, key));
+            } else {
+                specials.remove(key);
+            }
             true
         });
         line.sort_unstable();
@@ -362,6 +424,7 @@ impl Calls {
         }
         self.ended = Some(error.clone());
         self.forget_lines();
+        self.specials = Specials::default();
         self.slots.retain(|_, slot| {
             let stage = std::mem::replace(&mut slot.stage, Stage::Abandoned);
             let goes_on = !matches!(stage, Stage::Abandoned);
@@ -396,6 +459,7 @@ impl Calls {
     pub(super) fn wants_attention(&self) -> bool {
         self.close.is_some()
             || self.attached_woken
+            || self.specials.is_earlier
             || self.resume_asked != self.resume_answered
             || self.pause == Pause::CutShort
     }
@@ -409,6 +473,7 @@ impl Stage {
                 (waker, Error::NotSent(error.clone()))
             }
             Self::InFlight { waker, .. } => (waker, Error::Indeterminate(error.clone())),
+            Self::Expired => return Self::Done(deadline_exceeded()),
             Self::Done(_) | Self::Abandoned => return self,
         };
         wakers.extend(waker);
@@ -420,20 +485,139 @@ impl Stage {
 mod tests {
     use super::*;
 
-    fn request() -> Request {
-        Request { method: 0, payload: Bytes::new() }
+    fn request(method: u32) -> Request {
+        Request { method, payload: Bytes::new() }
     }
 
     #[test]
     fn a_call_is_not_cancelled_in_the_place_of_an_earlier_one() {
         let mut calls = Calls::default();
         let (mut taken, mut wakers) = (Vec::new(), Vec::new());
-        let old = calls.insert(request(), Turn::InOrder, WhenFull::Wait).unwrap();
-        calls.take_line(&mut taken);
+        let old = calls.insert(request(0), Turn::InOrder, WhenFull::Wait).unwrap();
+        calls.take_line(Time::ZERO, &mut taken);
         drop(calls.abandon(old));
         calls.finish(old, Ok(Bytes::new()), &mut wakers);
-        let new = calls.insert(request(), Turn::InOrder, WhenFull::Wait).unwrap();
+        let new = calls.insert(request(0), Turn::InOrder, WhenFull::Wait).unwrap();
         assert_eq!(old, new);
         assert_eq!(calls.take_cancelled(), []);
+    }
+
+    fn at(seconds: u64) -> Time {
+        Time::from_micros(seconds * 1_000_000)
+    }
+
+    /// A call until that time.
+    fn timed(calls: &mut Calls, seconds: u64) -> CallKey {
+        let key = calls.insert(request(0), Turn::InOrder, WhenFull::Wait).unwrap();
+        let special = Special { deadline: Some(at(seconds)), wire: Extensions::new() };
+        calls.set_special(key, special);
+        key
+    }
+
+    /// As many calls in flight as there may be.
+    fn full() -> Calls {
+        let mut calls = Calls::default();
+        for _ in 0..MAX_CALLS_IN_FLIGHT {
+            calls.insert(request(0), Turn::InOrder, WhenFull::Wait).unwrap();
+        }
+        calls.take_line(Time::ZERO, &mut Vec::new());
+        calls
+    }
+
+    fn poll(calls: &mut Calls, key: CallKey) -> Option<Result<Bytes, Error>> {
+        calls.poll(key, Waker::noop())
+    }
+
+    #[test]
+    fn calls_that_expire_in_line_leave_it_whether_or_not_their_callers_look() {
+        let mut calls = full();
+        let mut wakers = Vec::new();
+        let waiting: Vec<_> = (0..1000).map(|number| timed(&mut calls, number / 100 + 1)).collect();
+        let behind = calls.insert(request(7), Turn::InOrder, WhenFull::Wait).unwrap();
+        for seconds in 1..=10 {
+            calls.expire(at(seconds), &mut wakers);
+            // Every other caller is told, and may make another call in the same place.
+            for &key in waiting[100 * (seconds as usize - 1)..][..100].iter().step_by(2) {
+                assert_eq!(poll(&mut calls, key), Some(deadline_exceeded()));
+            }
+        }
+        assert!(!calls.has_specials());
+        assert_eq!(calls.waiting(), 1);
+        calls.finish(0, Ok(Bytes::new()), &mut wakers);
+        let mut taken = Vec::new();
+        calls.take_line(at(10), &mut taken);
+        assert!(
+            matches!(taken[..], [Taken { key, request: Request { method: 7, .. }, .. }] if key == behind)
+        );
+        for &key in waiting.iter().skip(1).step_by(2) {
+            assert_eq!(poll(&mut calls, key), Some(deadline_exceeded()));
+        }
+        // Only those in flight are left, and the one that was answered.
+        assert_eq!(calls.slots.len(), MAX_CALLS_IN_FLIGHT + 1);
+        assert_eq!((calls.line.len(), calls.abandoned), (0, 0));
+    }
+
+    #[test]
+    fn a_call_that_expires_in_flight_is_cancelled_once_and_its_late_answer_is_dropped() {
+        for looks_first in [true, false] {
+            let mut calls = Calls::default();
+            let (mut taken, mut wakers) = (Vec::new(), Vec::new());
+            let key = timed(&mut calls, 5);
+            assert!(calls.wants_driver());
+            calls.take_line(at(2), &mut taken);
+            assert_eq!(taken[0].wire.deadline(), Some(Duration::from_secs(3)));
+            assert_eq!(poll(&mut calls, key), None);
+            calls.expire(at(4), &mut wakers);
+            assert_eq!((wakers.len(), calls.next_deadline()), (0, Some(at(5))));
+            calls.expire(at(5), &mut wakers);
+            assert_eq!((wakers.len(), calls.next_deadline()), (1, None));
+            assert_eq!(calls.take_cancelled(), [key]);
+            if looks_first {
+                assert_eq!(poll(&mut calls, key), Some(deadline_exceeded()));
+            }
+            calls.finish(key, Ok(Bytes::from_static(b"late")), &mut wakers);
+            if !looks_first {
+                assert_eq!(poll(&mut calls, key), Some(deadline_exceeded()));
+            }
+            assert!(calls.slots.is_empty());
+            assert_eq!(calls.in_flight, 0);
+        }
+    }
+
+    #[test]
+    fn a_call_that_is_dropped_or_answered_has_no_deadline_any_longer() {
+        let mut calls = Calls::default();
+        let (dropped, answered) = (timed(&mut calls, 5), timed(&mut calls, 6));
+        calls.take_line(Time::ZERO, &mut Vec::new());
+        drop(calls.abandon(dropped));
+        assert_eq!(calls.next_deadline(), Some(at(6)));
+        calls.finish(answered, Ok(Bytes::new()), &mut Vec::new());
+        assert!(!calls.has_specials());
+        assert_eq!(calls.next_deadline(), None);
+    }
+
+    #[test]
+    fn the_driver_is_told_of_a_deadline_only_if_it_is_the_next_one() {
+        let mut calls = full();
+        timed(&mut calls, 5);
+        assert!(calls.wants_driver());
+        assert_eq!(calls.next_deadline(), Some(at(5)));
+        timed(&mut calls, 6);
+        assert!(!calls.wants_driver());
+        timed(&mut calls, 4);
+        assert!(calls.wants_driver());
+        assert_eq!(calls.next_deadline(), Some(at(4)));
+    }
+
+    #[test]
+    fn the_end_of_a_connection_takes_no_deadline_that_has_passed_back() {
+        let mut calls = Calls::default();
+        let (expired, open) = (timed(&mut calls, 5), timed(&mut calls, 6));
+        calls.expire(at(5), &mut Vec::new());
+        let error = ConnectionError::HandshakeTimeout;
+        calls.end(&error, &mut Vec::new());
+        assert_eq!(poll(&mut calls, expired), Some(deadline_exceeded()));
+        assert_eq!(poll(&mut calls, open), Some(Err(Error::NotSent(error))));
+        assert!(calls.slots.is_empty());
     }
 }

@@ -5,18 +5,19 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use hardlight_proto::{
-    CallError, CallId, Client, ClientConfig, ClientEvent, Connection, ConnectionError,
-    ConnectionState, Events, SchemaMismatch, StateError, Topic, TopicStart,
+    CallError, CallId, Client, ClientEvent, CloseCode, CloseReason, Connection, ConnectionError,
+    ConnectionState, Events, SchemaMismatch, StateError, Time, Topic, TopicStart,
 };
 
 use super::{
-    Shared,
+    Connected, ConnectionStatus, Shared,
     attached::Attached,
-    calls::{CallKey, Gate, Request},
+    calls::{CallKey, Gate, Taken},
     state::StateReplica,
 };
 use crate::{error::Error, inside::Inside, timer::Timer, transport::Transport, wire::Wire};
@@ -25,6 +26,8 @@ use crate::{error::Error, inside::Inside, timer::Timer, transport::Transport, wi
 const MAX_ROUNDS: usize = 16;
 /// Events that are handled before the driver lets others run: a patch of a few bytes may be much work.
 const MAX_EVENTS_PER_ROUND: usize = 64;
+/// A server that is stopping is waited for no longer than this, whatever it says.
+const MAX_GRACE: Duration = Duration::from_secs(5 * 60);
 /// In place of the key of a call, where an id is free.
 const NO_CALL: CallKey = CallKey::MAX;
 
@@ -32,7 +35,33 @@ const NO_CALL: CallKey = CallKey::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Persistence {
     Once,
-    Recurring,
+    Recurring { restore_timeout: Duration },
+}
+
+impl Persistence {
+    pub(super) const fn is_recurring(self) -> bool {
+        matches!(self, Self::Recurring { .. })
+    }
+}
+
+/// Whether a server that is stopping may well mean no more than that.
+fn is_farewell(error: &ConnectionError) -> bool {
+    let ConnectionError::Closed { reason, .. } = error else { return false };
+    matches!(reason.code(), CloseCode::NORMAL | CloseCode::GOING_AWAY | CloseCode::NO_STATUS)
+}
+
+/// The same moment by two clocks: that of this connection's timer, and that of the deadlines.
+#[derive(Clone, Copy, Debug)]
+struct Began {
+    here: Time,
+    shared: Time,
+}
+
+impl Began {
+    /// A deadline by the clock of the timer. One from before is over.
+    fn here(self, deadline: Time) -> Time {
+        self.here + deadline.saturating_since(self.shared)
+    }
 }
 
 /// Does all the work of a client's connection. Ends with the reason once the transport is closed.
@@ -41,14 +70,16 @@ pub struct ClientDriver<S: ConnectionState, E: Events, T, M> {
     connection: Connection<Client>,
     wire: Wire<T, M>,
     shared: Arc<Shared<S, E>>,
-    close_timeout: std::time::Duration,
+    close_timeout: Duration,
     state: StateReplica<S>,
     /// The service's name.
     service: &'static str,
     /// The call behind each id in use.
     keys: [CallKey; 256],
     /// Calls that just left the line; kept for its memory.
-    calls: Vec<(CallKey, Request)>,
+    calls: Vec<Taken>,
+    /// When the next call has waited for long enough.
+    next_deadline: Option<Time>,
     /// Calls that just ended, to be handed over in one go.
     done: Vec<(CallKey, Result<Bytes, Error>)>,
     wakers: Vec<Waker>,
@@ -59,6 +90,9 @@ pub struct ClientDriver<S: ConnectionState, E: Events, T, M> {
     /// The topic that something came of last, as it was named and as streams have it.
     topic: Option<(Bytes, Topic)>,
     persistence: Persistence,
+    began: Began,
+    /// When this connection has had its time: to be restored, or to be left.
+    give_up_at: Option<Time>,
     /// This side closes the connection.
     closing: bool,
     /// The server is stopping: another connection is to take this one's place.
@@ -70,15 +104,15 @@ pub struct ClientDriver<S: ConnectionState, E: Events, T, M> {
 impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T, M> {
     pub(super) fn new(
         shared: Arc<Shared<S, E>>,
-        transport: T,
-        timer: M,
-        config: ClientConfig,
+        connected: Connected<T, M>,
         persistence: Persistence,
     ) -> Self {
+        let Connected { transport, timer, config, .. } = connected;
         let wire = Wire::new(transport, timer);
         let close_timeout = config.limits().close_timeout();
         let service = config.schema().name;
         let state = StateReplica::new(config.limits().max_state_bytes());
+        let began = Began { here: wire.now(), shared: shared.clock.now() };
         Self {
             connection: Connection::client(config, wire.now()),
             wire,
@@ -88,12 +122,15 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             service,
             keys: [NO_CALL; 256],
             calls: Vec::new(),
+            next_deadline: None,
             done: Vec::new(),
             wakers: Vec::new(),
             skipped: 0,
             attached: Vec::new(),
             topic: None,
             persistence,
+            began,
+            give_up_at: None,
             closing: false,
             leaving: false,
             interrupted: false,
@@ -108,7 +145,11 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             let more = self.handle_events();
             self.run_attached();
             // Behind all that may set a deadline.
-            let timed_out = self.wire.run_timer(&mut self.connection, None);
+            let other = self.next_deadline.into_iter().chain(self.give_up_at).min();
+            let timed_out = self.wire.run_timer(&mut self.connection, other);
+            if timed_out {
+                self.check_time();
+            }
             if self.connection.is_ended() {
                 while self.handle_events() {}
                 return false;
@@ -134,7 +175,14 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
 
     fn send_calls(&mut self) {
         let (close, cancelled, resume_asked) = self.shared.mailbox.with(|calls| {
-            calls.take_line(&mut self.calls);
+            let mut now = Time::ZERO;
+            self.next_deadline = None;
+            if calls.has_specials() {
+                now = self.shared.clock.now();
+                calls.expire(now, &mut self.wakers);
+                self.next_deadline = calls.next_deadline().map(|at| self.began.here(at));
+            }
+            calls.take_line(now, &mut self.calls);
             let resume_asked = calls.resume_asked != calls.resume_answered;
             (calls.close.take(), calls.take_cancelled(), resume_asked)
         });
@@ -142,8 +190,11 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             self.note_resume_point();
             self.shared.tell();
         }
-        for (key, Request { method, payload }) in self.calls.drain(..) {
-            match self.connection.call(method, payload) {
+        if !self.wakers.is_empty() {
+            self.wakers.drain(..).for_each(Waker::wake);
+        }
+        for Taken { key, request, wire } in self.calls.drain(..) {
+            match self.connection.call_with(request.method, request.payload, wire) {
                 Ok(id) => self.keys[id.index()] = key,
                 Err(CallError::GoingAway) if self.leaving && self.shared.hold(key) => {}
                 Err(error) => self.done.push((key, Err(Error::Call(error)))),
@@ -173,7 +224,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
                 ClientEvent::Open { snapshot } => {
                     self.apply(&snapshot);
                     self.publish_features();
-                    self.shared.opened();
+                    self.open();
                 }
                 ClientEvent::State { operations } => self.apply(&operations),
                 ClientEvent::Features => self.publish_features(),
@@ -198,9 +249,8 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
                         self.done.push((key, result.map_err(Error::Call)));
                     }
                 }
-                ClientEvent::GoingAway { .. } if self.persistence == Persistence::Recurring => {
-                    self.leaving = !self.closing;
-                    self.shared.mailbox.with(|calls| calls.gate = Gate::Closed);
+                ClientEvent::GoingAway { grace } if self.persistence.is_recurring() => {
+                    self.leave(grace);
                 }
                 // `Closed` ends all calls that are still open.
                 ClientEvent::Unanswered { id, may_have_run: false } => {
@@ -228,15 +278,64 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
         self.hand_over();
         self.note_resume_point();
         self.shared.events.catch_up();
-        let goes_on = self.persistence == Persistence::Recurring
+        let goes_on = self.persistence.is_recurring()
             && self.shared.mailbox.with(|calls| calls.opened)
             && !self.closing
-            && (error.is_retryable() || self.leaving);
+            && (error.is_retryable() || self.leaving && is_farewell(error));
         if goes_on {
             self.interrupted = true;
             self.shared.interrupt(error);
         } else {
             self.shared.end(error);
+        }
+    }
+
+    /// The connection is open: whoever waits for it may go on.
+    fn open(&mut self) {
+        self.shared.opened();
+        let is_restored = self.shared.mailbox.with(|calls| calls.gate == Gate::Open);
+        if let Persistence::Recurring { restore_timeout } = self.persistence
+            && !is_restored
+        {
+            self.give_up_at = Some(self.wire.now() + restore_timeout);
+        }
+    }
+
+    /// The server is stopping: another connection is to take this one's place, once it has closed.
+    fn leave(&mut self, grace: Duration) {
+        self.leaving = !self.closing;
+        let is_restored = self.shared.mailbox.with(|calls| {
+            let gate = std::mem::replace(&mut calls.gate, Gate::Closed);
+            gate != Gate::First
+        });
+        if !self.leaving {
+            return;
+        }
+        self.shared.status.publish(ConnectionStatus::Leaving);
+        if is_restored {
+            let patience = grace.min(MAX_GRACE) + self.close_timeout;
+            self.give_up_at = Some(self.wire.now() + patience);
+        } else {
+            // What is done on a new connection would have to be done on the next one all the same.
+            self.shared.restores.stop();
+            self.give_up_at = Some(self.wire.now());
+        }
+    }
+
+    /// Gives the connection up if it has had its time.
+    fn check_time(&mut self) {
+        if self.give_up_at.is_none_or(|at| at > self.wire.now()) {
+            return;
+        }
+        self.give_up_at = None;
+        let is_restored = self.shared.mailbox.with(|calls| calls.gate == Gate::Open);
+        if self.leaving {
+            self.connection
+                .abort(CloseReason::new(CloseCode::GOING_AWAY, "the server is stopping"));
+        } else if !is_restored {
+            tracing::warn!("what is done on a new connection takes too long: another one is tried");
+            self.leaving = true;
+            self.connection.abort(CloseReason::new(CloseCode::GOING_AWAY, "not restored in time"));
         }
     }
 
@@ -328,6 +427,11 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> Future for ClientDri
         let error = error.clone();
         // What arrived before the end is still handled.
         this.run_attached();
+        if this.interrupted {
+            // The next connection is not to wait for an orderly end of this one.
+            this.wire.write(cx, &mut this.connection);
+            return Poll::Ready(error);
+        }
         let finished = this.wire.poll_finish(cx, &mut this.connection, this.close_timeout);
         finished.map(|()| error)
     }

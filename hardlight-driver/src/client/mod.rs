@@ -7,6 +7,7 @@ mod driver;
 mod events;
 mod features;
 mod open;
+mod options;
 mod published;
 mod queue;
 mod reconnect;
@@ -28,7 +29,7 @@ pub use attached::Attachment;
 pub use driver::ClientDriver;
 pub use events::EventCounts;
 pub use features::FeatureWatch;
-pub use open::{DriverOf, client, client_answered, client_reconnecting, client_with, until_open};
+pub use open::{DriverOf, client, client_over, client_reconnecting, client_with, until_open};
 pub use reconnect::{ConnectFailure, Connected, Connector, Reconnect};
 pub use state::{StateSnapshot, ValuesSnapshot};
 pub use status::{ConnectionStatus, StatusWatch};
@@ -42,7 +43,8 @@ use crate::{
 };
 use attached::Attached;
 use call::{Call, Stage};
-use calls::{Calls, Request, Turn, WhenFull};
+use calls::{Calls, Request, Special, Turn, WhenFull};
+use options::CallOptions;
 use queue::Kind;
 use shared::Shared;
 
@@ -55,6 +57,7 @@ pub struct ClientConnection<S: ConnectionState, E: Events = NoEvents> {
     /// The place of the service's methods among those of the connection, which may have several services.
     first_method: u32,
     turn: Turn,
+    options: Option<Arc<CallOptions>>,
 }
 
 /// Closes the connection when the last clone of a [`ClientConnection`] is gone.
@@ -176,11 +179,13 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     /// that it gets go first. Several such are done one after the other, in the order in which they were added. It is not called
     /// for the connection that there is.
     ///
-    /// If it fails, the client is closed, with the error in the reason. If the connection is lost meanwhile, the future is
+    /// If it fails or panics, the client ends with [`ConnectionError::Internal`], which says so. If the connection is lost
+    /// meanwhile, or takes longer than [`Reconnect::restore_timeout`], the future is
     /// dropped, and all begins anew on the next one. A client that does not [reconnect](Reconnect) never calls it.
     ///
-    /// The future runs in the driver's task, beside the connection, and must not block. `restore` lives as long as the client:
-    /// if it holds a clone of the client, this is not closed by dropping the others.
+    /// The client that it gets is for this: calls of other clones wait until it is done, so to make one here would wait for
+    /// itself, until [`Reconnect::restore_timeout`]. The future runs in the driver's task, beside the connection, and must not
+    /// block. `restore` lives as long as the client: if it holds a clone of the client, this is not closed by dropping the others.
     ///
     /// # Panics
     ///
@@ -193,10 +198,12 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     {
         assert!(std::ptr::eq(C::schema(), self.schema), "this is the client of another service");
         let handle = Arc::downgrade(&self.handle);
-        let (schema, first_method, turn) = (self.schema, self.first_method, Turn::First);
-        self.shared().restores.add(move || {
-            let handle = handle.upgrade()?;
-            Some(restore(C::new(Self { handle, schema, first_method, turn })))
+        let (schema, first_method, options) =
+            (self.schema, self.first_method, self.options.clone());
+        self.shared().restores.add(move |connection| {
+            let (handle, turn) = (handle.upgrade()?, Turn::First(connection));
+            let options = options.clone();
+            Some(restore(C::new(Self { handle, schema, first_method, turn, options })))
         });
     }
 
@@ -243,12 +250,16 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     {
         let task = boxed(handler(self.events()));
         let (attached, attachment) = Attached::new(self.shared(), task);
-        self.shared().mailbox.post(|calls| {
-            if !calls.finished {
-                calls.attached.push(attached);
-                calls.attached_woken = true;
+        let late = self.shared().mailbox.post(|calls| {
+            if calls.finished {
+                return Some(attached);
             }
+            calls.attached.push(attached);
+            calls.attached_woken = true;
+            None
         });
+        // Without the lock: it may hold whatever it likes.
+        drop(late);
         attachment
     }
 
@@ -328,6 +339,7 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         method: u32,
         input: I,
     ) -> Result<O, Error> {
+        let special = self.special()?;
         let payload =
             payload::encode_to_bytes(&input).map_err(|_| Error::Call(CallError::EncodeFailed))?;
         drop(input);
@@ -337,10 +349,20 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
                 request: Request { method: self.first_method + method, payload },
                 turn: self.turn,
                 when_full,
+                special,
             },
         };
         let output = call.await?;
         payload::decode(&output).map_err(|_| Error::Call(CallError::InvalidOutput))
+    }
+
+    /// What is special about a call that begins now.
+    fn special(&self) -> Result<Option<Box<Special>>, Error> {
+        let Some(options) = &self.options else { return Ok(None) };
+        let special = options.begin(&self.shared().clock);
+        special
+            .map(|special| Some(Box::new(special)))
+            .ok_or_else(|| CallError::DeadlineExceeded.into())
     }
 
     fn shared(&self) -> &Arc<Shared<S, E>> {
@@ -350,7 +372,8 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
 
 impl<S: ConnectionState, E: Events> Clone for ClientConnection<S, E> {
     fn clone(&self) -> Self {
-        Self { handle: Arc::clone(&self.handle), ..*self }
+        let (handle, options) = (Arc::clone(&self.handle), self.options.clone());
+        Self { handle, options, ..*self }
     }
 }
 

@@ -11,9 +11,9 @@ use hardlight_proto::{ClientConfig, ConnectionError, Limits};
 
 use super::{
     ClientConnection, ClientDriver, Connected, Connector, Handle, Reconnect, Shared, calls::Turn,
-    driver::Persistence, reconnect,
+    driver::Persistence, options::CallOptions, reconnect,
 };
-use crate::{opening::Opening, service::ServiceClient, timer::Timer, transport::Transport};
+use crate::{service::ServiceClient, timer::Timer, transport::Transport};
 
 /// The driver of a connection of the client `C`.
 pub type DriverOf<C, T, M> =
@@ -54,26 +54,26 @@ where
     T: Transport,
     M: Timer,
 {
-    client_opened(transport, timer, config, Opening::none())
+    client_over(Connected::new(transport, timer, config))
 }
 
-/// [`client_with`], on a connection that the server has accepted with a response: [`ClientConnection::response`] finds it.
+/// [`client_with`], of all that an adapter has to say: see [`Connected`].
 ///
 /// # Panics
 ///
 /// As [`client_with`].
-pub fn client_answered<C, T, M>(
-    transport: T,
-    timer: M,
-    config: ClientConfig,
-    response: impl Send + Sync + 'static,
+pub fn client_over<C, T, M>(
+    connected: Connected<T, M>,
 ) -> (impl Future<Output = Result<C, ConnectionError>>, DriverOf<C, T, M>)
 where
     C: ServiceClient,
     T: Transport,
     M: Timer,
 {
-    client_opened(transport, timer, config, Opening::new(response))
+    let options = CallOptions::with_timeout(connected.call_timeout);
+    let (shared, connected) = Shared::of::<C, _, _>(connected, false);
+    let driver = ClientDriver::new(Arc::clone(&shared), connected, Persistence::Once);
+    (open(shared, options), driver)
 }
 
 /// [`client_with`], for a client that comes back: when the connection is lost, `connector` makes another one, in which the same
@@ -94,9 +94,10 @@ where
     C: ServiceClient,
     K: Connector,
 {
-    let (shared, first) = Shared::of::<C, _, _>(first, Persistence::Recurring);
+    let options = CallOptions::with_timeout(first.call_timeout);
+    let (shared, first) = Shared::of::<C, _, _>(first, true);
     let driver = reconnect::run(Arc::clone(&shared), first, connector, policy);
-    (open(shared), driver)
+    (open(shared, options), driver)
 }
 
 /// Drives a client's connection, by the future that is to be polled on afterwards, until it is open. For adapters.
@@ -123,32 +124,15 @@ where
     Ok((client, driver))
 }
 
-fn client_opened<C, T, M>(
-    transport: T,
-    timer: M,
-    config: ClientConfig,
-    response: Opening,
-) -> (impl Future<Output = Result<C, ConnectionError>>, DriverOf<C, T, M>)
-where
-    C: ServiceClient,
-    T: Transport,
-    M: Timer,
-{
-    let connected = Connected::new(transport, timer, config).with_opening(response);
-    let (shared, connected) = Shared::of::<C, _, _>(connected, Persistence::Once);
-    let (transport, timer, config, _) = connected.into_parts();
-    let driver =
-        ClientDriver::new(Arc::clone(&shared), transport, timer, config, Persistence::Once);
-    (open(shared), driver)
-}
-
 /// The client, once its first connection is open.
 async fn open<C: ServiceClient>(
     shared: Arc<Shared<C::State, C::Events>>,
+    options: Option<Arc<CallOptions>>,
 ) -> Result<C, ConnectionError> {
     let schema = shared.schema;
     let handle = Arc::new(Handle { shared });
-    let connection = ClientConnection { handle, schema, first_method: 0, turn: Turn::InOrder };
+    let connection =
+        ClientConnection { handle, schema, first_method: 0, turn: Turn::InOrder, options };
     connection.opened().await?;
     Ok(C::new(connection))
 }

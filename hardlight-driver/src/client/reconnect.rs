@@ -4,12 +4,12 @@ use std::{
     future::poll_fn,
     pin::pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use hardlight_proto::{ClientConfig, ConnectionError, ConnectionState, Events, Initiator, Time};
+use hardlight_proto::{ClientConfig, ConnectionError, ConnectionState, Events, Initiator};
 
 use super::{
     ClientDriver, Shared, attached::Attached, calls::Pause, driver::Persistence,
@@ -17,12 +17,18 @@ use super::{
 };
 use crate::{inside::Inside, opening::Opening, timer::Timer, transport::Transport};
 
+/// No server is waited for any longer than this, whatever it asks for: one answer must not keep a client away for good.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(10 * 60);
+
+/// The shortest delay. Even a client that is to try at once lets others have their turn.
+const MIN_DELAY: Duration = Duration::from_millis(1);
+
 /// How a client comes back when its connection is lost.
 ///
 /// The delay before each attempt is twice the one before, from [`min_delay`](Self::min_delay) to
 /// [`max_delay`](Self::max_delay), and up to as much again by chance, so that the clients of a server that was started anew do
-/// not all come at once. It begins anew with a connection that lasts for `max_delay`. A server that says when to come
-/// (`Retry-After`) is not asked earlier.
+/// not all come at once. It begins anew behind a connection that lasted ([`stable_after`](Self::stable_after)). A server that says
+/// when to come (`Retry-After`) is not asked earlier, but for ten minutes at most.
 ///
 /// It ends where trying again is of no use: see [`ConnectionError::is_retryable`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +36,8 @@ pub struct Reconnect {
     min_delay: Duration,
     max_delay: Duration,
     max_attempts: Option<u32>,
+    stable_after: Duration,
+    restore_timeout: Duration,
     seed: Option<u64>,
 }
 
@@ -40,11 +48,13 @@ impl Reconnect {
             min_delay: Duration::from_millis(250),
             max_delay: Duration::from_secs(15),
             max_attempts: None,
+            stable_after: Duration::from_secs(10),
+            restore_timeout: Duration::from_secs(30),
             seed: None,
         }
     }
 
-    /// The shortest delay. Default 250 ms, so that the first attempt comes after 250 to 500 ms. No memory cost.
+    /// The shortest delay, at least 1 ms. Default 250 ms, so that the first attempt comes after 250 to 500 ms. No memory cost.
     #[must_use]
     pub const fn min_delay(mut self, delay: Duration) -> Self {
         self.min_delay = delay;
@@ -66,6 +76,23 @@ impl Reconnect {
         self
     }
 
+    /// How long a connection must have lasted, from when all calls could go out, so that delays and attempts behind it begin anew.
+    /// Default 10 s. No memory cost.
+    #[must_use]
+    pub const fn stable_after(mut self, time: Duration) -> Self {
+        self.stable_after = time;
+        self
+    }
+
+    /// How long what the application does on a new connection may take
+    /// ([`on_reconnected`](crate::ClientConnection::on_reconnected)): one on which it is not done by then counts as lost. Default
+    /// 30 s. No memory cost.
+    #[must_use]
+    pub const fn restore_timeout(mut self, timeout: Duration) -> Self {
+        self.restore_timeout = timeout;
+        self
+    }
+
     /// Makes the delays the same in every run, for tests. Default: they are random.
     #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
@@ -75,8 +102,8 @@ impl Reconnect {
 
     fn delays(&self) -> ExponentialBackoff {
         let mut delays = ExponentialBuilder::new()
-            .with_min_delay(self.min_delay)
-            .with_max_delay(self.max_delay.max(self.min_delay))
+            .with_min_delay(self.min_delay.max(MIN_DELAY))
+            .with_max_delay(self.max_delay.max(self.min_delay).max(MIN_DELAY))
             .with_jitter();
         delays = match self.max_attempts {
             Some(attempts) => delays.with_max_times(attempts as usize),
@@ -95,20 +122,23 @@ impl Default for Reconnect {
     }
 }
 
-/// A transport that is connected, and what the client's side of it is made with. How far the last connection came is not for
-/// the adapter to say.
+/// A transport that is connected, and what the client's side of it is made with.
 #[derive(Debug)]
 pub struct Connected<T, M> {
-    transport: T,
-    timer: M,
-    config: ClientConfig,
-    response: Opening,
+    pub(super) transport: T,
+    pub(super) timer: M,
+    pub(super) config: ClientConfig,
+    pub(super) response: Opening,
+    pub(super) call_timeout: Option<Duration>,
+    /// How long the server asks to wait, if it refuses the connection yet.
+    retry_after: Option<Duration>,
 }
 
 impl<T, M> Connected<T, M> {
     /// One that nobody has said anything on yet.
     pub const fn new(transport: T, timer: M, config: ClientConfig) -> Self {
-        Self { transport, timer, config, response: Opening::none() }
+        let response = Opening::none();
+        Self { transport, timer, config, response, call_timeout: None, retry_after: None }
     }
 
     /// What the server accepted it with: [`ClientConnection::response`](crate::ClientConnection::response) finds it.
@@ -118,13 +148,19 @@ impl<T, M> Connected<T, M> {
         self
     }
 
-    pub(super) fn with_opening(mut self, response: Opening) -> Self {
-        self.response = response;
+    /// What calls may take, if that is some time: see
+    /// [`ClientConnection::with_timeout`](crate::ClientConnection::with_timeout). That of a client's first connection counts.
+    #[must_use]
+    pub const fn with_call_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.call_timeout = timeout;
         self
     }
 
-    pub(super) fn into_parts(self) -> (T, M, ClientConfig, Opening) {
-        (self.transport, self.timer, self.config, self.response)
+    /// How long the server asks to wait before another attempt, should it refuse this connection in place of its greeting.
+    #[must_use]
+    pub const fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.retry_after = wait;
+        self
     }
 }
 
@@ -171,40 +207,40 @@ pub trait Connector {
 }
 
 /// Drives the connections of a client, one after the other, until it is closed or there is no hope: why it has ended.
-pub(super) async fn run<S: ConnectionState, E: Events, K: Connector>(
+pub(super) fn run<S: ConnectionState, E: Events, K: Connector>(
     shared: Arc<Shared<S, E>>,
     first: Connected<K::Transport, K::Timer>,
     connector: K,
     policy: Reconnect,
-) -> ConnectionError {
-    let mut redialer = Redialer::new(&shared, connector, policy);
-    let mut connected = first;
-    loop {
-        let began = redialer.timer.now();
-        let (transport, timer, config, _) = connected.into_parts();
-        let driver = ClientDriver::new(
-            Arc::clone(&shared),
-            transport,
-            timer,
-            config,
-            Persistence::Recurring,
-        );
-        let error = driver.await;
-        if shared.mailbox.with(|calls| calls.ended.is_some()) {
-            return error;
-        }
-        connected = match shared.meanwhile(redialer.redial(began, error)).await {
-            Ok(connected) => connected,
-            Err(error) => {
-                shared.end(&error);
+) -> impl Future<Output = ConnectionError> {
+    // Made before they are polled: to drop what was never polled ends the client as well.
+    let mut redialer = Redialer::new(Arc::clone(&shared), connector, policy);
+    let mut asked = first.retry_after;
+    let persistence = Persistence::Recurring { restore_timeout: redialer.policy.restore_timeout };
+    let mut driver = ClientDriver::new(Arc::clone(&shared), first, persistence);
+    async move {
+        loop {
+            let error = driver.await;
+            if let Some(error) = shared.mailbox.with(|calls| calls.ended.clone()) {
                 return error;
             }
-        };
+            let mut alarm = redialer.connector.timer();
+            let connected = match shared.meanwhile(&mut alarm, redialer.redial(error, asked)).await
+            {
+                Ok(connected) => connected,
+                Err(error) => {
+                    shared.end(&error);
+                    return error;
+                }
+            };
+            asked = connected.retry_after;
+            driver = ClientDriver::new(Arc::clone(&shared), connected, persistence);
+        }
     }
 }
 
-struct Redialer<'a, S: ConnectionState, E: Events, K: Connector> {
-    shared: &'a Arc<Shared<S, E>>,
+struct Redialer<S: ConnectionState, E: Events, K: Connector> {
+    shared: Arc<Shared<S, E>>,
     connector: K,
     timer: K::Timer,
     policy: Reconnect,
@@ -213,39 +249,44 @@ struct Redialer<'a, S: ConnectionState, E: Events, K: Connector> {
 }
 
 /// However it ends, every waiter learns of it.
-impl<S: ConnectionState, E: Events, K: Connector> Drop for Redialer<'_, S, E, K> {
+impl<S: ConnectionState, E: Events, K: Connector> Drop for Redialer<S, E, K> {
     fn drop(&mut self) {
         self.shared.end(&ConnectionError::Lost("its driver was dropped".into()));
         self.shared.finish();
     }
 }
 
-impl<'a, S: ConnectionState, E: Events, K: Connector> Redialer<'a, S, E, K> {
-    fn new(shared: &'a Arc<Shared<S, E>>, connector: K, mut policy: Reconnect) -> Self {
+impl<S: ConnectionState, E: Events, K: Connector> Redialer<S, E, K> {
+    fn new(shared: Arc<Shared<S, E>>, connector: K, mut policy: Reconnect) -> Self {
         policy.seed = policy.seed.or_else(|| connector.seed());
         let (timer, delays) = (connector.timer(), policy.delays());
         Self { shared, connector, timer, policy, delays, attempt: 0 }
     }
 
-    /// Tries to connect until that succeeds, or there is no hope.
+    /// Tries to connect until that succeeds, or there is no hope. The server has asked to wait for so long, should it not have
+    /// let the client in.
     async fn redial(
         &mut self,
-        began: Time,
         mut error: ConnectionError,
+        asked: Option<Duration>,
     ) -> Result<Connected<K::Transport, K::Timer>, ConnectionError> {
-        if self.timer.now().saturating_since(began) >= self.policy.max_delay {
+        let lasted = self.shared.mailbox.with(|calls| calls.lasted.take());
+        if lasted.is_some_and(|lasted| lasted >= self.policy.stable_after) {
             (self.delays, self.attempt) = (self.policy.delays(), 0);
         }
-        let mut retry_after = None;
+        let mut asked = asked.filter(|_| lasted.is_none());
         loop {
             let Some(delay) = self.delays.next() else { return Err(error) };
-            let delay = delay.max(retry_after.unwrap_or_default());
+            let delay = match asked.map(|asked| asked.min(MAX_RETRY_AFTER)) {
+                // With a part that differs, as ever.
+                Some(asked) if asked > delay => asked + delay,
+                _ => delay,
+            };
             self.attempt += 1;
             let attempt = self.attempt;
             tracing::debug!(%error, attempt, ?delay, "connecting again");
-            let waiting = ConnectionStatus::Waiting { attempt, delay, error: error.clone() };
-            self.shared.status.publish(waiting);
-            self.sleep(delay).await;
+            self.pause(ConnectionStatus::Waiting { attempt, delay, error: error.clone() }, delay)
+                .await;
             self.shared.status.publish(ConnectionStatus::Connecting { attempt });
             let failure = match self.connector.connect(&error).await {
                 Ok(connected) => return Ok(self.resuming(connected)),
@@ -254,15 +295,17 @@ impl<'a, S: ConnectionState, E: Events, K: Connector> Redialer<'a, S, E, K> {
             if !failure.is_retryable {
                 return Err(failure.error);
             }
-            (error, retry_after) = (failure.error, failure.retry_after);
+            (error, asked) = (failure.error, failure.retry_after);
         }
     }
 
-    /// Waits, unless it is asked to hurry, or has reason to.
-    async fn sleep(&mut self, delay: Duration) {
+    /// Waits, unless somebody does not want to, or there is reason not to.
+    async fn pause(&mut self, status: ConnectionStatus, delay: Duration) {
         self.timer.reset(self.timer.now() + delay);
         let Self { shared, connector, timer, .. } = self;
         shared.mailbox.with(|calls| calls.pause = Pause::Waiting);
+        // Whoever sees it may cut it short.
+        shared.status.publish(status);
         poll_fn(|cx| match shared.mailbox.with(|calls| calls.pause) {
             Pause::CutShort => Poll::Ready(()),
             _ => match connector.poll_hurry(cx) {
@@ -277,17 +320,17 @@ impl<'a, S: ConnectionState, E: Events, K: Connector> Redialer<'a, S, E, K> {
     /// A connection that goes on where the last one left off.
     fn resuming(
         &self,
-        connected: Connected<K::Transport, K::Timer>,
+        mut connected: Connected<K::Transport, K::Timer>,
     ) -> Connected<K::Transport, K::Timer> {
-        let (transport, timer, config, response) = connected.into_parts();
         assert!(
-            std::ptr::eq(config.schema(), self.shared.schema),
+            std::ptr::eq(connected.config.schema(), self.shared.schema),
             "the schema is that of the service"
         );
+        let response = std::mem::replace(&mut connected.response, Opening::none());
         self.shared.response.store(Arc::new(response));
         let resume = self.shared.mailbox.with(|calls| calls.resume.clone());
-        let config = config.with_resume(resume);
-        Connected { transport, timer, config, response: Opening::none() }
+        connected.config = connected.config.with_resume(resume);
+        connected
     }
 }
 
@@ -295,28 +338,45 @@ impl<S: ConnectionState, E: Events> Shared<S, E> {
     /// Runs `connecting`, and does beside it what needs no connection, until the client is closed.
     async fn meanwhile<V>(
         &self,
+        alarm: &mut impl Timer,
         connecting: impl Future<Output = Result<V, ConnectionError>>,
     ) -> Result<V, ConnectionError> {
         let mut connecting = pin!(connecting);
         poll_fn(|cx| {
             let _inside = Inside::enter();
             self.mailbox.wake_up(cx);
-            loop {
-                if let Some(reason) = self.mailbox.with(|calls| calls.close.take()) {
-                    let initiator = Initiator::Local;
-                    return Poll::Ready(Err(ConnectionError::Closed { initiator, reason }));
-                }
-                self.tell_resume_point();
-                self.run_attached();
-                if let Poll::Ready(connected) = connecting.as_mut().poll(cx) {
-                    return Poll::Ready(connected);
-                }
-                if self.mailbox.fall_asleep(|calls| !calls.wants_attention()) {
-                    return Poll::Pending;
-                }
+            if let Some(reason) = self.mailbox.with(|calls| calls.close.take()) {
+                let initiator = Initiator::Local;
+                return Poll::Ready(Err(ConnectionError::Closed { initiator, reason }));
             }
+            self.tell_resume_point();
+            self.run_attached();
+            let expiring = self.expire(alarm, cx);
+            if let Poll::Ready(connected) = connecting.as_mut().poll(cx) {
+                return Poll::Ready(connected);
+            }
+            if expiring || !self.mailbox.fall_asleep(|calls| !calls.wants_attention()) {
+                // Others may have their turn before.
+                cx.waker().wake_by_ref();
+            }
+            Poll::Pending
         })
         .await
+    }
+
+    /// Ends calls whose deadline has passed: whether others may have passed it meanwhile.
+    fn expire(&self, alarm: &mut impl Timer, cx: &mut Context<'_>) -> bool {
+        let mut wakers = Vec::new();
+        let left = self.mailbox.with(|calls| {
+            let now = self.clock.now();
+            calls.expire(now, &mut wakers);
+            calls.next_deadline().map(|at| at.saturating_since(now))
+        });
+        wakers.into_iter().for_each(Waker::wake);
+        left.is_some_and(|left| {
+            alarm.reset(alarm.now() + left);
+            alarm.poll_expired(cx).is_ready()
+        })
     }
 
     /// How far the last connection came is known.

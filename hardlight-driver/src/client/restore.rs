@@ -1,8 +1,16 @@
 //! What an application does once it is connected again, before other calls go out.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-use hardlight_proto::{CloseCode, CloseReason, ConnectionState, Events};
+use hardlight_proto::{CloseReason, ConnectionError, ConnectionState, Events};
 use parking_lot::Mutex;
 
 use super::{
@@ -16,97 +24,157 @@ use crate::local::{Local, MaybeSend, boxed};
 /// What is done: why it failed, if it did.
 type Restoring = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
-/// What to do on each new connection. Nothing, once the client is gone.
-type Restore = Box<dyn FnMut() -> Option<Restoring> + Send>;
+/// What to do on the new connection of a number. Nothing, once the client is gone.
+type Restore = Box<dyn FnMut(u64) -> Option<Restoring> + Send>;
 
 /// What the application does on each new connection, in the order in which it said so.
 #[derive(Default)]
 pub(super) struct Restores {
-    all: Mutex<Vec<Restore>>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    all: Vec<Restore>,
     /// What is being done.
-    running: Mutex<Option<Attachment>>,
+    running: Option<Running>,
+    ended: bool,
+}
+
+struct Running {
+    attachment: Attachment,
+    /// It is dropped on purpose.
+    stopped: Arc<AtomicBool>,
 }
 
 impl Restores {
     pub(super) fn add<F, X: fmt::Display>(
         &self,
-        restore: impl FnMut() -> Option<F> + MaybeSend + 'static,
+        restore: impl FnMut(u64) -> Option<F> + MaybeSend + 'static,
     ) where
         F: Future<Output = Result<(), X>> + MaybeSend + 'static,
     {
         let mut restore = Local::new(restore);
-        let restore = move || -> Option<Restoring> {
-            let restoring = restore.get_mut()()?;
+        let restore = move |connection| -> Option<Restoring> {
+            let restoring = restore.get_mut()(connection)?;
             Some(boxed(async { restoring.await.map_err(|error| error.to_string()) }))
         };
-        self.all.lock().push(Box::new(restore));
+        let mut inner = self.inner.lock();
+        let left = if inner.ended {
+            Some(restore)
+        } else {
+            inner.all.push(Box::new(restore));
+            None
+        };
+        drop(inner);
+        // Without the lock: it may hold whatever it likes.
+        drop(left);
     }
 
-    fn begin(&self) -> Vec<Restoring> {
+    /// What there is to do on the connection of this number, or that one of them panicked.
+    fn begin(&self, connection: u64) -> std::thread::Result<Vec<Restoring>> {
         // Not under the lock: it is the application's code, and may add another one.
-        let mut all = std::mem::take(&mut *self.all.lock());
-        let begun = all.iter_mut().filter_map(|restore| restore()).collect();
-        let mut added = self.all.lock();
-        all.append(&mut added);
-        *added = all;
+        let mut all = std::mem::take(&mut self.inner.lock().all);
+        let begin = || all.iter_mut().filter_map(|restore| restore(connection)).collect();
+        let begun = catch_unwind(AssertUnwindSafe(begin));
+        let mut inner = self.inner.lock();
+        all.append(&mut inner.all);
+        if !inner.ended {
+            std::mem::swap(&mut inner.all, &mut all);
+        }
+        drop(inner);
+        drop(all);
         begun
     }
 
     /// The connection is lost: what is being done on it is dropped.
     pub(super) fn stop(&self) {
-        let running = self.running.lock().take();
+        let running = self.inner.lock().running.take();
         if let Some(running) = running {
-            running.detach();
+            running.stopped.store(true, Ordering::Release);
+            running.attachment.detach();
         }
     }
 
     /// The client has ended.
     pub(super) fn end(&self) {
         self.stop();
+        let all = {
+            let mut inner = self.inner.lock();
+            inner.ended = true;
+            std::mem::take(&mut inner.all)
+        };
         // Dropped without the lock: one may hold whatever it likes.
-        let all = std::mem::take(&mut *self.all.lock());
         drop(all);
+    }
+}
+
+/// Something is being done that is not done yet. If it ends so, it panicked.
+struct Unfinished<S: ConnectionState, E: Events> {
+    shared: Arc<Shared<S, E>>,
+    stopped: Arc<AtomicBool>,
+}
+
+impl<S: ConnectionState, E: Events> Drop for Unfinished<S, E> {
+    fn drop(&mut self) {
+        if !self.stopped.load(Ordering::Acquire) {
+            self.shared.give_up("it panicked");
+        }
     }
 }
 
 impl<S: ConnectionState, E: Events> Shared<S, E> {
     /// The connection is open again: calls go out, once all is as the application wants it.
     pub(super) fn restore(self: &Arc<Self>) {
-        let restoring = self.restores.begin();
-        if restoring.is_empty() {
-            return self.restored();
-        }
-        let shared = Arc::clone(self);
+        let connection = self.mailbox.with(|calls| {
+            calls.gate = Gate::First;
+            calls.restoring += 1;
+            calls.restoring
+        });
+        let restoring = match self.restores.begin(connection) {
+            Ok(restoring) if restoring.is_empty() => return self.restored(),
+            Ok(restoring) => restoring,
+            Err(_) => return self.give_up("it panicked"),
+        };
+        self.status.publish(ConnectionStatus::Restoring);
+        let stopped = Arc::new(AtomicBool::new(false));
+        let unfinished = Unfinished { shared: Arc::clone(self), stopped: Arc::clone(&stopped) };
         let task = async move {
             for step in restoring {
                 if let Err(why) = step.await {
-                    return shared.give_up(&why);
+                    unfinished.stopped.store(true, Ordering::Release);
+                    return unfinished.shared.give_up(&why);
                 }
             }
-            shared.restored();
+            unfinished.stopped.store(true, Ordering::Release);
+            unfinished.shared.restored();
         };
         let (attached, attachment) = Attached::new(self, Box::pin(task));
-        *self.restores.running.lock() = Some(attachment);
+        self.restores.inner.lock().running = Some(Running { attachment, stopped });
         self.mailbox.post(|calls| {
-            calls.gate = Gate::First;
             calls.attached.push(attached);
             calls.attached_woken = true;
         });
-        self.status.publish(ConnectionStatus::Restoring);
     }
 
     fn restored(&self) {
+        let now = self.clock.now();
         self.mailbox.post(|calls| {
             calls.gate = Gate::Open;
             calls.lost = None;
+            calls.restoring += 1;
+            calls.connected_at = Some(now);
         });
         self.status.publish(ConnectionStatus::Connected);
     }
 
+    /// What the application does on a new connection has failed: the client ends.
     fn give_up(&self, why: &str) {
-        tracing::warn!(why, "the connection could not be restored, and is closed");
-        let reason = format!("what was to be done on a new connection failed: {why}");
-        let reason = CloseReason::new(CloseCode::NORMAL, reason);
-        self.mailbox.post(|calls| calls.close = Some(reason));
+        tracing::warn!(why, "a new connection could not be restored: the client is closed");
+        let why = format!("what was to be done on a new connection failed: {why}");
+        self.mailbox.post(|calls| {
+            calls.failed = Some(ConnectionError::Internal(why.into()));
+            calls.close = Some(CloseReason::normal());
+        });
     }
 }

@@ -10,13 +10,14 @@ use super::{
     Connected, ConnectionStatus,
     attached::Attached,
     calls::{CallKey, Calls},
-    driver::Persistence,
     events::Receivers,
     published::Published,
     restore::Restores,
     state::PublishedState,
 };
-use crate::{mailbox::Mailbox, opening::Opening, service::ServiceClient};
+use crate::{
+    clock::Clock, mailbox::Mailbox, opening::Opening, service::ServiceClient, timer::Timer,
+};
 
 /// What the handles of a client share with its driver.
 pub(super) struct Shared<S, E> {
@@ -31,33 +32,39 @@ pub(super) struct Shared<S, E> {
     pub(super) response: ArcSwap<Opening>,
     /// Of all services of the connection together.
     pub(super) schema: &'static ServiceSchema,
+    /// That of the first connection's timer: what deadlines are counted by.
+    pub(super) clock: Clock,
 }
 
 impl<S: ConnectionState, E: Events> Shared<S, E> {
     /// What those of the client `C` share to begin with, before its first connection opens.
     pub(super) fn of<C, T, M>(
-        connected: Connected<T, M>,
-        persistence: Persistence,
+        mut connected: Connected<T, M>,
+        comes_back: bool,
     ) -> (Arc<Self>, Connected<T, M>)
     where
         C: ServiceClient<State = S, Events = E>,
+        M: Timer,
     {
-        let (transport, timer, config, response) = connected.into_parts();
         let schema = C::schema();
+        let config = &connected.config;
         assert!(std::ptr::eq(config.schema(), schema), "the schema is that of the service");
-        let comes_back = (persistence == Persistence::Recurring).then_some(schema);
+        let max_event_bytes = config.limits().max_queued_event_bytes();
+        let response = std::mem::replace(&mut connected.response, Opening::none());
+        let comes_back = comes_back.then_some(schema);
         let shared = Self {
             mailbox: Mailbox::new(Calls::new(comes_back)),
             state: PublishedState::new(),
-            events: Receivers::new(config.limits().max_queued_event_bytes()),
+            events: Receivers::new(max_event_bytes),
             features: Published::new(Arc::default()),
             status: Published::new(ConnectionStatus::Connected),
             restores: Restores::default(),
             progress: Event::new(),
             response: ArcSwap::new(Arc::new(response)),
             schema,
+            clock: connected.timer.clock(),
         };
-        (Arc::new(shared), Connected::new(transport, timer, config))
+        (Arc::new(shared), connected)
     }
 
     /// Waits until `ready` finds what it looks for.
@@ -74,7 +81,12 @@ impl<S: ConnectionState, E: Events> Shared<S, E> {
     /// The connection has ended: every waiter learns why.
     pub(super) fn end(&self, error: &ConnectionError) {
         let mut wakers = Vec::new();
-        self.mailbox.with(|calls| calls.end(error, &mut wakers));
+        let failed = self.mailbox.with(|calls| {
+            let failed = calls.failed.take();
+            calls.end(failed.as_ref().unwrap_or(error), &mut wakers);
+            failed
+        });
+        let error = failed.as_ref().unwrap_or(error);
         wakers.into_iter().for_each(Waker::wake);
         self.events.end();
         self.restores.end();
@@ -99,7 +111,9 @@ impl<S: ConnectionState, E: Events> Shared<S, E> {
     /// A connection is open, its state and features are known.
     pub(super) fn opened(self: &Arc<Self>) {
         let first = self.mailbox.with(|calls| !std::mem::replace(&mut calls.opened, true));
-        if !first {
+        if first {
+            self.mailbox.with(|calls| calls.connected_at = Some(self.clock.now()));
+        } else {
             self.restore();
         }
         self.tell();
@@ -109,7 +123,7 @@ impl<S: ConnectionState, E: Events> Shared<S, E> {
     pub(super) fn interrupt(&self, error: &ConnectionError) {
         self.restores.stop();
         let mut wakers = Vec::new();
-        self.mailbox.with(|calls| calls.interrupt(error, &mut wakers));
+        self.mailbox.with(|calls| calls.interrupt(error, self.clock.now(), &mut wakers));
         wakers.into_iter().for_each(Waker::wake);
         self.tell();
     }

@@ -150,6 +150,8 @@ pub(super) struct StateReplica<S> {
     /// The one that is not published. While it is behind, readers may still have it; else nobody does.
     back: Option<Arc<Version<S>>>,
     is_behind: bool,
+    /// Nothing was applied yet.
+    is_first: bool,
     /// What it lacks while it is behind.
     lag: Vec<u8>,
     size: StateSize,
@@ -160,7 +162,7 @@ impl<S: ConnectionState> StateReplica<S> {
     pub(super) fn new(max_bytes: usize) -> Self {
         let back = Some(Arc::new(Version::first()));
         let size = StateSize::new();
-        Self { back, is_behind: false, lag: Vec::new(), size, max_bytes }
+        Self { back, is_behind: false, is_first: true, lag: Vec::new(), size, max_bytes }
     }
 
     /// Applies operations, all or none, and publishes the result: whether the state may be as large as it is now.
@@ -181,7 +183,9 @@ impl<S: ConnectionState> StateReplica<S> {
             self.is_behind = true;
             copy.changed.notify(usize::MAX);
         }
-        self.back = Some(next);
+        // The copy of another connection may have what a snapshot leaves out.
+        let is_own = !std::mem::replace(&mut self.is_first, false);
+        self.back = is_own.then_some(next);
         applied?;
         let measure = || copy.published.load().snapshot().map(|snapshot| snapshot.len());
         Ok(self.size.allows(operations.len(), self.max_bytes, measure)?)

@@ -23,6 +23,8 @@ pub enum ConnectionStatus {
     /// Connected again: what the application does then
     /// ([`on_reconnected`](crate::ClientConnection::on_reconnected)) is being done. Other calls wait for that.
     Restoring,
+    /// The server is stopping: calls in flight go on, all others wait for another connection.
+    Leaving,
     /// The connection is lost, and the next attempt to connect comes a little later. Calls wait.
     Waiting {
         /// The number of the attempt, from 1; it begins anew with a connection that lasts.
@@ -79,10 +81,12 @@ impl<S: ConnectionState, E: Events> StatusWatch<S, E> {
         loop {
             // Before it is looked: what is published from here on is heard.
             let mut listening = listener.take().unwrap_or_else(|| shared.status.changed.listen());
+            // Before the last status is looked for.
+            let is_closed = shared.status.get().is_closed();
             if let Some(status) = shared.status.newer_than(seen) {
                 return Poll::Ready(Some(status));
             }
-            if shared.status.get().is_closed() {
+            if is_closed {
                 return Poll::Ready(None);
             }
             let heard = Pin::new(&mut listening).poll(cx);

@@ -76,6 +76,7 @@ pub fn needs<M: ServiceMethod>(mut schema: ServiceSchema, methods: &[M]) -> Serv
         described.feature = method.feature();
         described.secret = method.is_secret();
         described.idempotent = method.is_idempotent();
+        described.no_cancel = method.is_uncancellable();
     }
     schema
 }

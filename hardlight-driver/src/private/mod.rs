@@ -23,6 +23,8 @@ pub use self::{
 };
 pub use crate::{
     client::{Attachment, ClientConnection, EventStream, Received},
+    clock::Deadline,
+    context::{CallContext, TypeMap},
     error::Error,
     events::{EventEmitter, Interest, Subscriptions, Topic},
     local::MaybeSend,

@@ -11,20 +11,28 @@ use std::{
 use bytes::Bytes;
 use hardlight_proto::{
     Announcement, CallError, CallId, CloseCode, CloseReason, Connection, ConnectionError,
-    ConnectionState, EncodeError, Limits, Server, ServerConfig, ServerEvent, ServiceSchema, Time,
-    Topic,
+    ConnectionState, EncodeError, Extensions, Limits, Server, ServerConfig, ServerEvent,
+    ServiceSchema, Time, Topic,
 };
 
 use super::{
     End,
     call_set::CallSet,
-    handlers::Handlers,
+    handlers::{Handlers, Start},
     mailbox::{
         Announce, Answer, Close, Command, Commands, Loss, Losses, MAX_STATE_BYTES, ServerMailbox,
     },
     state::Shared,
+    unfinished::{Unfinished, run_woken},
 };
-use crate::{inside::Inside, timer::Timer, transport::Transport, wire::Wire};
+use crate::{
+    context::{Peer, TypeMap},
+    inside::Inside,
+    opening::Opening,
+    timer::Timer,
+    transport::Transport,
+    wire::Wire,
+};
 
 /// Rounds of reading and writing before the driver lets others run.
 const MAX_ROUNDS: usize = 16;
@@ -46,6 +54,10 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
     answer: Answer,
     /// Calls that were cancelled meanwhile.
     cancelled: CallSet,
+    /// Calls whose deadline has passed meanwhile.
+    overdue: CallSet,
+    /// How long a call may run.
+    max_call_time: Option<Duration>,
     /// Taken from the mailbox; kept for its memory.
     commands: VecDeque<Command>,
     schema: &'static ServiceSchema,
@@ -53,6 +65,13 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
     /// Until when emitters wait for the client, if any do.
     patience: Option<Time>,
     end: End<S>,
+}
+
+/// What a connection is made with besides what the core needs.
+pub(super) struct Setup {
+    pub(super) request: Opening,
+    pub(super) extensions: Arc<TypeMap>,
+    pub(super) max_call_time: Option<Duration>,
 }
 
 /// What goes out in the order in which it happened.
@@ -77,11 +96,15 @@ where
         transport: T,
         timer: M,
         dispatch: D,
+        setup: Setup,
         end: End<S>,
     ) -> Self {
         let shared = Arc::clone(&end.shared);
         let (schema, limits) = (config.schema(), config.limits().clone());
         let wire = Wire::new(transport, timer);
+        let Setup { request, extensions, max_call_time } = setup;
+        let id = end.subscriptions.id();
+        let peer = Peer { schema, clock: wire.clock(), id, request, extensions };
         let (features, snapshot) = shared.go_live();
         let config = config.with_features(features);
         let encoded = snapshot.as_ref().map_or_else(|_| Bytes::new(), Bytes::clone);
@@ -94,11 +117,13 @@ where
             wire,
             mailbox: Arc::clone(&shared.mailbox),
             shared,
-            handlers: Handlers::new(),
+            handlers: Handlers::new(Arc::new(peer)),
             dispatch,
             queue: VecDeque::new(),
             answer: Answer::None,
             cancelled: CallSet::new(),
+            overdue: CallSet::new(),
+            max_call_time,
             commands: VecDeque::new(),
             end,
             schema,
@@ -113,15 +138,16 @@ where
             let looked = self.connection.wants_message();
             let polled = self.drain_mailbox();
             let read = self.wire.read(&mut self.connection);
+            self.tell_time();
             let handled = self.handle_events();
+            self.tell_time();
             let more = handled == MAX_EVENTS_PER_ROUND;
             if polled || handled > 0 {
                 // What handlers and their wakers have put there.
                 self.drain_mailbox();
             }
             // Behind all that may set a deadline.
-            let timed_out = self.wire.run_timer(&mut self.connection, self.patience);
-            self.end_patience();
+            let timed_out = self.run_timer();
             if self.connection.is_ended() {
                 self.handle_events();
                 return false;
@@ -138,6 +164,33 @@ where
         }
         self.wire.write(cx, &mut self.connection);
         true
+    }
+
+    /// Tells the connection the time, if calls wait in it that have a deadline.
+    #[inline(always)]
+    fn tell_time(&mut self) {
+        if self.connection.wants_time() {
+            self.tell_time_now();
+        }
+    }
+
+    #[cold]
+    fn tell_time_now(&mut self) {
+        self.connection.handle_timeout(self.wire.now());
+    }
+
+    /// Whether something was due, and is done.
+    fn run_timer(&mut self) -> bool {
+        let next = match (self.patience, self.handlers.next_deadline()) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        let timed_out = self.wire.run_timer(&mut self.connection, next);
+        self.end_patience();
+        if timed_out {
+            self.end_overdue();
+        }
+        timed_out
     }
 
     fn sleeps(&mut self) -> bool {
@@ -176,6 +229,16 @@ where
         }
     }
 
+    /// Calls that have run for as long as they may.
+    fn end_overdue(&mut self) {
+        let now = self.wire.now();
+        while let Some(id) = self.handlers.pop_overdue(now) {
+            if self.handlers.give_up(id) {
+                self.refuse(id, CallError::DeadlineExceeded);
+            }
+        }
+    }
+
     /// Whether changes of the state had better be encoded later, together.
     fn is_congested(&self) -> bool {
         self.connection.is_congested() || self.holds_state_back()
@@ -209,12 +272,14 @@ where
         for handled in 0..MAX_EVENTS_PER_ROUND {
             match self.connection.poll_event() {
                 None => return handled,
-                Some(ServerEvent::Call { id, method, payload, .. }) => {
-                    self.start(id, method, payload);
+                Some(ServerEvent::Call { id, method, extensions, payload }) => {
+                    self.start(id, method, extensions, payload);
                 }
                 Some(ServerEvent::Cancel { id }) => {
-                    self.handlers.remove(id);
-                    self.cancel(id);
+                    // One that runs to its end is answered with what comes of it.
+                    if self.handlers.give_up(id) {
+                        self.refuse(id, CallError::Cancelled);
+                    }
                 }
                 Some(ServerEvent::Open) => {
                     let names = self.connection.resume_names().map(Topic::from).collect();
@@ -222,7 +287,7 @@ where
                 }
                 Some(ServerEvent::Closed(error)) => {
                     tracing::debug!(%error, "connection ended");
-                    self.handlers.clear();
+                    self.handlers.give_up_all();
                     self.queue.clear();
                     self.answer = Answer::None;
                     self.end.end();
@@ -233,17 +298,30 @@ where
         MAX_EVENTS_PER_ROUND
     }
 
-    fn start(&mut self, id: CallId, method: u32, input: Bytes) {
+    fn start(&mut self, id: CallId, method: u32, wire: Extensions, input: Bytes) {
         if !self.may_run(method) {
             let method = self.schema.methods[method as usize].name;
             tracing::debug!(service = self.schema.name, method, "a call lacks its feature");
             return self.answer(id, Err(CallError::MissingFeature));
         }
+        let no_cancel = self.schema.methods[method as usize].no_cancel;
+        let deadline = self.deadline(&wire);
+        let start = Start { id, method, no_cancel, deadline, wire };
         let dispatch = &self.dispatch;
         let future = || dispatch(method, input);
-        if let Poll::Ready(result) = self.handlers.start(id, method, &self.shared, future) {
+        if let Poll::Ready(result) = self.handlers.start(start, &self.shared, future) {
             self.answer(id, result);
         }
+    }
+
+    /// When a call that begins now is to end.
+    fn deadline(&self, wire: &Extensions) -> Option<Time> {
+        if wire.is_empty() && self.max_call_time.is_none() {
+            return None;
+        }
+        let asked = wire.deadline();
+        let left = asked.into_iter().chain(self.max_call_time).min()?;
+        Some(self.wire.now() + left)
     }
 
     /// Whether the connection has the feature that the method needs: a handler that has run since the call was read may have
@@ -271,11 +349,26 @@ where
         self.flush_queue();
     }
 
-    fn cancel(&mut self, id: CallId) {
+    /// Answers a call that was given up. If it is given up for another reason as well, that is its answer which comes first.
+    fn refuse(&mut self, id: CallId, why: CallError) {
         if self.answer == Answer::None {
-            self.answer(id, Err(CallError::Cancelled));
+            self.answer(id, Err(why));
+        } else if why == CallError::DeadlineExceeded {
+            self.overdue.insert(id);
         } else {
             self.cancelled.insert(id);
+        }
+    }
+
+    /// Answers those calls that were given up while an answer waited.
+    fn refuse_given_up(&mut self) {
+        let mut overdue = std::mem::take(&mut self.overdue);
+        while let Some(id) = overdue.pop() {
+            self.refuse(id, CallError::DeadlineExceeded);
+        }
+        let mut cancelled = std::mem::take(&mut self.cancelled);
+        while let Some(id) = cancelled.pop() {
+            self.refuse(id, CallError::Cancelled);
         }
     }
 
@@ -284,9 +377,8 @@ where
     /// could not be kept in order.
     fn drain_mailbox(&mut self) -> bool {
         self.flush_queue();
-        let mut cancelled = std::mem::take(&mut self.cancelled);
-        while let Some(id) = cancelled.pop() {
-            self.cancel(id);
+        if !(self.overdue.is_empty() && self.cancelled.is_empty()) {
+            self.refuse_given_up();
         }
         let takes_all = self.answer == Answer::None;
         let (unsent, backlog) = (self.connection.state_bytes(), self.connection.firm_event_bytes());
@@ -444,6 +536,11 @@ where
     fn close_timeout(&self) -> Duration {
         self.limits.close_timeout()
     }
+
+    /// What is to go on once the connection has ended. The transport is dropped.
+    pub(super) fn into_unfinished(self) -> Unfinished<F> {
+        Unfinished::new(self.handlers, self.mailbox)
+    }
 }
 
 impl<S, T, M, D, F> Future for ServerDriver<S, T, M, D, F>
@@ -468,6 +565,9 @@ where
             return Poll::Pending;
         };
         let error = error.clone();
+        if !this.handlers.is_empty() && !run_woken(&mut this.handlers, &this.mailbox) {
+            cx.waker().wake_by_ref();
+        }
         let timeout = this.close_timeout();
         let finished = this.wire.poll_finish(cx, &mut this.connection, timeout);
         finished.map(|()| error)

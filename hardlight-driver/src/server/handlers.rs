@@ -8,47 +8,71 @@ use std::{
 };
 
 use bytes::Bytes;
-use hardlight_proto::{CallError, CallId, ConnectionState};
+use hardlight_proto::{CallError, CallId, ConnectionState, Extensions, Time};
 
-use super::state::Shared;
+use super::{deadlines::Deadlines, state::Shared};
+use crate::context::{Current, Peer, Running};
 
 /// The futures of the calls that run, one place for each call id. A place is used again and again.
 pub(super) struct Handlers<F> {
     places: Vec<Option<Place<F>>>,
     running: usize,
+    deadlines: Deadlines,
+    peer: Arc<Peer>,
+}
+
+/// A call that is to run.
+pub(super) struct Start {
+    pub(super) id: CallId,
+    pub(super) method: u32,
+    /// It runs to its end, whoever gives it up.
+    pub(super) no_cancel: bool,
+    pub(super) deadline: Option<Time>,
+    /// What the call says besides its input.
+    pub(super) wire: Extensions,
 }
 
 struct Place<F> {
-    method: u32,
+    no_cancel: bool,
     future: Pin<Box<Option<F>>>,
     waker: Waker,
+    /// With the thread while the future is polled.
+    call: Option<Box<Running>>,
 }
 
 impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
-    pub(super) const fn new() -> Self {
-        Self { places: Vec::new(), running: 0 }
+    pub(super) fn new(peer: Arc<Peer>) -> Self {
+        Self { places: Vec::new(), running: 0, deadlines: Deadlines::default(), peer }
     }
 
     /// Starts a handler and polls it once: most are done with that, and never see an executor.
     pub(super) fn start<S: ConnectionState>(
         &mut self,
-        id: CallId,
-        method: u32,
+        start: Start,
         shared: &Arc<Shared<S>>,
         future: impl FnOnce() -> F,
     ) -> Poll<F::Output> {
+        let Start { id, method, no_cancel, deadline, wire } = start;
         if self.places.len() <= id.index() {
             self.places.resize_with(id.index() + 1, || None);
         }
         let place = self.places[id.index()].get_or_insert_with(|| Place {
-            method,
+            no_cancel,
             future: Box::pin(None),
             waker: Waker::from(Arc::new(CallWaker { id, shared: Arc::clone(shared) })),
+            call: None,
         });
-        place.method = method;
+        place.no_cancel = no_cancel;
+        let call = place.call.get_or_insert_with(|| Box::new(Running::new(&self.peer)));
+        call.method = method;
         let Ok(future) = catch_unwind(AssertUnwindSafe(future)) else {
             return Poll::Ready(Err(CallError::HandlerPanicked));
         };
+        call.wire = wire;
+        if let Some(at) = deadline {
+            call.deadline = deadline;
+            self.deadlines.insert(at, id);
+        }
         place.future.set(Some(future));
         self.running += 1;
         self.poll(id)
@@ -59,11 +83,14 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
         let Some(Some(place)) = self.places.get_mut(id.index()) else {
             return Poll::Pending;
         };
+        let (Some(future), Some(call)) = (place.future.as_mut().as_pin_mut(), place.call.take())
+        else {
+            return Poll::Pending;
+        };
         let mut cx = Context::from_waker(&place.waker);
-        let polled = catch_unwind(AssertUnwindSafe(|| match place.future.as_mut().as_pin_mut() {
-            Some(future) => future.poll(&mut cx),
-            None => Poll::Pending,
-        }));
+        let poll = || catch_unwind(AssertUnwindSafe(|| future.poll(&mut cx)));
+        let (polled, call) = Current::run(call, poll);
+        place.call = call;
         let polled = polled.unwrap_or(Poll::Ready(Err(CallError::HandlerPanicked)));
         if polled.is_ready() {
             self.remove(id);
@@ -81,13 +108,48 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
 }
 
 impl<F> Handlers<F> {
-    /// The index of the method that a call runs.
+    /// The index of the method that a call runs, or ran last.
     pub(super) fn method(&self, id: CallId) -> Option<u32> {
-        self.places.get(id.index())?.as_ref().map(|place| place.method)
+        let place = self.places.get(id.index())?.as_ref()?;
+        place.call.as_ref().map(|call| call.method)
+    }
+
+    /// Whether none runs.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.running == 0
+    }
+
+    /// When the next of those that run is to end.
+    pub(super) fn next_deadline(&self) -> Option<Time> {
+        self.deadlines.next()
+    }
+
+    /// One that should have ended by now. Each is named once.
+    pub(super) fn pop_overdue(&mut self, now: Time) -> Option<CallId> {
+        self.deadlines.pop_passed(now)
+    }
+
+    /// Gives the handler of a call up, if it runs: drops it, unless it runs to its end all the same. Whether nothing of it is
+    /// left.
+    pub(super) fn give_up(&mut self, id: CallId) -> bool {
+        let Some(Some(place)) = self.places.get_mut(id.index()) else {
+            return true;
+        };
+        if place.future.is_none() {
+            return true;
+        }
+        if let Some(call) = &mut place.call {
+            call.cancel();
+        }
+        if place.no_cancel {
+            return false;
+        }
+        self.remove(id);
+        true
     }
 
     /// Drops the handler of a call, if it runs.
-    pub(super) fn remove(&mut self, id: CallId) {
+    fn remove(&mut self, id: CallId) {
         let Some(Some(place)) = self.places.get_mut(id.index()) else {
             return;
         };
@@ -95,15 +157,35 @@ impl<F> Handlers<F> {
             return;
         }
         self.running -= 1;
+        if let Some(at) = place.call.as_ref().and_then(|call| call.deadline) {
+            self.deadlines.remove(at, id);
+        }
         let mut future = place.future.as_mut();
-        if catch_unwind(AssertUnwindSafe(|| future.set(None))).is_err() {
+        let call = &mut place.call;
+        // Either may hold what panics when it is dropped.
+        let drop_both = || {
+            future.set(None);
+            call.as_deref_mut().map(Running::clear)
+        };
+        if catch_unwind(AssertUnwindSafe(drop_both)).is_err() {
             // What is left of it is not touched again.
             self.places[id.index()] = None;
         }
     }
 
+    /// Gives all handlers up: those are left that run to their end all the same.
+    pub(super) fn give_up_all(&mut self) {
+        (0..=u8::MAX).map(CallId).for_each(|id| {
+            self.give_up(id);
+        });
+        if self.is_empty() {
+            self.places = Vec::new();
+        }
+    }
+
     /// Drops all handlers.
-    pub(super) fn clear(&mut self) {
+    fn clear(&mut self) {
+        self.give_up_all();
         (0..=u8::MAX).map(CallId).for_each(|id| self.remove(id));
         self.places = Vec::new();
     }

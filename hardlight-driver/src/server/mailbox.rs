@@ -488,6 +488,16 @@ impl Commands {
         self.woken.insert(id);
     }
 
+    /// Takes the calls whose future was woken, once the connection has ended and nothing else is left.
+    pub(crate) fn take_woken(&mut self) -> CallSet {
+        std::mem::take(&mut self.woken)
+    }
+
+    /// Whether no future was woken.
+    pub(crate) fn has_nothing_woken(&mut self) -> bool {
+        self.woken.is_empty()
+    }
+
     /// Whether the driver has nothing to do. While an answer waits for the state, all else does so with it.
     pub(crate) fn lets_driver_sleep(&self, answer: Answer) -> bool {
         if self.close.is_some() || self.waited.is_some() {

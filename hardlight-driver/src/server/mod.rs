@@ -1,6 +1,7 @@
 //! The server's side of a connection: handles, and the driver that runs the handlers.
 
 mod call_set;
+mod deadlines;
 mod driver;
 mod features;
 mod handlers;
@@ -8,9 +9,10 @@ mod held;
 pub(crate) mod mailbox;
 mod state;
 mod topics;
+mod unfinished;
 mod values;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use hardlight_proto::{
     CloseReason, ConnectionError, ConnectionState, EventSchema, Events, Limits, NoEvents,
@@ -22,6 +24,7 @@ pub use state::{StateCell, StateGuard, StateReadGuard};
 pub use values::ValuesCell;
 
 use crate::{
+    context::TypeMap,
     events::{ConnectionId, EventEmitter, EventHub, Interest, Subscriptions},
     mailbox::Mailbox,
     opening::Opening,
@@ -29,10 +32,11 @@ use crate::{
     timer::Timer,
     transport::Transport,
 };
-use driver::ServerDriver;
+use driver::{ServerDriver, Setup};
 use mailbox::{Close, Commands};
 use state::Shared;
 use topics::StateTopics;
+use unfinished::Serving;
 
 /// The server's handle of a connection. Clones share it.
 pub struct ServerConnection<S: ConnectionState, E: Events = NoEvents> {
@@ -40,6 +44,7 @@ pub struct ServerConnection<S: ConnectionState, E: Events = NoEvents> {
     events: EventEmitter<E>,
     subscriptions: Subscriptions,
     request: Opening,
+    extensions: Arc<TypeMap>,
 }
 
 impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
@@ -59,6 +64,7 @@ impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
             events: hub.emitter(),
             subscriptions: Subscriptions::new(Arc::clone(&hub.hub), mailbox, topics),
             request: Opening::none(),
+            extensions: Arc::default(),
         }
     }
 
@@ -75,6 +81,12 @@ impl<S: ConnectionState, E: Events> ServerConnection<S, E> {
     /// or of a transport of your own.
     pub fn request<R: 'static>(&self) -> Option<&R> {
         self.request.get()
+    }
+
+    /// What the application keeps for the connection: who its user is, for one. The factory, handlers and
+    /// [`CallContext`](crate::CallContext) find the same. It lives as long as a handle of the connection does.
+    pub fn extensions(&self) -> &TypeMap {
+        &self.extensions
     }
 
     /// Names the connection among those of its hub: in [`EventHub::subscribers`], for one. Connections of two servers that share
@@ -145,6 +157,7 @@ impl<S: ConnectionState, E: Events> Clone for ServerConnection<S, E> {
             events: self.events.clone(),
             subscriptions: self.subscriptions.clone(),
             request: self.request.clone(),
+            extensions: Arc::clone(&self.extensions),
         }
     }
 }
@@ -163,6 +176,7 @@ pub struct Acceptor<S: Service> {
     connection: ServerConnection<S::State, S::Events>,
     limits: Limits,
     compression: bool,
+    max_call_time: Option<Duration>,
     end: End<S::State>,
 }
 
@@ -194,7 +208,7 @@ impl<S: Service> Acceptor<S> {
             shared: Arc::clone(connection.shared()),
             subscriptions: connection.subscriptions.clone(),
         };
-        Self { connection, limits, compression: false, end }
+        Self { connection, limits, compression: false, max_call_time: None, end }
     }
 
     /// Whether payloads may travel compressed, if the client wants it too: see
@@ -202,6 +216,15 @@ impl<S: Service> Acceptor<S> {
     #[must_use]
     pub const fn with_compression(mut self, compression: bool) -> Self {
         self.compression = compression;
+        self
+    }
+
+    /// How long a call may run: what runs longer is dropped and answered
+    /// [`DeadlineExceeded`](hardlight_proto::CallError::DeadlineExceeded), as if its caller had a deadline. A caller may have a
+    /// shorter one. Default: for ever. Methods that are marked `#[rpc(no_cancel)]` run on.
+    #[must_use]
+    pub const fn with_max_call_time(mut self, time: Option<Duration>) -> Self {
+        self.max_call_time = time;
         self
     }
 
@@ -224,7 +247,9 @@ impl<S: Service> Acceptor<S> {
     }
 
     /// Serves the connection with `handler`, over a transport that is connected already. The future does all the work
-    /// and must be polled until it ends, with the reason; dropping it drops the connection and its handlers.
+    /// and must be polled until it ends, with the reason; dropping it drops the connection and its handlers. Handlers of methods
+    /// that are marked `#[rpc(no_cancel)]` may outlive the connection: then the transport is dropped before, and the future ends
+    /// with the last of them.
     ///
     /// # Panics
     ///
@@ -247,7 +272,13 @@ impl<S: Service> Acceptor<S> {
             .with_limits(self.limits)
             .with_compression(self.compression)
             .with_epoch(self.end.subscriptions.epoch());
-        ServerDriver::new(config, transport, timer, dispatch, self.end)
+        let setup = Setup {
+            request: self.connection.request.clone(),
+            extensions: Arc::clone(&self.connection.extensions),
+            max_call_time: self.max_call_time,
+        };
+        let driver = ServerDriver::new(config, transport, timer, dispatch, setup, self.end);
+        Serving::new(driver)
     }
 }
 

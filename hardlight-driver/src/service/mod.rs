@@ -38,6 +38,9 @@ pub trait ServiceMethod: Copy {
 
     /// Whether a client that comes back calls it again by itself where it does not know whether it ran.
     fn is_idempotent(self) -> bool;
+
+    /// Whether its handler runs to its end, though its caller or the connection is gone.
+    fn is_uncancellable(self) -> bool;
 }
 
 /// Runs the methods of a service on a handler of type `H`. `#[rpc]` implements it for every `H` that implements the

@@ -1,6 +1,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 //! A transport in memory and a timer that only the test moves.
 
+pub(crate) mod desk;
 pub(crate) mod house;
 pub(crate) mod joined;
 pub(crate) mod returning;
@@ -14,7 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use hardlight_driver::{Incoming, Outgoing, Timer, Transport, proto::Time};
+use hardlight_driver::{Clock as DriverClock, Incoming, Outgoing, Timer, Transport, proto::Time};
 
 /// One end of a transport in memory.
 pub(crate) struct MemoryTransport {
@@ -196,6 +197,11 @@ impl ManualTimer {
 impl Timer for ManualTimer {
     fn now(&self) -> Time {
         self.0.lock().unwrap().now
+    }
+
+    fn clock(&self) -> DriverClock {
+        let timer = self.clone();
+        DriverClock::new(move || timer.now())
     }
 
     fn reset(&mut self, deadline: Time) {

@@ -21,7 +21,7 @@ use hardlight_driver::{
     Reconnect, ServiceClient, TopicOptions, client_reconnecting,
     proto::{ClientConfig, CloseReason, ConnectionError, Limits},
 };
-use hardlight_macros::{ConnectionState, Events, rpc};
+use hardlight_macros::{ConnectionState, Events, Feature, rpc};
 
 use super::{
     ManualTimer, MemoryTransport, Pipe,
@@ -30,9 +30,16 @@ use super::{
     transport,
 };
 
+#[derive(Feature)]
+pub(crate) enum Allowed {
+    Secrets,
+}
+
 #[derive(ConnectionState)]
 pub(crate) struct Sum {
     pub(crate) sum: u32,
+    #[state(feature = Allowed::Secrets)]
+    pub(crate) secret: String,
 }
 
 #[derive(Events, Clone, Debug, PartialEq)]
@@ -47,6 +54,7 @@ pub(crate) trait Board {
     async fn ask(&self, number: u32) -> u32;
     async fn note(&self, text: String);
     async fn follow(&self, topic: String);
+    async fn log_in(&self, secret: String);
 }
 
 /// What all servers have in common.
@@ -95,6 +103,11 @@ impl Board for App {
     async fn follow(&self, topic: String) {
         self.connection.subscriptions.add(topic).expect("the name is short");
     }
+
+    async fn log_in(&self, secret: String) {
+        self.connection.features().insert(Allowed::Secrets);
+        self.connection.state.lock().secret = secret;
+    }
 }
 
 /// What becomes of an attempt to connect.
@@ -104,6 +117,8 @@ pub(crate) enum Dial {
     Fail(bool),
     /// The server asks for time.
     Busy(Duration),
+    /// Somebody is there, who says nothing and goes.
+    Mute,
 }
 
 pub(crate) fn lost() -> ConnectionError {
@@ -115,13 +130,15 @@ struct Line {
     to_client: Pipe,
     to_server: Pipe,
     connection: board::Connection,
+    /// The client's clock of this connection.
+    timer: ManualTimer,
 }
 
 struct Dialer {
     spawner: LocalSpawner,
     hub: EventHub,
     world: World,
-    clock: ManualTimer,
+    clocks: Rc<RefCell<Vec<ManualTimer>>>,
     plan: Rc<RefCell<VecDeque<Dial>>>,
     dialed: Rc<RefCell<usize>>,
     line: Rc<RefCell<Option<Line>>>,
@@ -147,9 +164,11 @@ impl Dialer {
         let serving = acceptor.serve(app, server_side, ManualTimer::default());
         let serving = async { drop(serving.await) };
         self.spawner.spawn_local(serving).expect("the pool is there");
-        *self.line.borrow_mut() = Some(Line { to_client, to_server, connection });
+        let timer = ManualTimer::default();
+        let line = Line { to_client, to_server, connection, timer: timer.clone() };
+        *self.line.borrow_mut() = Some(line);
         let config = ClientConfig::new(<board::Client as ServiceClient>::schema());
-        Connected::new(client_side, ManualTimer::default(), config)
+        Connected::new(client_side, timer, config)
     }
 }
 
@@ -161,7 +180,9 @@ impl Connector for Dialer {
     >;
 
     fn timer(&self) -> ManualTimer {
-        self.clock.clone()
+        let timer = ManualTimer::default();
+        self.clocks.borrow_mut().push(timer.clone());
+        timer
     }
 
     fn seed(&self) -> Option<u64> {
@@ -187,6 +208,14 @@ impl Connector for Dialer {
                     let connected = self.dial();
                     return Box::pin(async { Ok(connected) });
                 }
+                Dial::Mute => {
+                    let (client_side, server_side, to_client, _) = transport();
+                    to_client.cut();
+                    let config = ClientConfig::new(<board::Client as ServiceClient>::schema());
+                    let connected = Connected::new(client_side, ManualTimer::default(), config);
+                    drop(server_side);
+                    return Box::pin(async { Ok(connected) });
+                }
                 Dial::Fail(is_retryable) => (is_retryable, None),
                 Dial::Busy(time) => (true, Some(time)),
             };
@@ -199,7 +228,9 @@ pub(crate) struct ReturningHouse {
     pool: LocalPool,
     hub: EventHub,
     world: World,
-    clock: ManualTimer,
+    clocks: Rc<RefCell<Vec<ManualTimer>>>,
+    /// That of the first connection: what deadlines are counted by.
+    first_clock: ManualTimer,
     plan: Rc<RefCell<VecDeque<Dial>>>,
     dialed: Rc<RefCell<usize>>,
     line: Rc<RefCell<Option<Line>>>,
@@ -220,23 +251,44 @@ impl ReturningHouse {
             spawner: pool.spawner(),
             hub: EventHub::new(),
             world: World::default(),
-            clock: ManualTimer::default(),
+            clocks: Rc::default(),
             plan: Rc::default(),
             dialed: Rc::default(),
             line: Rc::default(),
             call: Rc::default(),
         };
-        let Dialer { hub, world, clock, plan, dialed, line, call, .. } = &dialer;
-        let (hub, world, clock) = (hub.clone(), world.clone(), clock.clone());
+        let Dialer { hub, world, clocks, plan, dialed, line, call, .. } = &dialer;
+        let (hub, world, clocks) = (hub.clone(), world.clone(), Rc::clone(clocks));
         let (plan, dialed) = (Rc::clone(plan), Rc::clone(dialed));
         let (line, call) = (Rc::clone(line), Rc::clone(call));
         hub.configure(pattern("#"), TopicOptions::new().keep(Keep::events(events)));
         let first = dialer.dial();
+        let first_clock = line.borrow().as_ref().map(|line| line.timer.clone()).unwrap_or_default();
         let (connecting, driver) = client_reconnecting::<board::Client, _>(first, dialer, policy);
         let end = note_end(&pool, driver);
         let client = Some(pool.run_until(connecting).expect("the server answers"));
         pool.run_until_stalled();
-        Self { pool, hub, world, clock, plan, dialed, line, call, client, end }
+        Self { pool, hub, world, clocks, first_clock, plan, dialed, line, call, client, end }
+    }
+
+    /// A client whose driver is dropped before it was polled.
+    pub(crate) fn dropped_at_once() -> Result<board::Client, ConnectionError> {
+        let mut pool = LocalPool::new();
+        let dialer = Dialer {
+            spawner: pool.spawner(),
+            hub: EventHub::new(),
+            world: World::default(),
+            clocks: Rc::default(),
+            plan: Rc::default(),
+            dialed: Rc::default(),
+            line: Rc::default(),
+            call: Rc::default(),
+        };
+        let first = dialer.dial();
+        let (connecting, driver) =
+            client_reconnecting::<board::Client, _>(first, dialer, Reconnect::new());
+        drop(driver);
+        pool.run_until(connecting)
     }
 
     pub(crate) fn client(&self) -> board::Client {
@@ -267,7 +319,20 @@ impl ReturningHouse {
 
     /// The time until the next attempts passes.
     pub(crate) fn pass(&mut self, time: Duration) {
-        self.clock.advance(time);
+        self.clocks.borrow().iter().for_each(|clock| clock.advance(time));
+        self.settle();
+    }
+
+    /// The time passes by which deadlines are counted, and how long a connection lasts.
+    pub(crate) fn pass_first(&mut self, time: Duration) {
+        self.first_clock.advance(time);
+        self.pass(time);
+    }
+
+    /// The time passes on this connection.
+    pub(crate) fn pass_connected(&mut self, time: Duration) {
+        let timer = self.line.borrow().as_ref().expect("there is a connection").timer.clone();
+        timer.advance(time);
         self.settle();
     }
 

@@ -78,10 +78,12 @@ pub(super) fn methods(service: &Service) -> TokenStream {
     });
     let stubs = service.rejected.iter().map(|function| stub(service, function));
     let can = functions(service).all(|ident| plain(ident) != "can").then(|| can(service));
+    let handles = handles(service);
     quote! {
         #[allow(dead_code, deprecated, private_interfaces, clippy::too_many_arguments)]
         impl<__Types: #root::__private::ServiceTypes<#module::Method>> #module::Client<__Types> {
             #can
+            #handles
             #(#calls)*
             #(#stubs)*
         }
@@ -101,6 +103,49 @@ fn can(service: &Service) -> TokenStream {
             #root::__private::can(&self.connection, method)
         }
     }
+}
+
+/// What makes another handle of the same connection, unless the service itself has methods of these names.
+fn handles(service: &Service) -> TokenStream {
+    let root = &service.root.beside;
+    let handles = [
+        (
+            "with_timeout",
+            "This client with a timeout: each call that is made with it ends after that long with \
+             `CallError::DeadlineExceeded`, whether it waits in line or is with the server, which is told how long there is. \
+             It takes the place of another timeout; a deadline counts beside it. See `ClientConnection::with_timeout`.",
+            quote!(timeout: ::core::time::Duration),
+            quote!(timeout),
+        ),
+        (
+            "with_deadline",
+            "This client with a deadline for all calls that are made with it together. Of several the earliest counts, and a \
+             timeout as well. See `ClientConnection::with_deadline`.",
+            quote!(deadline: &#root::__private::Deadline),
+            quote!(deadline),
+        ),
+        (
+            "with_context",
+            "This client for calls that are made because of another one, of a handler: they have what is left of that \
+             one's time, at most, and say what it said of its trace. See `ClientConnection::with_context`.",
+            quote!(context: &#root::__private::CallContext),
+            quote!(context),
+        ),
+    ];
+    let is_free = |name: &str| functions(service).all(|ident| plain(ident) != name);
+    let handles = handles.into_iter().filter(|(name, ..)| is_free(name));
+    handles
+        .map(|(name, doc, parameter, argument)| {
+            let name = format_ident!("{name}");
+            quote! {
+                #[doc = #doc]
+                #[must_use]
+                pub fn #name(&self, #parameter) -> Self {
+                    Self { connection: self.connection.#name(#argument) }
+                }
+            }
+        })
+        .collect()
 }
 
 /// Every function of the trait.

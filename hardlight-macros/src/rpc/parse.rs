@@ -65,14 +65,14 @@ fn method(
     };
     let cfgs = attributes(&function.attrs, &["cfg"]);
     check::collision(ident, &variant, &cfgs, earlier, errors);
-    let needs = needs::parse(function, of_all, errors);
+    let marks = needs::parse(function, of_all, errors);
     Some(Method {
         ident: ident.clone(),
         input: format_ident!("{variant}Input", span = variant.span()),
         output: format_ident!("{variant}Output"),
         variant,
         cfgs,
-        needs,
+        marks,
         docs: attributes(&function.attrs, &["doc", "deprecated"]),
         arguments: function.sig.inputs.iter().filter_map(argument).collect(),
         returns: match &function.sig.output {

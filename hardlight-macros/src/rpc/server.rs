@@ -150,6 +150,11 @@ pub(super) fn handler(service: &Service, vis: &TokenStream) -> TokenStream {
                 self.connection.connection.features()
             }
 
+            /// What the application keeps for the connection, by type.
+            pub fn extensions(&self) -> &#root::__private::TypeMap {
+                self.connection.connection.extensions()
+            }
+
             async fn accepted<E>(connection: Connection<T>) -> ::core::result::Result<Self, E> {
                 ::core::result::Result::Ok(Self::without_app(connection))
             }

@@ -4,8 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Attribute, Expr, Ident, ItemTrait, Path, TraitItemFn, Type};
 
-use super::names::Names;
-use super::needs::Needs;
+use super::{names::Names, needs::MethodMarks};
 use crate::root;
 
 /// A trait under `#[rpc]`.
@@ -40,7 +39,7 @@ pub(super) struct Method {
     /// `#[cfg]`, which goes on everything that is generated for the method.
     pub(super) cfgs: Vec<Attribute>,
     /// `#[rpc(...)]` on the method.
-    pub(super) needs: Needs,
+    pub(super) marks: MethodMarks,
     /// `#[doc]` and `#[deprecated]`, which go on the client's methods.
     pub(super) docs: Vec<Attribute>,
     pub(super) arguments: Vec<Argument>,

@@ -9,6 +9,7 @@ mod client;
 mod config;
 mod control;
 mod heartbeat;
+mod held;
 mod inbox;
 mod inputs;
 mod outbox;
@@ -57,6 +58,7 @@ pub trait Role: sealed::Role {
 
 mod sealed {
     use super::Connection;
+    use crate::time::Time;
 
     /// What the shared part asks of a side.
     #[expect(unnameable_types, reason = "nobody else is to implement it")]
@@ -90,6 +92,18 @@ mod sealed {
 
         /// Whether a frame of this kind may arrive in pieces.
         fn takes_in_pieces(kind: u8) -> bool;
+
+        /// When something is due that this side alone has.
+        fn deadline(&self) -> Option<Time> {
+            None
+        }
+
+        /// The time was told.
+        fn handle_time(_connection: &mut Connection<Self>, _now: Time)
+        where
+            Self: super::Role,
+        {
+        }
     }
 }
 
@@ -323,6 +337,7 @@ impl<R: Role> Connection<R> {
     /// dropped, [`Transmit::Close`] included.
     pub fn handle_timeout(&mut self, now: Time) {
         self.link.tell_time(now);
+        R::handle_time(self, now);
         match self.link.phase {
             Phase::Handshake { deadline } if now >= deadline => {
                 self.fail(ConnectionError::HandshakeTimeout);
@@ -389,7 +404,7 @@ impl<R: Role> Connection<R> {
             }
         };
         let heartbeat = self.link.heartbeat.as_ref().map(Heartbeat::deadline);
-        deadline.into_iter().chain(heartbeat).min()
+        deadline.into_iter().chain(heartbeat).chain(self.role.deadline()).min()
     }
 
     /// Whether [`poll_transmit`](Self::poll_transmit) has something to send.

@@ -276,10 +276,17 @@ impl Outbox {
         self.waiting.control = Control::default();
         let keeps_line = self.peer.is_some() && !self.waiting.outgoing.blocks_line();
         self.waiting.outgoing.clear();
-        self.give_up_unsent();
         let short =
             self.waiting.line.iter().position(Item::is_long).unwrap_or(self.waiting.line.len());
         self.truncate_line(if keeps_line { short } else { 0 });
+        // What is left in the line goes out yet.
+        let Self { waiting, unsent, .. } = self;
+        for item in &waiting.line {
+            if let Item::Frame(Frame::Call { id, .. }) = item {
+                unsent.remove(*id);
+            }
+        }
+        self.give_up_unsent();
         if !keeps_line {
             // What was dropped stood behind what was cut off.
             self.waiting.dropped.clear();

@@ -2,13 +2,14 @@
 //!
 //! Where it says `inline(always)`, `scripts/test instructions` holds what that is for.
 
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::vec::Vec;
+use core::time::Duration;
 
 use bytes::Bytes;
 
 use super::{
     Connection, MAX_QUIET_FRAMES, Phase, Role, call::Call, call_ids::CallIds, check_revision,
-    config::ServerConfig, heartbeat::Heartbeat, inputs::Inputs, sealed, skip::touches,
+    config::ServerConfig, heartbeat::Heartbeat, held::Held, inputs::Inputs, sealed, skip::touches,
 };
 use crate::{
     close::CloseReason,
@@ -33,7 +34,7 @@ pub struct Server {
     /// Of these, those of methods that are marked secret.
     secret: CallIds,
     /// Calls that wait until less is to be sent.
-    held: VecDeque<Call>,
+    held: Held,
     /// Calls are held whatever waits to be sent.
     holds_calls: bool,
     inputs: Inputs,
@@ -119,6 +120,16 @@ impl sealed::Role for Server {
     fn takes_in_pieces(kind: u8) -> bool {
         kind == CALL
     }
+
+    fn deadline(&self) -> Option<Time> {
+        self.held.next_deadline()
+    }
+
+    fn handle_time(connection: &mut Connection<Self>, now: Time) {
+        if !connection.role.held.is_empty() {
+            connection.expire_held(now);
+        }
+    }
 }
 
 impl Connection<Server> {
@@ -129,7 +140,7 @@ impl Connection<Server> {
         let role = Server {
             running: CallIds::default(),
             secret: CallIds::default(),
-            held: VecDeque::new(),
+            held: Held::default(),
             holds_calls: false,
             inputs: Inputs::default(),
             state_revision: 0,
@@ -158,6 +169,17 @@ impl Connection<Server> {
     /// Whether a call that was held may start now: [`poll_event`](Self::poll_event) gives it out.
     pub fn has_ready_call(&self) -> bool {
         !self.is_ended() && !self.role.held.is_empty() && !self.may_not_start()
+    }
+
+    /// Whether a call is held whose caller waits for some time only. As long as that is so, tell the time by
+    /// [`handle_timeout`](Self::handle_timeout) before and after events are polled: no message carries it, so what a call says is
+    /// left counts from when the time is told next.
+    ///
+    /// A call whose deadline passes while it is held is answered [`CallError::DeadlineExceeded`], and never given out. One that
+    /// is given out says what was left when the time was told last.
+    #[inline]
+    pub fn wants_time(&self) -> bool {
+        !self.role.held.is_empty() && self.role.held.have_deadlines()
     }
 
     /// Whether calls that arrive are held, although there may be room for their answers: for one who cannot start them
@@ -324,14 +346,10 @@ impl Connection<Server> {
     }
 
     fn refuse_held_without_feature(&mut self, still: Option<&FeatureSet>) {
-        let held = core::mem::take(&mut self.role.held);
-        for call in held {
-            if self.may_call(call.method, still) {
-                self.role.held.push_back(call);
-            } else {
-                self.refuse_held(call.id, CallError::MissingFeature);
-            }
-        }
+        let mut held = core::mem::take(&mut self.role.held);
+        let lacking = held.remove_unless(|call| self.may_call(call.method, still));
+        self.role.held = held;
+        lacking.into_iter().for_each(|id| self.refuse_held(id, CallError::MissingFeature));
     }
 
     /// Events that need a feature which the connection lacks are not sent on it.
@@ -440,9 +458,8 @@ impl Connection<Server> {
             self.link.outbox.control().go_away(self.link.limits.close_timeout());
         }
         self.drain(reason, now);
-        while let Some(call) = self.role.held.pop_front() {
-            self.refuse_held(call.id, CallError::GoingAway);
-        }
+        let held = self.role.held.remove_unless(|_| false);
+        held.into_iter().for_each(|id| self.refuse_held(id, CallError::GoingAway));
         self.finish_draining();
     }
 
@@ -505,7 +522,7 @@ impl Connection<Server> {
             // Nobody waits for their answers.
             self.role.held.clear();
         }
-        if self.has_ready_call() { self.role.held.pop_front() } else { None }
+        if self.has_ready_call() { self.role.held.pop(self.link.now) } else { None }
     }
 
     /// The last event, if the connection has ended.
@@ -600,7 +617,7 @@ impl Connection<Server> {
         }
         let method = self.role.methods.get(method).ok_or(ProtocolError::NoSuchMethod(method))?;
         let bytes = self.link.check_content(&payload)?;
-        let method = match self.admit(method, bytes) {
+        let method = match self.admit(method, &extensions, bytes) {
             Ok(method) => method,
             Err(refusal) => {
                 self.link.outbox.push(error_frame(id, refusal));
@@ -621,12 +638,17 @@ impl Connection<Server> {
 
     fn hold(&mut self, call: Call) {
         self.link.pinned.forget(call.id);
-        self.role.held.push_back(call.detached());
+        self.role.held.push(call.detached());
     }
 
     /// Whether a call may run: the method's index here.
     #[inline(always)]
-    fn admit(&self, method: Result<u32, Mismatch>, bytes: usize) -> Result<u32, CallError> {
+    fn admit(
+        &self,
+        method: Result<u32, Mismatch>,
+        extensions: &Extensions,
+        bytes: usize,
+    ) -> Result<u32, CallError> {
         if !matches!(self.link.phase, Phase::Open) {
             return Err(CallError::GoingAway);
         }
@@ -636,6 +658,9 @@ impl Connection<Server> {
         }
         if bytes > self.link.limits.max_input_bytes().saturating_sub(self.role.inputs.total()) {
             return Err(CallError::Busy);
+        }
+        if !extensions.is_empty() && extensions.deadline() == Some(Duration::ZERO) {
+            return Err(CallError::DeadlineExceeded);
         }
         Ok(method)
     }
@@ -660,20 +685,25 @@ impl Connection<Server> {
     fn is_in_use(&self, id: CallId) -> bool {
         self.role.running.contains(id)
             || self.link.outbox.has_unsent(id)
-            || self.role.held.iter().any(|call| call.id == id)
+            || !self.role.held.is_empty() && self.role.held.contains(id)
     }
 
     fn handle_cancel(&mut self, id: CallId) -> Option<ServerEvent> {
         if self.role.running.contains(id) {
             return Some(ServerEvent::Cancel { id });
         }
-        if let Some(place) = self.role.held.iter().position(|call| call.id == id) {
-            self.role.held.remove(place);
+        if self.role.held.remove(id) {
             self.refuse_held(id, CallError::Cancelled);
         } else {
             self.link.outbox.withdraw_answer(id, CallError::Cancelled);
         }
         None
+    }
+
+    /// Ends those calls that nobody waits for any longer. Only where the time was told: it may be long ago elsewhere.
+    fn expire_held(&mut self, now: Time) {
+        let expired = self.role.held.tell_time(now);
+        expired.into_iter().for_each(|id| self.refuse_held(id, CallError::DeadlineExceeded));
     }
 
     fn refuse_held(&mut self, id: CallId, error: CallError) {

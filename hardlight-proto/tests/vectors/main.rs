@@ -5,6 +5,7 @@
 //!
 //! `UPDATE_VECTORS=1 cargo test -p hardlight-proto --all-features --test vectors` writes the files anew.
 
+mod closes;
 mod coverage;
 mod fingerprints;
 mod frame_json;

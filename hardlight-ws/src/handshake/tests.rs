@@ -293,3 +293,54 @@ fn a_refusal_in_band_is_the_response_with_its_headers_and_a_close() {
     assert!(!head.contains("the-factory"), "{head}");
     assert_eq!(request.response().set_cookie(&gone), Err(HeaderError::Sent));
 }
+
+#[test]
+fn a_request_that_an_http_server_has_read_follows_the_same_rules() {
+    let request = |version| {
+        http::Request::get("/rooms/7")
+            .version(version)
+            .header("host", "example.com")
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", KEY)
+            .header("sec-websocket-protocol", "hl.1")
+    };
+    let read = |request: http::request::Builder| {
+        Upgrade::new(request.body(()).unwrap(), &ServerOptions::new(), None)
+    };
+    let upgrade = read(request(Version::HTTP_11)).unwrap();
+    let (response, rest) = upgrade.accept_response();
+    assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+    assert_eq!(response.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    assert!(rest.is_empty());
+    for version in [Version::HTTP_2, Version::HTTP_3] {
+        let refusal = read(request(version)).expect_err("it should be refused");
+        assert_eq!(refusal.status(), StatusCode::HTTP_VERSION_NOT_SUPPORTED);
+        assert!(refusal.body().contains("HTTP/1.1"), "{refusal}");
+    }
+    let foreign = request(Version::HTTP_11).header("origin", "https://elsewhere.example");
+    assert_eq!(read(foreign).expect_err("it should be refused").status(), StatusCode::FORBIDDEN);
+}
+
+#[test]
+fn an_http_server_is_given_a_refusal_in_band_as_a_response_and_a_frame() {
+    let upgrade = || read(&good("hl.1")).unwrap().unwrap();
+    let refusal = Refusal::not_found();
+    match upgrade().refuse_response(&refusal, RefuseInBand::Never) {
+        RefusedUpgrade::Status(response) => {
+            assert_eq!(
+                (response.status(), &**response.body()),
+                (StatusCode::NOT_FOUND, "not found\n")
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    match upgrade().refuse_response(&refusal, RefuseInBand::Always) {
+        RefusedUpgrade::InBand { response, close } => {
+            assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+            assert_eq!(close, [&b"\x88\x0b\x11\x34"[..], b"not found"].concat());
+        }
+        other => panic!("{other:?}"),
+    }
+}

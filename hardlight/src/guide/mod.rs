@@ -5,10 +5,16 @@
 //! - [`reconnecting`]: a client that stays, whatever becomes of its connections
 //! - [`proxies`]: who a client is behind a proxy, and clients that have to go through one
 //! - [`features`]: what a connection may call and see, before a login and after it
+//! - [`context`]: how long a call may take, what surrounds it, which handlers run to their end
 //! - [`errors`]: what can go wrong, and what may be tried again
 //! - [`logging`]: what is logged, and how to see it
 //! - [`events`]: topics and patterns, slow readers, clients that come back, servers that are joined
+//! - [`transports`]: an application's own HTTP server, Unix sockets and other streams, whole messages
 //! - [`handles`]: what may be cloned, shared between threads, and dropped while it is awaited
+#![cfg_attr(
+    feature = "testing",
+    doc = "- [`testing`]: handlers, servers and clients in an application's tests, in memory, with a clock and a network that the test commands"
+)]
 #![cfg_attr(
     feature = "schema",
     doc = "- [`schema`]: what breaks older clients, found before a release and not after it"
@@ -29,6 +35,9 @@ pub mod proxies {}
 #[doc = include_str!("features.md")]
 pub mod features {}
 
+#[doc = include_str!("context.md")]
+pub mod context {}
+
 #[doc = include_str!("errors.md")]
 pub mod errors {}
 
@@ -37,6 +46,14 @@ pub mod logging {}
 
 #[doc = include_str!("events.md")]
 pub mod events {}
+
+#[doc = include_str!("transports.md")]
+#[cfg_attr(feature = "hyper", doc = include_str!("transports_http.md"))]
+pub mod transports {}
+
+#[cfg(feature = "testing")]
+#[doc = include_str!("testing.md")]
+pub mod testing {}
 
 #[doc = include_str!("handles.md")]
 pub mod handles {}

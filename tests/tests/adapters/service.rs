@@ -4,12 +4,13 @@ use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, mpsc},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use futures_util::future::{Either, select};
 use hardlight::{
-    BindError, ClientOptions, ConnectionState, EventEmitter, EventHub, Events, Identity, Refusal,
-    Request, ServerHandle, ServerOptions,
+    BindError, CallContext, ClientOptions, ConnectionState, EventEmitter, EventHub, Events,
+    Identity, Refusal, Request, ServerHandle, ServerOptions,
 };
 use hardlight_ws::Server;
 use tokio::sync::{Semaphore, oneshot};
@@ -27,6 +28,11 @@ pub(crate) trait Suite {
     async fn wait_again(&self, number: u32) -> u32;
     /// Answers once the test lets it.
     async fn wait(&self, number: u32) -> u32;
+    /// Likewise, whoever is gone meanwhile.
+    #[rpc(no_cancel)]
+    async fn finish(&self, number: u32) -> u32;
+    /// What is left of the call's time, and its method: once the test lets it.
+    async fn look(&self) -> (Option<Duration>, String);
 }
 
 #[derive(ConnectionState)]
@@ -57,6 +63,13 @@ pub(crate) struct Gate {
     pub(crate) dropped: Semaphore,
     /// The tokens of those who were let in.
     pub(crate) tokens: Mutex<Vec<String>>,
+}
+
+impl Gate {
+    pub(crate) fn new() -> Self {
+        let none = || Semaphore::new(0);
+        Self { begun: none(), open: none(), dropped: none(), tokens: Mutex::default() }
+    }
 }
 
 /// Tells the gate when a call is dropped.
@@ -98,10 +111,20 @@ impl Suite for App {
         std::mem::forget(waiting);
         number
     }
+
+    async fn finish(&self, number: u32) -> u32 {
+        self.wait(number).await
+    }
+
+    async fn look(&self) -> (Option<Duration>, String) {
+        self.wait(0).await;
+        let call = CallContext::current();
+        (call.remaining(), call.method().to_owned())
+    }
 }
 
 /// What the factory does depends on the path, and on the token.
-async fn factory(
+pub(crate) async fn factory(
     connection: suite::Connection,
     request: Request,
     gate: Arc<Gate>,
@@ -163,12 +186,7 @@ impl Running {
         host: &'static str,
         bind: impl AsyncFnOnce(Arc<Gate>) -> Result<Server<R>, BindError> + Send + 'static,
     ) -> Self {
-        let gate = Arc::new(Gate {
-            begun: Semaphore::new(0),
-            open: Semaphore::new(0),
-            dropped: Semaphore::new(0),
-            tokens: Mutex::default(),
-        });
+        let gate = Arc::new(Gate::new());
         let (send, receive) = mpsc::channel();
         let (drop, dropped) = oneshot::channel();
         let made = Arc::clone(&gate);

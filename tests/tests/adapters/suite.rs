@@ -14,7 +14,8 @@ use futures_util::{
 };
 use hardlight::{
     CallError, ClientAuth, ClientOptions, CloseCode, ConnectError, ConnectPhase, ConnectionError,
-    DevelopmentAuthority, Error, Identity, Initiator, Limits, Received, ServerOptions, proto::Time,
+    DevelopmentAuthority, Error, EventEmitter, Identity, Initiator, Limits, Received,
+    ServerOptions, proto::Time,
 };
 use hardlight_driver::Timer;
 
@@ -46,13 +47,17 @@ pub(crate) async fn a_client_calls_without_tls<R: Subject>() {
 
 /// Calls, state, events of handlers and of the application.
 pub(crate) async fn use_all(server: &Running, client: &Client) {
+    use_all_with(&server.emitter, client).await;
+}
+
+pub(crate) async fn use_all_with(emitter: &EventEmitter<News>, client: &Client) {
     assert_eq!(client.add(2).await, Ok(2));
     assert_eq!(client.add(3).await, Ok(5));
     assert_eq!(client.state().counter, 5);
     let mut events = client.events();
     client.follow("news".to_owned()).await.unwrap();
     client.tell("news".to_owned(), "first".to_owned()).await.unwrap();
-    server.emitter.emit("news", News::Told { text: "second".to_owned() });
+    emitter.emit("news", News::Told { text: "second".to_owned() });
     for expected in ["first", "second"] {
         match events.next().await.unwrap() {
             Received::Event { topic, event: News::Told { text } } => {
@@ -108,6 +113,86 @@ pub(crate) async fn a_call_that_is_dropped_is_cancelled<R: Subject>() {
     drop(call);
     server.gate.dropped.acquire().await.unwrap().forget();
     assert_eq!(client.add(1).await, Ok(1));
+}
+
+fn exceeded<T>(answer: Result<T, Error>) {
+    assert!(matches!(answer, Err(Error::Call(CallError::DeadlineExceeded))));
+}
+
+pub(crate) async fn a_call_ends_at_its_deadline_on_both_sides<R: Subject>() {
+    let server = secure::<R>();
+    let client = server.connect::<R>().await;
+    exceeded(client.with_timeout(Duration::from_millis(20)).wait(1).await);
+    server.gate.dropped.acquire().await.unwrap().forget();
+    assert_eq!(client.add(1).await, Ok(1));
+}
+
+pub(crate) async fn a_client_has_a_timeout_for_all_its_calls<R: Subject>() {
+    let server = plain::<R>();
+    let options = ClientOptions::new().call_timeout(Some(Duration::from_millis(20)));
+    let client: Client = R::connect_plain_with(&server.url, options).await.unwrap();
+    exceeded(client.wait(1).await);
+    server.gate.dropped.acquire().await.unwrap().forget();
+    // As if the server answered very slowly.
+    let patient = client.with_timeout(Duration::from_secs(3600));
+    server.gate.open.add_permits(1);
+    assert_eq!(patient.wait(2).await, Ok(2));
+}
+
+pub(crate) async fn a_server_ends_calls_that_run_for_too_long<R: Subject>() {
+    let options = ServerOptions::new().max_call_time(Some(Duration::from_millis(20)));
+    let server = Running::plain::<R>(options);
+    let client = server.connect_plain::<R>().await;
+    exceeded(client.wait(1).await);
+    server.gate.dropped.acquire().await.unwrap().forget();
+    assert_eq!(client.add(1).await, Ok(1));
+}
+
+pub(crate) async fn a_handler_finds_its_call_also_behind_an_await<R: Subject>() {
+    let server = plain::<R>();
+    let client = server.connect_plain::<R>().await;
+    let timed = client.with_timeout(Duration::from_secs(3600));
+    let open = async {
+        server.gate.begun.acquire_many(2).await.unwrap().forget();
+        server.gate.open.add_permits(2);
+    };
+    let (timed, untimed, ()) = futures_util::join!(timed.look(), client.look(), open);
+    let (remaining, method) = timed.unwrap();
+    let hour = Duration::from_secs(3600);
+    assert!(remaining.is_some_and(|left| left <= hour && left > hour / 2), "{remaining:?}");
+    assert_eq!((method.as_str(), untimed), ("look", Ok((None, "look".to_owned()))));
+}
+
+pub(crate) async fn a_handler_that_cannot_be_cancelled_outlives_its_connection<R: Subject>() {
+    let server = plain::<R>();
+    let way = Way::to(server.addr);
+    let client: Client = R::connect_plain(&way.url).await.unwrap();
+    let cut = async {
+        server.gate.begun.acquire().await.unwrap().forget();
+        way.cut();
+    };
+    let (answer, ()) = join(client.finish(1), cut).await;
+    assert!(matches!(answer, Err(Error::Indeterminate(_))), "{answer:?}");
+    let (gate, mut stopping) = (server.gate.clone(), Box::pin(server.stop()));
+    assert!(stopping.as_mut().now_or_never().is_none());
+    gate.open.add_permits(1);
+    stopping.await;
+    assert!(gate.dropped.try_acquire().is_err() && gate.open.try_acquire().is_err());
+}
+
+pub(crate) async fn a_stop_waits_no_longer_than_the_grace_for_a_handler_that_cannot_be_cancelled<
+    R: Subject,
+>() {
+    let server = Running::plain::<R>(ServerOptions::new().stop_grace(Duration::from_millis(20)));
+    let client = server.connect_plain::<R>().await;
+    let (gate, call) = (server.gate.clone(), client.finish(1));
+    let stop = async {
+        gate.begun.acquire().await.unwrap().forget();
+        server.stop().await;
+        gate.dropped.try_acquire().unwrap().forget();
+    };
+    let (answer, ()) = join(call, stop).await;
+    assert!(answer.is_err());
 }
 
 pub(crate) async fn a_client_may_drive_its_connection_itself<R: Subject>() {
@@ -315,7 +400,7 @@ pub(crate) async fn a_stop_lets_calls_finish_and_tells_clients<R: Subject>() {
     stopping.await;
 }
 
-fn assert_going_away(ended: ConnectionError) {
+pub(crate) fn assert_going_away(ended: ConnectionError) {
     match ended {
         ConnectionError::Closed { initiator, reason } => {
             assert_eq!((initiator, reason.code()), (Initiator::Remote, CloseCode::GOING_AWAY));

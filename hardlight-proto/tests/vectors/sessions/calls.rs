@@ -95,6 +95,19 @@ fn extensions() -> Session {
     session
 }
 
+fn a_deadline_that_has_passed() -> Session {
+    let mut session = open();
+    let none = Extensions::new().with_deadline(Duration::ZERO).expect("it fits");
+    let little = Extensions::new().with_deadline(Duration::from_micros(1)).expect("it fits");
+    session.call_with(0, ONE, none);
+    let id = session.call_with(0, TWO, little);
+    session.settle();
+    // The server's clock stands still, and so it has not passed there.
+    session.answer(id, ONE);
+    session.settle();
+    session
+}
+
 fn all_ids_in_use() -> Session {
     let mut session = open();
     for _ in 0..256 {
@@ -175,6 +188,11 @@ pub(super) fn sessions() -> File {
         ),
         case("methods moved, gone and changed", &["6.3", "6.4", "18.1"], methods_that_do_not_fit()),
         case("extensions reach the other end", &["7"], extensions()),
+        case(
+            "a call whose deadline has passed does not run",
+            &["7", "10.4", "18.1"],
+            a_deadline_that_has_passed(),
+        ),
         case("256 calls are open, and no more", &["10.1", "17"], all_ids_in_use()),
         case("inputs beyond max_input_bytes get BUSY", &["17", "18.1"], inputs_beyond_the_limit()),
         case(

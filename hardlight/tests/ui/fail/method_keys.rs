@@ -6,6 +6,10 @@ pub trait Vault {
     async fn open(&self, key: String) -> bool;
     #[rpc(secret, secret)]
     async fn close(&self, key: String) -> bool;
+    #[rpc(no_cancel, no_cancel)]
+    async fn lock(&self);
+    #[rpc(no_cancel = true)]
+    async fn unlock(&self);
     #[hardlight::rpc(secret)]
     async fn knock(&self);
 }

@@ -26,6 +26,10 @@ pub trait Service: Named + Send {
     #[deprecated(note = "use `present`")]
     async fn old(&self);
 
+    /// Runs to its end.
+    #[rpc(no_cancel, secret)]
+    async fn pay(&self);
+
     /// Twelve.
     #[allow(clippy::too_many_arguments)]
     async fn many(
@@ -47,5 +51,7 @@ pub trait Service: Named + Send {
 
 fn main() {
     assert_eq!(generated::Method::Present.index(), 0);
-    assert_eq!(generated::Method::ALL.len(), 3);
+    assert_eq!(generated::Method::ALL.len(), 4);
+    let kept: Vec<_> = generated::schema().methods.iter().map(|method| method.no_cancel).collect();
+    assert_eq!(kept, [false, false, true, false]);
 }

@@ -15,6 +15,7 @@ macro_rules! types {
 
 types!(Method Client Handler Result Option Connection State Error Bytes Vec Box Arc Some Ok Err None);
 types!(Dispatch StateGuard StateCell Service ServiceClient ServerConnection ClientConnection Infallible);
+types!(Deadline CallContext Duration TypeMap);
 types!(Send Sync Clone Debug Default PartialEq Future Into From TryFrom Deref S H I O E);
 
 mod core {}
@@ -53,6 +54,10 @@ pub trait Names {
     async fn connection(&self) -> u8;
     async fn schema(&self) -> u8;
     async fn all(&self) -> u8;
+    async fn with_timeout(&self, timeout: u8) -> u8;
+    async fn with_deadline(&self, deadline: Deadline) -> u8;
+    async fn with_context(&self, context: CallContext) -> u8;
+    async fn extensions(&self) -> TypeMap;
     async fn r#type(&self, r#match: u32) -> u8;
 }
 

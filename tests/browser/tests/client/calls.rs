@@ -1,5 +1,7 @@
 //! Calls, state and events of one connection.
 
+use std::time::Duration;
+
 use futures_util::{
     FutureExt,
     future::{join, join_all},
@@ -82,6 +84,15 @@ pub(crate) async fn a_call_that_is_dropped_is_cancelled() {
     assert!(call.as_mut().now_or_never().is_none());
     stage.begun(1).await;
     drop(call);
+    stage.dropped(1).await;
+    assert_eq!(client.add(1).await, Ok(1));
+}
+
+pub(crate) async fn a_call_whose_time_is_up_ends_here_and_on_the_server() {
+    let stage = Stage::new().await;
+    let client = stage.connect().await;
+    let late = client.with_timeout(Duration::from_millis(50)).wait(1).await;
+    assert_eq!(late, Err(Error::Call(CallError::DeadlineExceeded)));
     stage.dropped(1).await;
     assert_eq!(client.add(1).await, Ok(1));
 }

@@ -22,6 +22,7 @@ macro_rules! tests {
                 a_payload_in_pieces_goes_both_ways
                 an_input_beyond_the_limit_fails_alone
                 a_call_that_is_dropped_is_cancelled
+                a_call_whose_time_is_up_ends_here_and_on_the_server
                 a_connection_that_is_cut_ends_its_calls
                 a_client_may_drive_its_connection_itself
                 a_stop_lets_calls_finish_and_tells_clients

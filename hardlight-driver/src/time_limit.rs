@@ -8,17 +8,17 @@ use crate::timer::Timer;
 
 /// The time allowed for all steps of connecting, or of letting a client in. For adapters.
 #[derive(Debug)]
-pub struct Deadline<M> {
+pub struct TimeLimit<M> {
     timer: M,
     end: Time,
     limit: Duration,
 }
 
 /// It took longer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Late;
 
-impl<M: Timer> Deadline<M> {
+impl<M: Timer> TimeLimit<M> {
     /// From now on. Any limit will do: none is too long for the clock.
     pub fn new(timer: M, limit: Duration) -> Self {
         let end = timer.now() + limit;

@@ -1,0 +1,13 @@
+//! The web example: a page, a JSON route and a HardLight service on one port, with axum. README.md says how to try it.
+
+mod app;
+mod plain;
+mod routes;
+mod service;
+mod tls;
+
+pub use app::{App, Total};
+pub use plain::PlainListener;
+pub use routes::{Arrival, routes};
+pub use service::{Change, OnChange, State, Tally, tally};
+pub use tls::TlsListener;

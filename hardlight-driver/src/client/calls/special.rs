@@ -1,0 +1,105 @@
+//! Calls that are not made as usual: until a deadline, or with more to say than their input.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    task::Waker,
+};
+
+use hardlight_proto::{CallError, Extensions, Time};
+
+use super::{CallKey, Calls, Stage};
+use crate::error::Error;
+
+/// What is special about a call.
+#[derive(Debug)]
+pub(in crate::client) struct Special {
+    /// Until when its caller waits, by the clock of the driver's timer.
+    pub(in crate::client) deadline: Option<Time>,
+    pub(in crate::client) wire: Extensions,
+}
+
+/// The special ones among the calls that are made. The others cost nothing here.
+#[derive(Default)]
+pub(super) struct Specials {
+    calls: BTreeMap<CallKey, Special>,
+    /// Those with a deadline, the next one first.
+    deadlines: BTreeSet<(Time, CallKey)>,
+    /// The next one is earlier than the driver knows.
+    pub(super) is_earlier: bool,
+}
+
+impl Specials {
+    pub(super) fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    fn insert(&mut self, key: CallKey, special: Special) {
+        if let Some(at) = special.deadline {
+            self.deadlines.insert((at, key));
+            self.is_earlier |= self.deadlines.first() == Some(&(at, key));
+        }
+        self.calls.insert(key, special);
+    }
+
+    /// The call has ended, or nobody waits for it any longer.
+    pub(super) fn remove(&mut self, key: CallKey) {
+        if let Some(Special { deadline: Some(at), .. }) = self.calls.remove(&key) {
+            self.deadlines.remove(&(at, key));
+        }
+    }
+
+    /// What a call that goes out now says besides its input.
+    pub(super) fn wire(&self, key: CallKey, now: Time) -> Extensions {
+        let Some(Special { deadline, wire }) = self.calls.get(&key) else {
+            return Extensions::new();
+        };
+        let Some(deadline) = deadline else { return wire.clone() };
+        // Where there is no room the server is not told; the call ends in time all the same.
+        wire.clone().with_deadline(deadline.saturating_since(now)).unwrap_or_else(|_| wire.clone())
+    }
+
+    fn pop_passed(&mut self, now: Time) -> Option<CallKey> {
+        let &(_, key) = self.deadlines.first().filter(|(at, _)| *at <= now)?;
+        self.remove(key);
+        Some(key)
+    }
+}
+
+pub(super) fn deadline_exceeded<T>() -> Result<T, Error> {
+    Err(Error::Call(CallError::DeadlineExceeded))
+}
+
+impl Calls {
+    /// Says what is special about a call that was just put in line.
+    pub(in crate::client) fn set_special(&mut self, key: CallKey, special: Special) {
+        self.specials.insert(key, special);
+    }
+
+    /// Whether a special call is under way.
+    pub(in crate::client) fn has_specials(&self) -> bool {
+        !self.specials.is_empty()
+    }
+
+    /// When the next deadline passes, for the driver to come back then.
+    pub(in crate::client) fn next_deadline(&mut self) -> Option<Time> {
+        self.specials.is_earlier = false;
+        self.specials.deadlines.first().map(|&(at, _)| at)
+    }
+
+    /// Ends the calls whose deadline has passed, in line or in flight. Wakers are handed out, to be woken without the lock.
+    pub(in crate::client) fn expire(&mut self, now: Time, wakers: &mut Vec<Waker>) {
+        while let Some(key) = self.specials.pop_passed(now) {
+            match std::mem::replace(&mut self.slots[key].stage, Stage::Expired) {
+                Stage::InLine { waker, .. } => {
+                    wakers.extend(waker);
+                    self.leave_line();
+                }
+                Stage::InFlight { waker, .. } => {
+                    wakers.extend(waker);
+                    self.cancelled.push(key);
+                }
+                other => self.slots[key].stage = other,
+            }
+        }
+    }
+}

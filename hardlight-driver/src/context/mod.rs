@@ -1,0 +1,197 @@
+//! What surrounds a call on the server: which one it is, how long its caller waits, what the application knows of it.
+
+mod cancellation;
+mod current;
+mod type_map;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use hardlight_proto::{Extensions, ServiceSchema, Time};
+
+pub use cancellation::CancellationToken;
+pub use current::InContext;
+pub use type_map::TypeMap;
+
+pub(crate) use current::{Current, Running};
+
+use crate::{
+    clock::{Clock, Deadline},
+    events::ConnectionId,
+    opening::Opening,
+};
+
+/// The call that a handler runs for: its method, its deadline, what its caller said besides, and what the application keeps
+/// for it.
+///
+/// [`current`](Self::current) finds it, in a handler and in whatever the handler calls; nothing is passed on by hand. It is made
+/// when it is first asked for, so a call that does not ask pays nothing. Clones are of the same call. A task of the
+/// application's own has it too if it is spawned with [`scope`](Self::scope).
+#[derive(Clone)]
+pub struct CallContext(Arc<Inner>);
+
+struct Inner {
+    /// The connection; `None` outside of one.
+    peer: Option<Arc<Peer>>,
+    method: &'static str,
+    deadline: Option<Deadline>,
+    wire: Extensions,
+    cancellation: CancellationToken,
+    extensions: TypeMap,
+}
+
+/// What the calls of a connection have in common.
+pub(crate) struct Peer {
+    pub(crate) schema: &'static ServiceSchema,
+    pub(crate) clock: Clock,
+    pub(crate) id: ConnectionId,
+    pub(crate) request: Opening,
+    pub(crate) extensions: Arc<TypeMap>,
+}
+
+impl CallContext {
+    /// The context of the call that runs here. Outside of one it is [`detached`](Self::detached), so a handler that a test
+    /// calls by itself finds one as well.
+    pub fn current() -> Self {
+        Self::try_current().unwrap_or_else(Self::detached)
+    }
+
+    /// The context of the call that runs here; `None` outside of one.
+    pub fn try_current() -> Option<Self> {
+        Current::context()
+    }
+
+    /// A context of no call: without a method, a deadline or a connection, never cancelled. For tests, and for work of the
+    /// application's own that calls other servers as if for a call.
+    pub fn detached() -> Self {
+        Self(Arc::new(Inner {
+            peer: None,
+            method: "",
+            deadline: None,
+            wire: Extensions::new(),
+            cancellation: CancellationToken::new(),
+            extensions: TypeMap::new(),
+        }))
+    }
+
+    pub(crate) fn of(
+        peer: &Arc<Peer>,
+        method: u32,
+        deadline: Option<Time>,
+        wire: Extensions,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            method: peer.schema.methods[method as usize].name,
+            deadline: deadline.map(|at| Deadline::at(at, &peer.clock)),
+            peer: Some(Arc::clone(peer)),
+            wire,
+            cancellation: CancellationToken::new(),
+            extensions: TypeMap::new(),
+        }))
+    }
+
+    /// A context with this deadline, and otherwise as this one is now: a handler gives a part of its time to a part of its work,
+    /// or a test has a handler find a deadline. What is kept in [`extensions`](Self::extensions) does not come along. It is
+    /// cancelled together with this one.
+    #[must_use]
+    pub fn with_deadline(&self, deadline: Deadline) -> Self {
+        self.with(|inner| inner.deadline = Some(deadline))
+    }
+
+    /// A context whose call has said this, and otherwise as [`with_deadline`](Self::with_deadline) makes it: calls that are made
+    /// for it say the same of their trace.
+    #[must_use]
+    pub fn with_wire_extensions(&self, wire: Extensions) -> Self {
+        self.with(|inner| inner.wire = wire)
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Inner)) -> Self {
+        let mut inner = Inner {
+            peer: self.0.peer.clone(),
+            method: self.0.method,
+            deadline: self.0.deadline.clone(),
+            wire: self.0.wire.clone(),
+            cancellation: self.0.cancellation.clone(),
+            extensions: TypeMap::new(),
+        };
+        change(&mut inner);
+        Self(Arc::new(inner))
+    }
+
+    /// The service's name; empty outside of a call.
+    pub fn service(&self) -> &'static str {
+        self.0.peer.as_ref().map_or("", |peer| peer.schema.name)
+    }
+
+    /// The method's name in the trait; empty outside of a call.
+    pub fn method(&self) -> &'static str {
+        self.0.method
+    }
+
+    /// Until when the caller waits, or the server lets the method run if that is shorter. `None` if there is no such time.
+    pub fn deadline(&self) -> Option<&Deadline> {
+        self.0.deadline.as_ref()
+    }
+
+    /// What is left until the [`deadline`](Self::deadline).
+    pub fn remaining(&self) -> Option<Duration> {
+        self.deadline().map(Deadline::remaining)
+    }
+
+    /// Tells when the call is given up: its caller cancelled it, its deadline has passed, or its connection has ended. An answer
+    /// gives nothing up.
+    ///
+    /// A handler is dropped then, and need not look; but what it has started elsewhere goes on, and may. So may one of a method
+    /// that is marked `#[rpc(no_cancel)]`.
+    pub fn cancellation(&self) -> &CancellationToken {
+        &self.0.cancellation
+    }
+
+    /// Whether the call was given up: see [`cancellation`](Self::cancellation).
+    pub fn is_cancelled(&self) -> bool {
+        self.0.cancellation.is_cancelled()
+    }
+
+    /// What the call said besides its input: W3C trace context, an idempotency key, what the application has agreed on with
+    /// itself (SPEC.md, section 7). What is left until the deadline stands there as it was when the call began.
+    pub fn wire_extensions(&self) -> &Extensions {
+        &self.0.wire
+    }
+
+    /// What the application keeps for this call.
+    pub fn extensions(&self) -> &TypeMap {
+        &self.0.extensions
+    }
+
+    /// What the application keeps for the connection: the same as
+    /// [`ServerConnection::extensions`](crate::ServerConnection::extensions). `None` outside of a call.
+    pub fn connection_extensions(&self) -> Option<&TypeMap> {
+        self.0.peer.as_deref().map(|peer| &*peer.extensions)
+    }
+
+    /// The connection's name among those of its hub; `None` outside of a call.
+    pub fn connection_id(&self) -> Option<ConnectionId> {
+        self.0.peer.as_deref().map(|peer| peer.id)
+    }
+
+    /// What the client asked for before the connection began: see
+    /// [`ServerConnection::request`](crate::ServerConnection::request).
+    pub fn request<R: 'static>(&self) -> Option<&R> {
+        self.0.peer.as_deref().and_then(|peer| peer.request.get())
+    }
+
+    /// Has `future` find this context as the [`current`](Self::current) one, wherever it is polled: for a task that is spawned.
+    pub fn scope<F: Future>(&self, future: F) -> InContext<F> {
+        InContext::new(self.clone(), future)
+    }
+}
+
+impl fmt::Debug for CallContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallContext")
+            .field("service", &self.service())
+            .field("method", &self.method())
+            .field("remaining", &self.remaining())
+            .field("cancelled", &self.is_cancelled())
+            .finish_non_exhaustive()
+    }
+}
