@@ -1,0 +1,91 @@
+//! What clients do while they are measured.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU8, AtomicU32, Ordering},
+    },
+    time::Instant,
+};
+
+/// How far a measurement is. All that work look at it after each call.
+#[derive(Clone, Debug)]
+pub struct Clock(Arc<AtomicU8>);
+
+/// Where a measurement is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Phase {
+    /// Nothing counts yet.
+    WarmUp,
+    /// Calls count.
+    Measured,
+    /// Calls count that are made beside long answers; of `Beside` only.
+    Busy,
+    /// Nothing is to be begun.
+    Over,
+}
+
+impl Clock {
+    pub fn new() -> Self {
+        Self(Arc::new(AtomicU8::new(Phase::WarmUp as u8)))
+    }
+
+    pub fn phase(&self) -> Phase {
+        match self.0.load(Ordering::Relaxed) {
+            0 => Phase::WarmUp,
+            1 => Phase::Measured,
+            2 => Phase::Busy,
+            _ => Phase::Over,
+        }
+    }
+
+    pub fn set(&self, phase: Phase) {
+        self.0.store(phase as u8, Ordering::Relaxed);
+    }
+}
+
+/// What is sent, and comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// A number to the next one; a message of 8 bytes where there are no calls.
+    Number,
+    /// So many bytes.
+    Bytes(usize),
+}
+
+/// Calls, so many at a time.
+#[derive(Clone, Debug)]
+pub struct Work {
+    pub in_flight: usize,
+    pub payload: Payload,
+    pub clock: Clock,
+}
+
+/// Calls of a number, and what they have taken, in nanoseconds.
+#[derive(Clone, Debug)]
+pub struct Beside {
+    pub answer_bytes: u32,
+    pub clock: Clock,
+    pub alone: Arc<Mutex<Vec<u32>>>,
+    pub busy: Arc<Mutex<Vec<u32>>>,
+    /// Long answers that have arrived.
+    pub answers: Arc<AtomicU32>,
+}
+
+impl Beside {
+    pub fn new(answer_bytes: u32, clock: Clock) -> Self {
+        Self {
+            answer_bytes,
+            clock,
+            alone: Arc::default(),
+            busy: Arc::default(),
+            answers: Arc::default(),
+        }
+    }
+}
+
+/// What lies between two moments, in nanoseconds. Four seconds and more are four.
+pub fn nanoseconds(from: Instant, to: Instant) -> u32 {
+    u32::try_from((to - from).as_nanos()).unwrap_or(u32::MAX)
+}
