@@ -2,6 +2,7 @@
 
 pub mod callgrind;
 pub mod counted;
+pub mod drivers;
 
 use std::sync::OnceLock;
 

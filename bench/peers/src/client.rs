@@ -1,9 +1,9 @@
 //! The process of a client.
 
 use std::{
-    sync::{atomic::Ordering, mpsc},
+    sync::mpsc,
     thread::{self, sleep},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use futures_util::{StreamExt, future::join_all, stream};
@@ -20,9 +20,6 @@ use crate::{
 
 /// Handshakes that are under way at a time.
 const CONNECTING: usize = 32;
-
-/// How long connections are idle before their memory is looked at.
-const SETTLED: Duration = Duration::from_millis(500);
 
 /// Does what is ordered, with a server at the target, or with one of its own. What the server uses is for others to note.
 pub fn run<S: System>(order: &Order, target: Option<Target>) -> Sample {
@@ -45,7 +42,7 @@ pub fn run<S: System>(order: &Order, target: Option<Target>) -> Sample {
             }
             sample
         }
-        Kind::Idle { connections } => idle::<S>(&target, connections),
+        Kind::Idle { connections } => idle::<S>(&target, order, connections),
         Kind::Beside { answer_bytes } => beside::<S>(&target, order, answer_bytes),
         Kind::Wire { calls } => wire::<S>(&target, calls),
         Kind::Fanout { .. } => unreachable!("it has clients of its own"),
@@ -101,13 +98,13 @@ fn calls<S: System>(target: &Target, order: &Order, connections: usize, work: &W
     sample
 }
 
-fn idle<S: System>(target: &Target, connections: usize) -> Sample {
+fn idle<S: System>(target: &Target, order: &Order, connections: usize) -> Sample {
     // What is there once, whatever the number of connections, is there before.
     let first = touched::<S>(target, 1);
     milestone();
     let before = Usage::now();
     let rest = touched::<S>(target, connections);
-    sleep(SETTLED);
+    sleep(order.idle);
     let after = Usage::now();
     milestone();
     drop((first, rest));
@@ -130,43 +127,36 @@ fn touched<S: System>(target: &Target, connections: usize) -> Vec<S::Connection>
 
 fn beside<S: System>(target: &Target, order: &Order, answer_bytes: u32) -> Sample {
     let connection = connect::<S>(target, 1).remove(0);
-    let beside = Beside::new(answer_bytes, Clock::new());
-    let end = start::<S::Runtime, _>(S::beside(connection, beside.clone()));
+    let clock = Clock::new();
+    let beside = Beside {
+        answer_bytes,
+        clock: clock.clone(),
+    };
+    let end = start::<S::Runtime, _>(S::beside(connection, beside));
     sleep(order.warm_up);
     milestone();
-    beside.clock.set(Phase::Measured);
+    clock.set(Phase::Measured);
     sleep(order.measured);
-    let begin = Instant::now();
-    beside.clock.set(Phase::Busy);
+    clock.set(Phase::Busy);
     sleep(order.measured);
-    // At least one answer is to arrive, however slow it is.
-    while beside.answers.load(Ordering::Relaxed) == 0 {
-        sleep(Duration::from_millis(1));
-    }
-    beside.clock.set(Phase::Over);
-    let (took, answers) = (
-        begin.elapsed().as_secs_f64(),
-        beside.answers.load(Ordering::Relaxed),
-    );
+    clock.set(Phase::Over);
     milestone();
-    S::Runtime::block_on(end).expect("its task ends");
-    let alone = Times::new(&beside.alone.lock().expect("nobody panics with it"));
-    let busy = Times::new(&beside.busy.lock().expect("nobody panics with it"));
-    // Where a call waits for a whole answer, none may have ended in this time: it took all of it.
-    let busy = |percent| match busy.count() {
-        0 => took * 1e6,
-        _ => busy.percentile(percent),
-    };
+    let answered = S::Runtime::block_on(end).expect("its task ends");
+    let (alone, busy) = (Times::new(&answered.alone), Times::new(&answered.busy));
+    let bytes = f64::from(answered.answers) * f64::from(answer_bytes);
     Sample::from([
-        (Metric::Calls, alone.count() as f64),
+        (Metric::Calls, busy.count() as f64),
         (Metric::AloneP50, alone.percentile(50.0)),
         (Metric::AloneP99, alone.percentile(99.0)),
-        (Metric::BesideP50, busy(50.0)),
-        (Metric::BesideP99, busy(99.0)),
-        (Metric::AddedP99, busy(99.0) - alone.percentile(99.0)),
+        (Metric::BesideP50, busy.percentile(50.0)),
+        (Metric::BesideP99, busy.percentile(99.0)),
+        (
+            Metric::AddedP99,
+            busy.percentile(99.0) - alone.percentile(99.0),
+        ),
         (
             Metric::MegabytesPerSecond,
-            f64::from(answers) * f64::from(answer_bytes) / took / 1e6,
+            bytes / answered.took.as_secs_f64() / 1e6,
         ),
     ])
 }

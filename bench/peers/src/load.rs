@@ -26,7 +26,7 @@ pub enum Kind {
     },
     /// Connections on which one call was made, and nothing more.
     Idle { connections: usize },
-    /// Calls of a number, at first alone and then while long answers of so many bytes are on the way.
+    /// Calls of a number at a steady pace, at first alone and then while long answers of so many bytes are on the way.
     Beside { answer_bytes: u32 },
     /// The bytes of calls, one after another.
     Wire { calls: u32 },
@@ -40,6 +40,8 @@ pub struct Order {
     pub kind: Kind,
     pub warm_up: Duration,
     pub measured: Duration,
+    /// How long connections are idle before their memory is looked at.
+    pub idle: Duration,
 }
 
 impl Load {
@@ -204,7 +206,7 @@ pub const ALL: &[Load] = &[
     },
     Load {
         name: "beside",
-        about: "calls of u32 to u32, one call at a time, alone and while answers of 64 MiB are on the way on the same connection, in two processes",
+        about: "calls of u32 to u32, one begun every 0.5 ms, alone and while answers of 64 MiB are on the way on the same connection, in two processes",
         kind: Kind::Beside {
             answer_bytes: 64 << 20,
         },

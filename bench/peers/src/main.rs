@@ -80,8 +80,11 @@ struct Run {
     /// Milliseconds that systems run before
     #[arg(long, default_value_t = 300)]
     warm_up: u64,
+    /// Milliseconds that connections are idle before their memory is looked at
+    #[arg(long, default_value_t = 500)]
+    idle: u64,
     /// One short round of little work, to see that everything works; its figures mean nothing
-    #[arg(long, conflicts_with_all = ["rounds", "measured", "warm_up"])]
+    #[arg(long, conflicts_with_all = ["rounds", "measured", "warm_up", "idle"])]
     quick: bool,
     /// Folder for results.json, tables.md and plots
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/results"), hide_default_value = true)]
@@ -98,6 +101,8 @@ struct Client {
     warm_up: u64,
     #[arg(long)]
     measured: u64,
+    #[arg(long)]
+    idle: u64,
     #[arg(long)]
     quick: bool,
     #[arg(long)]
@@ -175,10 +180,10 @@ impl Run {
     }
 
     fn plan(&self) -> Plan {
-        let (rounds, warm_up_ms, measured_ms) = if self.quick {
-            (1, 20, 100)
+        let (rounds, warm_up_ms, measured_ms, idle_ms) = if self.quick {
+            (1, 20, 100, 50)
         } else {
-            (self.rounds.into(), self.warm_up, self.measured)
+            (self.rounds.into(), self.warm_up, self.measured, self.idle)
         };
         Plan {
             loads: or_all(&self.loads, load::ALL),
@@ -187,6 +192,7 @@ impl Run {
                 rounds,
                 warm_up_ms,
                 measured_ms,
+                idle_ms,
                 quick: self.quick,
                 workers: systems::WORKERS.to_owned(),
             },
@@ -226,6 +232,7 @@ impl Client {
             kind: self.load.kind(self.quick),
             warm_up: Duration::from_millis(self.warm_up),
             measured: Duration::from_millis(self.measured),
+            idle: Duration::from_millis(self.idle),
         };
         let sample = (self.system.measure)(&order, self.target);
         dialogue::say(&serde_json::to_string(&sample)?);

@@ -23,6 +23,8 @@ pub struct Settings {
     pub rounds: usize,
     pub warm_up_ms: u64,
     pub measured_ms: u64,
+    /// How long connections are idle before their memory is looked at.
+    pub idle_ms: u64,
     /// Less work than the loads are about: the figures mean nothing.
     pub quick: bool,
     /// Threads that run tasks, of each process.
@@ -106,6 +108,7 @@ pub mod tests {
                 rounds: systems.first().map_or(0, |(_, values)| values.len()),
                 warm_up_ms: 1,
                 measured_ms: 1,
+                idle_ms: 1,
                 quick: false,
                 workers: "2".to_owned(),
             },

@@ -145,8 +145,12 @@ fn measure(load: &Load, subject: &Subject, settings: &Settings) -> Result<Sample
     }
     let mut server = Counted::default();
     let mut arguments = vec!["client", subject.name, load.name];
-    let numbers = [settings.warm_up_ms, settings.measured_ms].map(|ms| ms.to_string());
-    arguments.extend(["--warm-up", &numbers[0], "--measured", &numbers[1]]);
+    let times = [
+        ("--warm-up", settings.warm_up_ms.to_string()),
+        ("--measured", settings.measured_ms.to_string()),
+        ("--idle", settings.idle_ms.to_string()),
+    ];
+    arguments.extend(times.iter().flat_map(|(name, ms)| [name, ms.as_str()]));
     if settings.quick {
         arguments.push("--quick");
     }
@@ -280,6 +284,7 @@ mod tests {
                 rounds: 1,
                 warm_up_ms: 1,
                 measured_ms: 1,
+                idle_ms: 1,
                 quick: true,
                 workers: "2".to_owned(),
             },

@@ -2,10 +2,10 @@
 
 use std::{
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicU8, AtomicU32, Ordering},
+        Arc,
+        atomic::{AtomicU8, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// How far a measurement is. All that work look at it after each call.
@@ -62,27 +62,21 @@ pub struct Work {
     pub clock: Clock,
 }
 
-/// Calls of a number, and what they have taken, in nanoseconds.
+/// Calls of a number at a steady pace, and in the end long answers beside them.
 #[derive(Clone, Debug)]
 pub struct Beside {
     pub answer_bytes: u32,
     pub clock: Clock,
-    pub alone: Arc<Mutex<Vec<u32>>>,
-    pub busy: Arc<Mutex<Vec<u32>>>,
-    /// Long answers that have arrived.
-    pub answers: Arc<AtomicU32>,
 }
 
-impl Beside {
-    pub fn new(answer_bytes: u32, clock: Clock) -> Self {
-        Self {
-            answer_bytes,
-            clock,
-            alone: Arc::default(),
-            busy: Arc::default(),
-            answers: Arc::default(),
-        }
-    }
+/// What these calls have taken, in nanoseconds.
+#[derive(Debug)]
+pub struct Answered {
+    pub alone: Vec<u32>,
+    pub busy: Vec<u32>,
+    /// Long answers that have arrived, and in what time.
+    pub answers: u32,
+    pub took: Duration,
 }
 
 /// What lies between two moments, in nanoseconds. Four seconds and more are four.

@@ -1,14 +1,21 @@
 //! Systems that have calls.
 
-use std::{sync::atomic::Ordering, time::Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
+use futures_channel::oneshot;
 use futures_util::future::join_all;
 
 use super::{
     System, Target,
     runtime::{Runtime, start},
 };
-use crate::work::{Beside, Payload, Phase, Work, nanoseconds};
+use crate::work::{Answered, Beside, Clock, Payload, Phase, Work, nanoseconds};
+
+/// What lies between two calls beside long answers.
+const PACE: Duration = Duration::from_micros(500);
 
 /// A system with calls. A call in flight is a task that awaits one after another.
 pub trait Calls: 'static {
@@ -54,17 +61,64 @@ impl<C: Calls> System for C {
             .collect()
     }
 
-    async fn beside(client: C::Client, beside: Beside) {
-        let small = start::<C::Runtime, _>(small::<C>(client.clone(), beside.clone()));
-        while beside.clock.phase() < Phase::Busy {
-            C::add(&client, 1).await;
-        }
+    async fn beside(client: C::Client, beside: Beside) -> Answered {
+        let (busy, begins) = oneshot::channel();
+        let pacing = thread::spawn({
+            let (client, clock) = (client.clone(), beside.clock.clone());
+            move || pace::<C>(&client, &clock, busy)
+        });
+        // It comes, or the other thread has panicked.
+        let _ = begins.await;
+        let (begin, mut answers) = (Instant::now(), 0);
         while beside.clock.phase() < Phase::Over {
             let length = C::download(&client, beside.answer_bytes).await;
             assert_eq!(length, beside.answer_bytes as usize);
-            beside.answers.fetch_add(1, Ordering::Relaxed);
+            answers += 1;
         }
-        small.await.expect("the task ends");
+        let took = begin.elapsed();
+        let calls = pacing.join().expect("it does not panic");
+        let [mut alone, mut busy] = [Vec::new(), Vec::new()];
+        for (phase, call) in calls {
+            let time = call.await.expect("its task ends");
+            match phase {
+                Phase::WarmUp | Phase::Over => {}
+                Phase::Measured => alone.push(time),
+                Phase::Busy => busy.push(time),
+            }
+        }
+        Answered {
+            alone,
+            busy,
+            answers,
+            took,
+        }
+    }
+}
+
+/// A call, and the phase in which it began.
+type Begun = (Phase, oneshot::Receiver<u32>);
+
+/// Begins calls at a steady pace until all is over, whether those before have been answered or not: else a call that waits
+/// for long would stand for all those that were not made meanwhile.
+fn pace<C: Calls>(client: &C::Client, clock: &Clock, busy: oneshot::Sender<()>) -> Vec<Begun> {
+    let (mut begun, mut busy) = (Vec::new(), Some(busy));
+    loop {
+        let phase = clock.phase();
+        if phase >= Phase::Busy {
+            // The download may have been given up.
+            let _ = busy.take().map(|busy| busy.send(()));
+        }
+        if phase == Phase::Over {
+            return begun;
+        }
+        let client = client.clone();
+        let call = start::<C::Runtime, _>(async move {
+            let start = Instant::now();
+            C::add(&client, 1).await;
+            nanoseconds(start, Instant::now())
+        });
+        begun.push((phase, call));
+        thread::sleep(PACE);
     }
 }
 
@@ -88,23 +142,5 @@ async fn task<C: Calls>(client: C::Client, work: Work) -> Vec<u32> {
             Phase::Over => return times,
         }
         start = end;
-    }
-}
-
-/// Small calls. One that begins while the phase changes does not count.
-async fn small<C: Calls>(client: C::Client, beside: Beside) {
-    loop {
-        let (phase, start) = (beside.clock.phase(), Instant::now());
-        C::add(&client, 1).await;
-        let took = nanoseconds(start, Instant::now());
-        let times = match phase {
-            Phase::WarmUp => continue,
-            Phase::Measured => &beside.alone,
-            Phase::Busy => &beside.busy,
-            Phase::Over => return,
-        };
-        if beside.clock.phase() == phase {
-            times.lock().expect("nobody panics with it").push(took);
-        }
     }
 }

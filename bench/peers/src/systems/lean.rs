@@ -17,12 +17,14 @@ use super::{
     Target,
     calls::Calls,
     runtime::{Runtime, Tokio},
-    websocket::{self, Socket, next},
+    websocket::{self, Plain, next},
 };
 
 const ADD: u8 = 0;
 const ECHO: u8 = 1;
 const DOWNLOAD: u8 = 2;
+
+type Socket = websocket::Socket<Plain>;
 
 /// What stands before the bytes: the id, the method.
 const HEADER_BYTES: usize = 2;
@@ -35,11 +37,11 @@ impl Calls for Lean {
     type Client = Client;
 
     fn serve(ready: impl FnOnce(Target)) -> impl Future<Output = ()> {
-        websocket::serve(false, ready, answer)
+        websocket::serve::<Plain, _>(ready, answer)
     }
 
     async fn connect(target: &Target) -> Client {
-        let socket = websocket::connect(target).await;
+        let socket = websocket::connect::<Plain>(target).await;
         let (calls, waiting) = mpsc::unbounded_channel();
         let mut driver = Driver::new(socket, waiting);
         Tokio::spawn(async move { poll_fn(|cx| driver.poll(cx)).await });

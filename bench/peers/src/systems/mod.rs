@@ -26,13 +26,14 @@ use self::{
     hardlight::HardLight,
     lean::Lean,
     runtime::{AsyncStd, Smol, Tokio},
+    websocket::{Plain, Tls},
 };
 use crate::{
     client,
     load::Order,
     measure::Sample,
     server,
-    work::{Beside, Work},
+    work::{Answered, Beside, Work},
 };
 
 /// The longest answer that is asked for, in bytes, with what is around it. Systems that have a limit have it raised to this.
@@ -57,8 +58,11 @@ pub trait System: 'static {
     /// Calls until the work is over: what each has taken, in nanoseconds, of those that count.
     fn work(connection: Self::Connection, work: Work) -> impl Future<Output = Vec<u32>> + Send;
 
-    /// Calls of a number one after another, at first alone and then beside long answers.
-    fn beside(connection: Self::Connection, beside: Beside) -> impl Future<Output = ()> + Send;
+    /// Calls of a number at a steady pace, at first alone and then beside long answers.
+    fn beside(
+        connection: Self::Connection,
+        beside: Beside,
+    ) -> impl Future<Output = Answered> + Send;
 }
 
 /// Where a server is.
@@ -165,14 +169,14 @@ impl Subject {
 
 /// All of them.
 pub const ALL: &[Subject] = &[
-    Subject::of::<Floor<false, false>>(
+    Subject::of::<Floor<Plain, false>>(
         "floor",
         "8-byte messages echoed by bare tungstenite, flushed when no more are ready",
     )
     .no_calls()
     .fanout("tungstenite"),
-    Subject::of::<Floor<false, true>>("floor-flush", "the same, each flushed").no_calls(),
-    Subject::of::<Floor<true, false>>("floor-tls", "the floor over TLS")
+    Subject::of::<Floor<Plain, true>>("floor-flush", "the same, each flushed").no_calls(),
+    Subject::of::<Floor<Tls, false>>("floor-tls", "the floor over TLS")
         .no_calls()
         .tls(),
     Subject::of::<Lean>(
