@@ -1,7 +1,10 @@
 //! Calls with the drivers of both sides: no socket, and no runtime but a loop.
 
+#[path = "../src/bin/dispatch/drivers.rs"]
+mod drivers;
+
 use divan::{Bencher, counter::ItemsCount};
-use hardlight_bench::drivers::Drivers;
+use drivers::Drivers;
 
 fn main() {
     divan::main();

@@ -2,7 +2,6 @@
 
 pub mod callgrind;
 pub mod counted;
-pub mod drivers;
 
 use std::sync::OnceLock;
 

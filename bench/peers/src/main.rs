@@ -168,8 +168,8 @@ impl Run {
     /// Fails if one of the systems has.
     fn act(self) -> Result<ExitCode, Error> {
         fs::create_dir_all(&self.out)?;
-        let results = self.plan().run();
-        results.write(&self.out.join("results.json"))?;
+        let path = self.out.join("results.json");
+        let results = self.plan().run(|results| results.write(&path))?;
         show(&results, &self.out)?;
         let failed = results.cells.iter().any(|cell| cell.rounds.contains(&None));
         Ok(if failed {

@@ -14,7 +14,7 @@ use crate::{
     machine::{Busy, Machine},
     measure::{Metric, Sample, Times},
     proxy::{self, Passed},
-    results::{Cell, Results, Settings},
+    results::{Cell, Error, Results, Settings},
     server::Usage,
     systems::{ENVIRONMENT, Subject, Target},
     work::nanoseconds,
@@ -35,14 +35,19 @@ pub struct Plan {
 type Pair = (&'static Load, &'static Subject);
 
 impl Plan {
-    /// Measures it, in rounds: so what else the machine does meets all systems.
-    pub fn run(&self) -> Results {
+    /// Measures it, in rounds: so what else the machine does meets all systems. `keep` gets what is there after each round.
+    ///
+    /// # Errors
+    ///
+    /// That of `keep`.
+    pub fn run(&self, keep: impl Fn(&Results) -> Result<(), Error>) -> Result<Results, Error> {
         let pairs = self.pairs();
-        let mut cells: Vec<_> = pairs
-            .iter()
-            .map(|(load, subject)| Cell::new(load, subject))
-            .collect();
-        let mut machine = Machine::here();
+        let cells = pairs.iter().map(|(load, subject)| Cell::new(load, subject));
+        let mut results = Results {
+            machine: Machine::here(),
+            settings: self.settings.clone(),
+            cells: cells.collect(),
+        };
         let (mut others, mut took) = (0.0, 0.0);
         let progress = progress(pairs.len() * self.settings.rounds);
         for round in 0..self.settings.rounds {
@@ -59,17 +64,17 @@ impl Plan {
                 let sample = sample.inspect_err(|error| {
                     progress.suspend(|| eprintln!("{} {}: {error}", load.name, subject.name));
                 });
-                cells[at].rounds.push(sample.ok());
+                results.cells[at].rounds.push(sample.ok());
                 progress.inc(1);
             }
+            if took > 0.0 {
+                results.machine.others = others / took;
+            }
+            results.settings.rounds = round + 1;
+            keep(&results)?;
         }
         progress.finish_and_clear();
-        machine.others = if took > 0.0 { others / took } else { 0.0 };
-        Results {
-            machine,
-            settings: self.settings.clone(),
-            cells,
-        }
+        Ok(results)
     }
 
     fn pairs(&self) -> Vec<Pair> {

@@ -30,11 +30,9 @@ const PERCENTILES: &[(Metric, RGBColor)] = &[
 /// If they cannot be written.
 pub fn plots(results: &Results, folder: &Path) -> Result<(), Error> {
     for load in load::ALL {
-        let cells: Vec<_> = results
-            .cells
-            .iter()
-            .filter(|cell| cell.load == load.name)
-            .collect();
+        // From the lowest to the highest.
+        let cells = results.cells.iter().rev();
+        let cells: Vec<_> = cells.filter(|cell| cell.load == load.name).collect();
         if cells.is_empty() {
             continue;
         }
@@ -75,7 +73,7 @@ fn bars(load: &Load, cells: &[&Cell], path: &Path) -> Result<(), Error> {
         .margin(10)
         .x_label_area_size(45)
         .y_label_area_size(190)
-        .build_cartesian_2d(least..most * 1.1, (0..names.len()).into_segmented())?;
+        .build_cartesian_2d(least..most * 1.1, (0..names.len() - 1).into_segmented())?;
     chart
         .configure_mesh()
         .disable_y_mesh()
@@ -132,7 +130,7 @@ fn percentiles(load: &Load, cells: &[&Cell], path: &Path) -> Result<(), Error> {
         .margin(10)
         .x_label_area_size(45)
         .y_label_area_size(190)
-        .build_cartesian_2d(scale, (0..names.len()).into_segmented())?;
+        .build_cartesian_2d(scale, (0..names.len() - 1).into_segmented())?;
     chart
         .configure_mesh()
         .y_labels(names.len())
@@ -150,7 +148,7 @@ fn percentiles(load: &Load, cells: &[&Cell], path: &Path) -> Result<(), Error> {
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
+        .position(SeriesLabelPosition::UpperRight)
         .background_style(WHITE.mix(0.8))
         .border_style(BLACK)
         .draw()?;
