@@ -3,14 +3,20 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     time::{Duration, Instant},
 };
 
 /// How far a measurement is. All that work look at it after each call.
 #[derive(Clone, Debug)]
-pub struct Clock(Arc<AtomicU8>);
+pub struct Clock(Arc<Dial>);
+
+#[derive(Debug)]
+struct Dial {
+    phase: AtomicU8,
+    has_counted: AtomicBool,
+}
 
 /// Where a measurement is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,11 +34,14 @@ pub enum Phase {
 
 impl Clock {
     pub fn new() -> Self {
-        Self(Arc::new(AtomicU8::new(Phase::WarmUp as u8)))
+        Self(Arc::new(Dial {
+            phase: AtomicU8::new(Phase::WarmUp as u8),
+            has_counted: AtomicBool::new(false),
+        }))
     }
 
     pub fn phase(&self) -> Phase {
-        match self.0.load(Ordering::Relaxed) {
+        match self.0.phase.load(Ordering::Relaxed) {
             0 => Phase::WarmUp,
             1 => Phase::Measured,
             2 => Phase::Busy,
@@ -41,7 +50,20 @@ impl Clock {
     }
 
     pub fn set(&self, phase: Phase) {
-        self.0.store(phase as u8, Ordering::Relaxed);
+        self.0.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// Adds what a call has taken to those that count. Only the first of a task touches what tasks have in common.
+    pub fn count(&self, times: &mut Vec<u32>, time: u32) {
+        if times.is_empty() {
+            self.0.has_counted.store(true, Ordering::Relaxed);
+        }
+        times.push(time);
+    }
+
+    /// Whether there is any call that counts.
+    pub fn has_counted(&self) -> bool {
+        self.0.has_counted.load(Ordering::Relaxed)
     }
 }
 

@@ -138,7 +138,9 @@ async fn task<C: Calls>(client: C::Client, work: Work) -> Vec<u32> {
         let end = Instant::now();
         match work.clock.phase() {
             Phase::WarmUp => {}
-            Phase::Measured | Phase::Busy => times.push(nanoseconds(start, end)),
+            Phase::Measured | Phase::Busy => {
+                work.clock.count(&mut times, nanoseconds(start, end));
+            }
             Phase::Over => return times,
         }
         start = end;

@@ -57,7 +57,9 @@ impl<L: Layer, const FLUSH: bool> System for Floor<L, FLUSH> {
             let (start, end) = (starts.pop_front().expect("it was sent"), Instant::now());
             match work.clock.phase() {
                 Phase::WarmUp => {}
-                Phase::Measured | Phase::Busy => times.push(nanoseconds(start, end)),
+                Phase::Measured | Phase::Busy => {
+                    work.clock.count(&mut times, nanoseconds(start, end));
+                }
                 Phase::Over => return times,
             }
             starts.push_back(end);
