@@ -1,116 +1,14 @@
 //! What a change of the state takes on the wire, as a table: `cargo bench --bench state`.
 
-use std::collections::HashMap;
+mod changes;
 
-use hardlight_macros::{ConnectionState, codable};
-use hardlight_proto::{
-    ConnectionState, StateOperation, StateOperations, StateWriter,
-    sync::{List, Map, Text},
-};
+use hardlight_proto::{ConnectionState, StateOperation, StateOperations, StateWriter};
 use serde::Serialize;
 
-#[codable]
-#[derive(Clone, Serialize)]
-struct Player {
-    name: String,
-    x: f32,
-    y: f32,
-    hp: u32,
-}
-
-#[derive(ConnectionState, Clone, Serialize, Default)]
-struct Plain {
-    list: Vec<u64>,
-    map: HashMap<String, u64>,
-    players: HashMap<String, Player>,
-    text: String,
-}
-
-#[derive(ConnectionState, Default)]
-struct Recording {
-    list: List<u64>,
-    map: Map<String, u64>,
-    players: Map<String, Player>,
-    text: Text,
-}
-
-#[derive(ConnectionState, Clone, Serialize, Default)]
-struct Twenty {
-    a: u32,
-    b: String,
-    c: Vec<u32>,
-    d: Option<u32>,
-    e: u8,
-    f: f64,
-    g: String,
-    h: (u32, u32),
-    i: bool,
-    j: u64,
-    k: u64,
-    l: String,
-    m: Vec<u32>,
-    n: Option<u32>,
-    o: u8,
-    p: f64,
-    q: String,
-    r: (u32, u32),
-    s: bool,
-    t: u32,
-}
+use changes::{Plain, Recording, plain, recording, twenty};
 
 fn main() {
     table();
-}
-
-fn twenty() -> Twenty {
-    let text = || "a text of some length".to_owned();
-    Twenty {
-        b: text(),
-        c: vec![1; 20],
-        d: Some(1),
-        g: text(),
-        l: text(),
-        m: vec![1; 20],
-        q: text(),
-        ..Twenty::default()
-    }
-}
-
-fn plain() -> Plain {
-    Plain {
-        list: (0..10_000).collect(),
-        map: (0..10_000)
-            .map(|number| (format!("key {number:05}"), number))
-            .collect(),
-        players: (0..1_000)
-            .map(|number| (format!("player {number:03}"), player()))
-            .collect(),
-        text: "x".repeat(10_000),
-    }
-}
-
-fn recording() -> Recording {
-    let Plain {
-        list,
-        map,
-        players,
-        text,
-    } = plain();
-    Recording {
-        list: list.into(),
-        map: map.into_iter().collect(),
-        players: players.into_iter().collect(),
-        text: text.into(),
-    }
-}
-
-fn player() -> Player {
-    Player {
-        name: "somebody".into(),
-        x: 1.0,
-        y: 2.0,
-        hp: 100,
-    }
 }
 
 fn table() {

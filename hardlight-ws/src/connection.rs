@@ -104,7 +104,9 @@ async fn live<R: Adapter>(
     shared: Arc<Shared<R>>,
 ) -> Result<ConnectionError, AcceptError> {
     let mut deadline = TimeLimit::new(R::timer(), shared.options.handshake_timeout);
-    let (stream, upgrade) = handshake_in_time(came, &mut deadline, &shared).await?;
+    // In memory of its own, which is free again for as long as the connection lives.
+    let shaking = Box::pin(handshake_in_time(came, &mut deadline, &shared));
+    let (stream, upgrade) = shaking.await?;
     let serving = Box::pin(open(stream, upgrade, deadline, shared)).await?;
     Ok(serving.driver.await)
 }

@@ -18,8 +18,8 @@ suite examples ci  ''                       'the examples of the core end by the
 suite features ci  ''                       'the core, the facade and the schemas build with each feature alone'
 suite trees    ci  ''                       'no runtime below the adapters, one in each, HTTP servers by features, no program in the libraries, nothing twice'
 suite seeds    ci  ''                       'the fuzz targets on their seeds and corpora, with stable Rust'
-suite bench    ci  ''                       'every benchmark runs once; nothing is measured'
-suite instructions ci 'valgrind'            'what the core, a lock and a call through the drivers cost, in instructions, stays within budgets'
+suite bench    ci  ''                       'every benchmark, and every load beside peers, runs once; nothing is measured'
+suite instructions ci 'valgrind'            'what the core, a lock and a call cost, in instructions, stays within budgets'
 suite typos    ci  'typos'                  'spelling'
 suite no_std   ci  'bare_target'            'the core, and what embeds it, build for a machine that has no std'
 suite fuzz     ci  'nightly cxx cargo_fuzz' 'a fixed number of runs of each fuzz target'
@@ -104,12 +104,14 @@ suite_seeds() {
 
 suite_bench() {
     cargo test --manifest-path bench/Cargo.toml --benches
+    cargo test --manifest-path bench/Cargo.toml -p hardlight-peers
+    cargo run --manifest-path bench/Cargo.toml -p hardlight-peers -- run --quick
 }
 
 suite_instructions() {
     cargo run --release --manifest-path bench/Cargo.toml --bin instructions
     cargo run --release --manifest-path bench/Cargo.toml --bin cell
-    cargo run --release --manifest-path bench/Cargo.toml --bin calls
+    cargo run --release --manifest-path bench/Cargo.toml --bin dispatch
 }
 
 suite_typos() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::process::Process;
+use crate::process::{Process, start};
 
 /// Deliveries in a round of one server.
 const DELIVERIES: usize = 100_000;
@@ -13,21 +13,26 @@ const MIN_EVENTS: usize = 10;
 /// The server that others are compared with.
 const BASE: &str = "tungstenite";
 
-struct Server<'a> {
+/// A server, and as many clients as it is to have, which are there.
+#[derive(Debug)]
+pub struct Server<'a> {
     kind: &'a str,
     process: Process,
     rounds: Vec<Round>,
 }
 
-struct Round {
+/// What some events took.
+#[derive(Debug)]
+pub struct Round {
     /// From each event to its last delivery.
-    times: Vec<Duration>,
+    pub times: Vec<Duration>,
     /// What the server used of the processors, in seconds.
-    cpu: f64,
+    pub cpu: f64,
 }
 
 impl Round {
-    fn seconds(&self) -> f64 {
+    /// What all of them took, in seconds.
+    pub fn seconds(&self) -> f64 {
         self.times.iter().sum::<Duration>().as_secs_f64()
     }
 }
@@ -57,14 +62,19 @@ pub fn run(connections: usize, rounds: usize, kinds: &[&str]) {
     println!("|---|---|---|---|---|---|---|");
     let base = servers.iter().find(|server| server.kind == BASE);
     for server in &servers {
-        server.print(connections * events, base);
+        println!("{}", server.row(connections * events, base));
     }
     println!();
 }
 
 impl<'a> Server<'a> {
-    fn start(kind: &'a str, connections: usize) -> Self {
-        let mut process = Process::start(&["serve", kind, &connections.to_string()]);
+    /// Starts a server, of one of [`KINDS`](crate::KINDS).
+    ///
+    /// # Panics
+    ///
+    /// If that cannot be done.
+    pub fn start(kind: &'a str, connections: usize) -> Self {
+        let mut process = start(&["serve", kind, &connections.to_string()]);
         assert_eq!(process.hear(), "ready");
         Self {
             kind,
@@ -73,7 +83,12 @@ impl<'a> Server<'a> {
         }
     }
 
-    fn round(&mut self, events: usize) -> Round {
+    /// Has it emit so many events, each once all clients have the one before.
+    ///
+    /// # Panics
+    ///
+    /// If the server or its clients have ended.
+    pub fn round(&mut self, events: usize) -> Round {
         self.process.tell(&events.to_string());
         let line = self.process.hear();
         let mut numbers = line.split(' ');
@@ -88,7 +103,7 @@ impl<'a> Server<'a> {
         }
     }
 
-    fn print(&self, deliveries: usize, base: Option<&Self>) {
+    fn row(&self, deliveries: usize, base: Option<&Self>) -> String {
         let throughput = self
             .rounds
             .iter()
@@ -109,7 +124,7 @@ impl<'a> Server<'a> {
                 )
             })
         };
-        println!(
+        format!(
             "| {} | {:.0} | {:.2?} | {:.2?} | {:.2} us | {} | {} |",
             self.kind,
             median(throughput),
@@ -118,7 +133,7 @@ impl<'a> Server<'a> {
             median(cpu),
             beside(|our, base| base.seconds() / our.seconds()),
             beside(|our, base| our.cpu / base.cpu),
-        );
+        )
     }
 }
 

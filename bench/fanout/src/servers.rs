@@ -16,12 +16,14 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    process::{Process, cpu_time},
+    process::{Process, cpu_time, start},
     stalled,
 };
 
+/// Servers that can be compared.
 #[cfg(feature = "jsonrpsee")]
 pub const KINDS: &[&str] = &["hardlight", "tungstenite", "jsonrpsee"];
+/// Servers that can be compared.
 #[cfg(not(feature = "jsonrpsee"))]
 pub const KINDS: &[&str] = &["hardlight", "tungstenite"];
 
@@ -154,7 +156,7 @@ async fn serve_jsonrpsee(connections: usize) {
 }
 
 fn start_clients(kind: &str, address: SocketAddr, connections: usize) -> Process {
-    Process::start(&[
+    start(&[
         "clients",
         kind,
         &address.to_string(),

@@ -6,7 +6,7 @@ use hardlight::{Limits, ServerOptions};
 
 use crate::{
     clients,
-    process::{Process, cpu_time, resident},
+    process::{cpu_time, resident, start},
     servers::{self, Tick},
 };
 
@@ -30,7 +30,7 @@ pub fn run(connections: usize, rate: usize, seconds: usize) {
     for _ in 0..RUNS {
         for stalls in ["reads", "stalled"] {
             let arguments = ["serve", "hardlight", &connections, stalls, &rate, &seconds];
-            println!("{}", Process::start(&arguments).hear());
+            println!("{}", start(&arguments).hear());
         }
     }
     println!();
@@ -62,7 +62,7 @@ pub async fn serve(connections: usize, rest: &[&str]) {
         stalls,
         seconds,
     ];
-    let mut clients = Process::start(&arguments);
+    let mut clients = start(&arguments);
     tokio::task::block_in_place(|| assert_eq!(clients.hear(), "ready"));
     let interval =
         Duration::from_secs(1) / u32::try_from(crate::number(rate)).expect("not so fast");

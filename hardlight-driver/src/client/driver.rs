@@ -83,6 +83,8 @@ pub struct ClientDriver<S: ConnectionState, E: Events, T, M> {
     /// Calls that just ended, to be handed over in one go.
     done: Vec<(CallKey, Result<Bytes, Error>)>,
     wakers: Vec<Waker>,
+    /// Several callers have their answers: they may well call again, all of them, before this is to run.
+    expects_calls: bool,
     /// Events that were skipped, as far as that was told.
     skipped: u64,
     /// Handlers of the application's that run beside the connection.
@@ -125,6 +127,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             next_deadline: None,
             done: Vec::new(),
             wakers: Vec::new(),
+            expects_calls: false,
             skipped: 0,
             attached: Vec::new(),
             topic: None,
@@ -395,6 +398,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
                 calls.finish(key, result, &mut self.wakers);
             }
         });
+        self.expects_calls = self.wakers.len() > 1;
         self.wakers.drain(..).for_each(Waker::wake);
     }
 }
@@ -418,6 +422,11 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> Future for ClientDri
         let _inside = Inside::enter();
         this.shared.mailbox.wake_up(cx);
         this.wire.wake_up(cx);
+        if std::mem::take(&mut this.expects_calls) {
+            // The first of them has woken this one; the others' calls then leave in one message with its own.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         if !this.connection.is_ended() && this.run(cx) {
             cx.waker().wake_by_ref();
         }

@@ -34,6 +34,12 @@ pub struct PayloadWriter<'a> {
     levels_left: usize,
 }
 
+/// From here on it costs more to copy bytes than to ask whether there is room.
+const LONG_BYTES: usize = 1024;
+
+/// What usually stands behind long bytes: the root, and the places of a few others.
+const ROOM_BEHIND: usize = 256;
+
 impl<'a> PayloadWriter<'a> {
     pub(super) fn new(out: &'a mut BytesMut, levels_left: usize) -> Self {
         Self { start: out.len(), out, levels_left }
@@ -50,6 +56,10 @@ impl Writer<EncodeError> for PayloadWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         if bytes.len() > MAX_PAYLOAD - self.pos() {
             return Err(EncodeError::too_large());
+        }
+        if bytes.len() > LONG_BYTES && bytes.len() > self.out.capacity() - self.out.len() {
+            // With room for what stands behind them: to grow once more would copy them.
+            self.out.reserve(bytes.len() + ROOM_BEHIND);
         }
         self.out.extend_from_slice(bytes);
         Ok(())
