@@ -29,20 +29,19 @@ type Once<R, C> = DriverOf<C, WebSocketTransport<<R as Adapter>::Socket>, <R as 
 /// # Errors
 ///
 /// Why there is no connection; see [`ConnectError`].
-pub async fn connect<R: Adapter, C: ServiceClient>(
+pub fn connect<R: Adapter, C: ServiceClient>(
     url: &str,
     scheme: Scheme,
     options: ClientOptions,
-) -> Result<C, ConnectError> {
+) -> impl Future<Output = Result<C, ConnectError>> + Send + use<'_, R, C> {
     // Once for a connection, and it takes tens of kilobytes: too much for some stacks, where runtimes pass futures on by value.
-    Box::pin(async {
+    Box::pin(async move {
         let (client, driver) = establish::<R, C>(url, scheme, options).await?;
         R::detach(R::spawn(async {
             driver.await;
         }));
         Ok(client)
     })
-    .await
 }
 
 /// Like [`connect`], but leaves it to the caller to drive the connection.
