@@ -11,6 +11,9 @@ use std::{
 
 use crate::world::here;
 
+/// As good as for ever.
+pub(crate) const FAR: Duration = Duration::from_secs(1000 * 365 * 24 * 60 * 60);
+
 /// The clock of a world. Clones are the same one.
 #[derive(Clone)]
 pub(crate) struct Clock {
@@ -90,8 +93,8 @@ pub fn now() -> Duration {
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
     let clock = here().0.clock;
-    let until = clock.now() + duration;
-    clock.sleep_until(until)
+    let now = clock.now();
+    clock.sleep_until(now.checked_add(duration).unwrap_or(now + FAR))
 }
 
 /// Waits for a time.

@@ -2,6 +2,7 @@
 
 use std::{future::poll_fn, io, net::SocketAddr, time::Instant};
 
+use hardlight_driver::{Clock, proto::Time};
 use hardlight_ws::{FuturesIo, Resolve, Runtime};
 
 use crate::{Listener, Sleep, Socket, Task, spawn, world::here};
@@ -57,6 +58,11 @@ impl FuturesIo for InMemory {
 
     fn now() -> Instant {
         here().0.clock.now()
+    }
+
+    fn clock(origin: Instant) -> Clock {
+        let clock = here().0.clock;
+        Clock::new(move || Time::ZERO + clock.now().saturating_duration_since(origin))
     }
 
     fn sleep_until(instant: Instant) -> Sleep {

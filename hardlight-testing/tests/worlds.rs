@@ -8,10 +8,10 @@ use std::{
 
 use futures_util::{FutureExt, future::join};
 use hardlight_testing::{
-    CallError, ClientOptions, CloseCode, ConnectError, ConnectionError, ConnectionState, Error,
-    EventEmitter, Events, Identity, Initiator, Keep, Limits, Link, Network, Received, Refusal,
-    Request, Server, ServerHandle, ServerOptions, TopicOptions, World, connect_plain,
-    connect_plain_with, connect_with, now, rpc, sleep, spawn,
+    CallError, ClientOptions, CloseCode, ConnectError, ConnectionError, ConnectionState,
+    ConnectionStatus, Error, EventEmitter, Events, Identity, Initiator, Keep, Limits, Link,
+    Network, Received, Reconnect, Refusal, Request, Server, ServerHandle, ServerOptions,
+    TopicOptions, World, connect_plain, connect_plain_with, connect_with, now, rpc, sleep, spawn,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -388,4 +388,72 @@ fn calls_beyond_what_may_be_in_flight_fail_if_they_do_not_wait() {
         assert_eq!(one_more, Err(Error::Call(CallError::TooManyCallsInFlight)));
         drop(calls);
     });
+}
+
+#[test]
+fn a_timeout_on_a_stalled_connection_takes_the_time_of_the_world() {
+    with_network(async |network| {
+        sleep(3600 * SECOND).await;
+        let server = serve(ServerOptions::new()).await;
+        let client = connect(&server).await;
+        let (timed, began) = (client.with_timeout(30 * SECOND), now());
+        network.connections()[0].stall();
+        assert_eq!(timed.enter("room".into()).await, Err(Error::Call(CallError::DeadlineExceeded)));
+        assert_eq!(now() - began, 30 * SECOND);
+    });
+}
+
+#[test]
+fn a_server_ends_a_call_by_the_time_of_the_world() {
+    World::new().run(async {
+        let server = serve(ServerOptions::new().max_call_time(Some(5 * SECOND))).await;
+        let client = connect(&server).await;
+        let began = now();
+        assert_eq!(client.hang().await, Err(Error::Call(CallError::DeadlineExceeded)));
+        assert_eq!(now() - began, 5 * SECOND);
+    });
+}
+
+#[test]
+fn a_client_that_comes_back_does_so_by_the_time_of_the_world() {
+    with_network(async |network| {
+        let server = serve(ServerOptions::new()).await;
+        let options = ClientOptions::new().reconnect(Reconnect::new());
+        let client: room::Client = connect_plain_with(&server.url, options).await.unwrap();
+        assert_eq!(client.enter("room".into()).await, Ok(1));
+        let mut statuses = client.watch_status();
+        for _ in 0..2 {
+            // It has lasted, so the first pause is a short one each time.
+            sleep(11 * SECOND).await;
+            network.cut();
+            let status = statuses.changed().await;
+            let Some(ConnectionStatus::Waiting { attempt: 1, delay, .. }) = status else {
+                panic!("{status:?}")
+            };
+            let began = now();
+            assert_eq!(client.enter("room".into()).await, Ok(1));
+            // A timer counts microseconds.
+            assert_eq!((now() - began).as_micros(), delay.as_micros());
+            while !client.status().is_connected() {
+                statuses.changed().await;
+            }
+            statuses = client.watch_status();
+        }
+    });
+}
+
+#[test]
+fn no_time_is_too_long_to_wait() {
+    World::new().run(async {
+        let mut for_ever = Box::pin(sleep(Duration::MAX));
+        assert!(for_ever.as_mut().now_or_never().is_none());
+    });
+}
+
+#[test]
+#[should_panic = "before a mount is taken"]
+fn options_are_set_before_a_mount_is_taken() {
+    let server = Server::unbound(accept);
+    drop(server.mount());
+    drop(server.with_options(ServerOptions::new()));
 }

@@ -33,7 +33,7 @@ pub fn connect<R: Adapter, C: ServiceClient>(
     url: &str,
     scheme: Scheme,
     options: ClientOptions,
-) -> impl Future<Output = Result<C, ConnectError>> {
+) -> impl Future<Output = Result<C, ConnectError>> + Send + use<'_, R, C> {
     // Once for a connection, and it takes tens of kilobytes: too much for some stacks, where runtimes pass futures on by value.
     Box::pin(async move {
         let (client, driver) = establish::<R, C>(url, scheme, options).await?;

@@ -79,10 +79,10 @@ pub(crate) async fn run<R: Adapter>(came: Came<R>, shared: Arc<Shared<R>>) {
 /// All of the life of a connection without WebSocket.
 pub(crate) async fn run_transport<R: Adapter>(
     transport: BoxTransport,
-    request: Request,
+    request: Result<Request, Refusal>,
     shared: Arc<Shared<R>>,
 ) {
-    let peer = request.peer_addr();
+    let peer = request.as_ref().ok().and_then(Request::peer_addr);
     outlive(peer, live_on_transport(transport, request, shared)).await;
 }
 
@@ -113,7 +113,7 @@ async fn live<R: Adapter>(
 
 async fn live_on_transport<R: Adapter>(
     transport: BoxTransport,
-    request: Request,
+    request: Result<Request, Refusal>,
     shared: Arc<Shared<R>>,
 ) -> Result<ConnectionError, AcceptError> {
     let serving = Box::pin(open_transport(transport, request, shared)).await?;
@@ -279,16 +279,23 @@ async fn open<R: Adapter>(
 /// The factory, then the transport, which is there already. A refusal is told by a close.
 async fn open_transport<R: Adapter>(
     transport: BoxTransport,
-    request: Request,
+    request: Result<Request, Refusal>,
     shared: Arc<Shared<R>>,
 ) -> Result<Serving, AcceptError> {
     let mut deadline = TimeLimit::new(R::timer(), shared.options.handshake_timeout);
-    let made = match check_origin(&request, &shared.options) {
-        Ok(()) => make_in_time(request.clone(), &mut deadline, &shared).await,
+    let admitted = request.and_then(|request| {
+        check_origin(&request, &shared.options)?;
+        Ok(request)
+    });
+    let made = match admitted {
+        Ok(request) => {
+            let made = make_in_time(request.clone(), &mut deadline, &shared).await;
+            // There is no response for what was added to one.
+            request.response().take();
+            made
+        }
         Err(refusal) => Err(refusal),
     };
-    // There is no response for what was added to one.
-    request.response().take();
     match made {
         Ok(made) => Ok(made(ServerTransport::Other(transport))),
         Err(refusal) => {

@@ -28,6 +28,11 @@ pub trait FuturesIo: Runtime<Tcp: AsyncRead + AsyncWrite + Unpin + 'static> {
         Instant::now()
     }
 
+    /// The clock by which [`now`](Self::now) goes, from `origin` on. It is asked from any thread.
+    fn clock(origin: Instant) -> Clock {
+        Clock::new(move || Time::ZERO + Self::now().saturating_duration_since(origin))
+    }
+
     /// Waits until `instant`.
     fn sleep_until(instant: Instant) -> Self::Sleep;
 
@@ -210,8 +215,7 @@ impl<R: FuturesIo> Timer for InstantTimer<R> {
     }
 
     fn clock(&self) -> Clock {
-        let origin = self.origin;
-        Clock::new(move || Time::ZERO + origin.elapsed())
+        R::clock(self.origin)
     }
 
     fn reset(&mut self, deadline: Time) {

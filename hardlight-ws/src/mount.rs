@@ -58,7 +58,7 @@ impl<R: Adapter> Mount<R> {
         FrameTransport<F>: Transport<Error = FrameError>,
     {
         let Peer { addr, tls } = peer.into();
-        let request = Request::new(request, addr, tls);
+        let request = Request::through(&self.shared.options.trusted_proxies, request, addr, tls);
         let transport = Box::new(FrameTransport::new(frames));
         self.enter(connection::run_transport(transport, request, Arc::clone(&self.shared)));
     }

@@ -15,6 +15,7 @@ use http::{
 use crate::{
     Refusal, ResponseHeaders, TlsInfo, TrustedProxies, cookies,
     handshake::offered,
+    origin::is_authority,
     token,
     trusted_proxies::{Client, ClientHost},
 };
@@ -119,7 +120,9 @@ impl Request {
     /// trusted proxy says. `None` if that is malformed. A client's claim.
     pub fn host(&self) -> Option<&str> {
         match &self.0.client.host {
-            ClientHost::AsSent => self.0.headers.get(HOST)?.to_str().ok(),
+            ClientHost::AsSent => {
+                self.0.headers.get(HOST)?.to_str().ok().filter(|host| is_authority(host))
+            }
             ClientHost::Told(host) => Some(host),
             ClientHost::Unknown => None,
         }

@@ -6,7 +6,10 @@ use std::{
     future::{pending, poll_fn},
     net::SocketAddr,
     pin::pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Poll,
     time::Duration,
 };
@@ -45,6 +48,8 @@ pub struct Server<R: Adapter, L = Listening<R>> {
     handle: ServerHandle,
     closers: Closers,
     entrance: Entrance,
+    /// A mount has the options as they were then.
+    is_mounted: AtomicBool,
     /// Nobody enters any longer, however the server ends.
     closed: ClosedOnDrop,
     /// Tells handles that the server has ended, however it ended.
@@ -197,19 +202,36 @@ impl<R: Adapter, L> Server<R, L> {
             closers: Closers::new(),
             closed: entrance.on_drop(),
             entrance,
+            is_mounted: AtomicBool::new(false),
         }
     }
 
     /// Replaces the default options.
+    ///
+    /// # Panics
+    ///
+    /// If a [mount](Self::mount) was taken already, which would not have them.
+    #[track_caller]
     pub fn with_options(mut self, options: ServerOptions) -> Self {
+        self.assert_not_mounted();
         self.options = options;
         self
     }
 
     /// Brings connections to this server that were made elsewhere; see [`Mount`]. They have the options and the hub that the
-    /// server has now.
+    /// server has now: set these before.
     pub fn mount(&self) -> Mount<R> {
+        self.is_mounted.store(true, Ordering::Relaxed);
         Mount::new(Arc::new(self.shared()), self.entrance.clone())
+    }
+
+    #[track_caller]
+    fn assert_not_mounted(&self) {
+        let is_mounted = self.is_mounted.load(Ordering::Relaxed);
+        assert!(
+            !is_mounted,
+            "options and hub are to be set before a mount is taken, which would not have them"
+        );
     }
 
     fn shared(&self) -> Shared<R> {
@@ -267,7 +289,13 @@ impl<R: Adapter, L> Server<R, L> {
     /// Has the server's connections meet in `hub`, which may be that of another server of the same service: of one that
     /// listens elsewhere, for one. Emitters and relays that were taken before are of the old one. The first connection of a
     /// service with other events panics.
+    ///
+    /// # Panics
+    ///
+    /// If a [mount](Self::mount) was taken already, which would not have it.
+    #[track_caller]
     pub fn with_hub(mut self, hub: EventHub) -> Self {
+        self.assert_not_mounted();
         self.hub = hub;
         self
     }

@@ -160,17 +160,21 @@ impl TrustedProxies {
             all if all == count => Entry::of(entries(headers, name).nth(place)),
             _ => Entry::Garbage,
         };
-        Told {
-            ip: client.map(|(ip, _)| ip),
-            is_secure: match beside(&X_FORWARDED_PROTO) {
-                Entry::Text(scheme) => is_secure(scheme),
-                Entry::Missing | Entry::Garbage => None,
-            },
-            host: match beside(&X_FORWARDED_HOST) {
-                Entry::Text(host) => ClientHost::told(host),
-                Entry::Missing => ClientHost::AsSent,
-                Entry::Garbage => ClientHost::Unknown,
-            },
+        let scheme = match beside(&X_FORWARDED_PROTO) {
+            Entry::Text(scheme) => is_secure(scheme).map(Some),
+            Entry::Missing => Some(None),
+            Entry::Garbage => None,
+        };
+        let host = match beside(&X_FORWARDED_HOST) {
+            Entry::Text(host) => ClientHost::told(host),
+            Entry::Missing => ClientHost::AsSent,
+            Entry::Garbage => ClientHost::Unknown,
+        };
+        let ip = client.map(|(ip, _)| ip);
+        match scheme {
+            Some(is_secure) => Told { ip, is_secure, host },
+            // Nobody knows what the client has asked for.
+            None => Told { ip, is_secure: Some(false), host: ClientHost::Unknown },
         }
     }
 

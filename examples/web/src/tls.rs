@@ -59,7 +59,12 @@ impl Listener for TlsListener {
             let may_begin = self.handshakes.len() < MAX_HANDSHAKES;
             select! {
                 (tcp, addr) = self.tcp.accept(), if may_begin => self.begin(tcp, addr),
-                Some(Ok(Some(arrived))) = self.handshakes.join_next() => return arrived,
+                // Also one that has failed makes room for another.
+                Some(ended) = self.handshakes.join_next() => {
+                    if let Ok(Some(arrived)) = ended {
+                        return arrived;
+                    }
+                }
             }
         }
     }

@@ -89,12 +89,17 @@ impl CallContext {
         }))
     }
 
-    /// A context with this deadline, and otherwise as this one is now: a handler gives a part of its time to a part of its work,
+    /// A context with this deadline, if it is earlier than the one there is, and otherwise as this one is now: a handler gives a part of its time to a part of its work,
     /// or a test has a handler find a deadline. What is kept in [`extensions`](Self::extensions) does not come along. It is
     /// cancelled together with this one.
     #[must_use]
     pub fn with_deadline(&self, deadline: Deadline) -> Self {
-        self.with(|inner| inner.deadline = Some(deadline))
+        self.with(|inner| {
+            let is_earlier = |known: &Deadline| deadline.remaining() < known.remaining();
+            if inner.deadline.as_ref().is_none_or(is_earlier) {
+                inner.deadline = Some(deadline);
+            }
+        })
     }
 
     /// A context whose call has said this, and otherwise as [`with_deadline`](Self::with_deadline) makes it: calls that are made

@@ -1,6 +1,7 @@
 //! Calls that have arrived and may not start yet, and until when their callers wait for them.
 
 use alloc::{collections::VecDeque, vec::Vec};
+use core::time::Duration;
 
 use super::call::Call;
 use crate::{
@@ -15,6 +16,8 @@ pub(super) struct Held(VecDeque<HeldCall>);
 #[derive(Debug)]
 struct HeldCall {
     call: Call,
+    /// How long its caller said to wait. Looked for once: what else a call says may be long.
+    left: Option<Duration>,
     /// When its deadline passes: known once the time is told, for no message carries it.
     until: Option<Time>,
 }
@@ -34,12 +37,13 @@ impl Held {
     }
 
     pub(super) fn push(&mut self, call: Call) {
-        self.0.push_back(HeldCall { call, until: None });
+        let left = call.extensions.deadline();
+        self.0.push_back(HeldCall { call, left, until: None });
     }
 
     /// The first one, which says how long its caller still waits.
     pub(super) fn pop(&mut self, now: Time) -> Option<Call> {
-        let HeldCall { mut call, until } = self.0.pop_front()?;
+        let HeldCall { mut call, until, .. } = self.0.pop_front()?;
         if let Some(until) = until {
             call.extensions = waiting_for(call.extensions, until, now);
         }
@@ -75,7 +79,7 @@ impl Held {
     /// Whether the caller of one of them waits for some time only.
     #[inline(never)]
     pub(super) fn have_deadlines(&self) -> bool {
-        self.0.iter().any(|held| held.call.extensions.deadline().is_some())
+        self.0.iter().any(|held| held.left.is_some())
     }
 
     /// When the first deadline passes, as far as that is known.
@@ -87,7 +91,7 @@ impl Held {
     pub(super) fn tell_time(&mut self, now: Time) -> Vec<CallId> {
         for held in &mut self.0 {
             if held.until.is_none() {
-                held.until = held.call.extensions.deadline().map(|left| now + left);
+                held.until = held.left.map(|left| now + left);
             }
         }
         self.remove_if(|held| held.until.is_some_and(|until| until <= now))

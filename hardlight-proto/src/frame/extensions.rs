@@ -152,7 +152,9 @@ impl Extensions {
 
     /// What the extension with this tag holds.
     pub fn get(&self, tag: u64) -> Option<Bytes> {
-        self.iter().find(|(other, _)| *other == tag).map(|(_, body)| body)
+        // They are in order: behind a larger tag there is none of this.
+        let (found, body) = self.iter().find(|(other, _)| *other >= tag)?;
+        (found == tag).then_some(body)
     }
 
     /// All extensions, known or not: tag and body, in ascending order of their tags.

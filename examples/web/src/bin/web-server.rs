@@ -1,6 +1,12 @@
 //! The web example: the server.
 
-use std::{error::Error, fs, future::ready, path::PathBuf, process::ExitCode};
+use std::{
+    error::Error,
+    fs,
+    future::{pending, ready},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use axum::Router;
 use clap::Parser;
@@ -76,7 +82,10 @@ where
     let stopped = async move {
         match signal::ctrl_c().await {
             Ok(()) => handle.stop().await,
-            Err(error) => eprintln!("error: Ctrl-C will not be noticed: {error}"),
+            Err(error) => {
+                eprintln!("error: Ctrl-C will not be noticed: {error}");
+                pending::<()>().await;
+            }
         }
     };
     axum::serve(listener, app).with_graceful_shutdown(stopped).await?;

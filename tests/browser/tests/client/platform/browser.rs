@@ -2,9 +2,12 @@
 
 use hardlight::{ClientOptions, ConnectError, ConnectionError, ServiceClient, wasm::BrowserTimer};
 
-/// The director's URL, as `scripts/test wasm` has it when it builds this.
+/// What `scripts/test wasm` says when it builds this.
+const DIRECTOR: Option<&str> = option_env!("HARDLIGHT_DIRECTOR");
+
+/// The director's URL.
 pub(crate) async fn director() -> String {
-    option_env!("HARDLIGHT_DIRECTOR").expect("run this by scripts/test wasm").to_owned()
+    DIRECTOR.expect("run this by scripts/test wasm").to_owned()
 }
 
 pub(crate) fn options() -> ClientOptions {
