@@ -19,6 +19,8 @@ pub(super) struct Handlers<F> {
     running: usize,
     deadlines: Deadlines,
     peer: Arc<Peer>,
+    /// For the next call: most are over before another one begins.
+    spare: Option<Box<Running>>,
 }
 
 /// A call that is to run.
@@ -33,6 +35,8 @@ pub(super) struct Start {
 }
 
 struct Place<F> {
+    /// Of the call that runs here, or ran last.
+    method: u32,
     no_cancel: bool,
     future: Pin<Box<Option<F>>>,
     waker: Waker,
@@ -42,7 +46,7 @@ struct Place<F> {
 
 impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
     pub(super) fn new(peer: Arc<Peer>) -> Self {
-        Self { places: Vec::new(), running: 0, deadlines: Deadlines::default(), peer }
+        Self { places: Vec::new(), running: 0, deadlines: Deadlines::default(), peer, spare: None }
     }
 
     /// Starts a handler and polls it once: most are done with that, and never see an executor.
@@ -57,17 +61,19 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
             self.places.resize_with(id.index() + 1, || None);
         }
         let place = self.places[id.index()].get_or_insert_with(|| Place {
+            method,
             no_cancel,
             future: Box::pin(None),
             waker: Waker::from(Arc::new(CallWaker { id, shared: Arc::clone(shared) })),
             call: None,
         });
-        place.no_cancel = no_cancel;
-        let call = place.call.get_or_insert_with(|| Box::new(Running::new(&self.peer)));
-        call.method = method;
+        (place.method, place.no_cancel) = (method, no_cancel);
         let Ok(future) = catch_unwind(AssertUnwindSafe(future)) else {
             return Poll::Ready(Err(CallError::HandlerPanicked));
         };
+        let spare = self.spare.take();
+        let call = place.call.insert(spare.unwrap_or_else(|| Box::new(Running::new(&self.peer))));
+        call.method = method;
         call.wire = wire;
         if let Some(at) = deadline {
             call.deadline = deadline;
@@ -111,7 +117,7 @@ impl<F> Handlers<F> {
     /// The index of the method that a call runs, or ran last.
     pub(super) fn method(&self, id: CallId) -> Option<u32> {
         let place = self.places.get(id.index())?.as_ref()?;
-        place.call.as_ref().map(|call| call.method)
+        Some(place.method)
     }
 
     /// Whether none runs.
@@ -167,7 +173,9 @@ impl<F> Handlers<F> {
             future.set(None);
             call.as_deref_mut().map(Running::clear)
         };
-        if catch_unwind(AssertUnwindSafe(drop_both)).is_err() {
+        if catch_unwind(AssertUnwindSafe(drop_both)).is_ok() {
+            self.spare = place.call.take();
+        } else {
             // What is left of it is not touched again.
             self.places[id.index()] = None;
         }
