@@ -16,6 +16,8 @@ suite nginx    ci  'nginx'                  'servers behind nginx, with the conf
 suite outside  ci  ''                       'crates outside the workspace: the facade renamed and on smol, each adapter alone, memory alone, the core alone'
 suite examples ci  ''                       'the examples of the core end by themselves and print what they should; a schema is exported'
 suite features ci  ''                       'the core, the facade and the schemas build with each feature alone'
+suite package  ci  ''                       'every published crate packs, and builds from what its package and the others hold'
+suite msrv     ci  'rust_1_95'              'the oldest compiler that the manifests promise builds what is published'
 suite trees    ci  ''                       'no runtime below the adapters, one in each, HTTP servers by features, no program in the libraries, nothing twice'
 suite seeds    ci  ''                       'the fuzz targets on their seeds and corpora, with stable Rust'
 suite bench    ci  ''                       'every benchmark, and every load beside peers, runs once; nothing is measured'
@@ -92,6 +94,40 @@ suite_features() {
         echo "hardlight-schema: features '$features'"
         cargo check --quiet -p hardlight-schema --no-default-features --features "$features"
     done
+}
+
+# As options of cargo, the crates that are published: a test holds that they are those that stand at the top.
+published() {
+    local crate
+    for crate in hardlight*/; do
+        printf -- '-p\n%s\n' "${crate%/}"
+    done
+}
+
+# All at once, so that each finds the others' packages, as it would find them in the registry. With the profile of the workspace,
+# which packages do not have, what is built for one serves the other.
+suite_package() {
+    local crates
+    mapfile -t crates < <(published)
+    CARGO_TARGET_DIR=$target cargo package --quiet --allow-dirty "${crates[@]}" \
+        --config 'profile.dev.debug="line-tables-only"' --config 'profile.dev.package."*".debug=false'
+    local package
+    for package in "$target"/package/*.crate; do
+        printf '%s: %s files, %s bytes\n' "$(basename "$package")" "$(tar tzf "$package" | wc -l)" "$(wc -c <"$package")"
+    done
+}
+
+# Where the compiler is that one anyway, every other suite has shown it.
+suite_msrv() {
+    local declared crates
+    declared=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
+    [[ $RUST_1_95 == "$declared".* ]] || die "Cargo.toml promises Rust $declared, and what is tested is $RUST_1_95"
+    if is_rust_1_95 rustc; then
+        echo "rustc is $RUST_1_95, by which all is built here"
+        return
+    fi
+    mapfile -t crates < <(published)
+    RUSTUP_TOOLCHAIN=$RUST_1_95 CARGO_TARGET_DIR=$target/msrv cargo check "${crates[@]}" --all-features
 }
 
 suite_trees() {
