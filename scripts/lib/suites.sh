@@ -6,6 +6,12 @@
 # A whole client for a browser, with gzip: what it takes, and a little more.
 readonly MAX_HELLO_BYTES=$((155 * 1024))
 
+# The workspace's profile, for what is built beside it: so what is built for one serves the other.
+readonly PROFILE=(
+    --config 'profile.dev.debug="line-tables-only"'
+    --config 'profile.dev.package."*".debug=false'
+)
+
 # Tiers: `ci` is bounded, CI runs it; `all` takes tools that are slow to install.
 #     name     tier needs                    about
 suite unit     ci  ''                       'every test and doc test of the workspace, with all features'
@@ -14,6 +20,7 @@ suite vectors  ci  'python_3_11'            'the second reader, in Python, on al
 suite nats     ci  'nats_server'            'two servers joined by NATS, which is killed and started again'
 suite nginx    ci  'nginx'                  'servers behind nginx, with the configuration of examples/nginx'
 suite outside  ci  ''                       'crates outside the workspace: the facade renamed and on smol, each adapter alone, memory alone, the core alone'
+suite quickstart ci ''                      'the guide quickstart, followed from an empty folder'
 suite examples ci  ''                       'the examples of the core end by themselves and print what they should; a schema is exported'
 suite features ci  ''                       'the core, the facade and the schemas build with each feature alone'
 suite package  ci  ''                       'every published crate packs, and builds from what its package and the others hold'
@@ -51,8 +58,12 @@ suite_outside() {
     local crate
     for crate in tests/outside/*/; do
         cp Cargo.lock "$crate"
-        CARGO_TARGET_DIR=$target cargo run --quiet --manifest-path "$crate/Cargo.toml"
+        CARGO_TARGET_DIR=$target cargo run --quiet "${PROFILE[@]}" --manifest-path "$crate/Cargo.toml"
     done
+}
+
+suite_quickstart() {
+    CARGO_TARGET_DIR=$target scripts/lib/quickstart "$target/quickstart" "${PROFILE[@]}"
 }
 
 suite_nats() {
@@ -104,13 +115,11 @@ published() {
     done
 }
 
-# All at once, so that each finds the others' packages, as it would find them in the registry. With the profile of the workspace,
-# which packages do not have, what is built for one serves the other.
+# All at once, so that each finds the others' packages, as it would find them in the registry.
 suite_package() {
     local crates
     mapfile -t crates < <(published)
-    CARGO_TARGET_DIR=$target cargo package --quiet --allow-dirty "${crates[@]}" \
-        --config 'profile.dev.debug="line-tables-only"' --config 'profile.dev.package."*".debug=false'
+    CARGO_TARGET_DIR=$target cargo package --quiet --allow-dirty "${crates[@]}" "${PROFILE[@]}"
     local package
     for package in "$target"/package/*.crate; do
         printf '%s: %s files, %s bytes\n' "$(basename "$package")" "$(tar tzf "$package" | wc -l)" "$(wc -c <"$package")"
