@@ -130,6 +130,8 @@ handle.stop().await;
 //! hardlight = { version = "0.1", default-features = false, features = ["smol"] }
 //! ```
 //!
+//! Import by name: `use hardlight::*` would bring the modules `tokio` and `smol` as well, beside the crates of these names.
+//!
 //! The feature `wasm` is the client for browsers (target `wasm32-unknown-unknown`), without the others:
 //! `hardlight::wasm::connect`, and at the root. On other targets it does nothing, so a crate that is built for both may have it on:
 //!

@@ -48,6 +48,27 @@ fn each_is_documented_with_all_of_its_features() {
     }
 }
 
+#[test]
+fn documents_ask_for_the_rust_that_the_manifests_promise() {
+    let rust = text(&published()[0].manifest["rust_version"]);
+    for (document, said) in [
+        ("README.md", format!("version {rust} or later")),
+        ("CONTRIBUTING.md", format!("Rust {rust} or later")),
+        ("VERSIONS.md", format!("**{rust}**")),
+        ("hardlight/src/guide/quickstart.md", format!("Rust {rust} or later")),
+    ] {
+        assert!(read(document).contains(&said), "{document} does not say {said:?}");
+    }
+}
+
+#[test]
+fn the_policy_names_the_revision_that_is_spoken() {
+    let versions = read("VERSIONS.md");
+    let revision = read("spec-vectors/VERSION");
+    let said = format!("revision {} is `{}`", revision.trim(), hardlight::proto::SUBPROTOCOL);
+    assert!(versions.contains(&said), "VERSIONS.md does not say {said:?}");
+}
+
 /// A registry takes a crate when all that it depends on is there, also for its tests.
 #[test]
 fn they_are_released_in_an_order_that_a_registry_takes() {
