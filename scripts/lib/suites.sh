@@ -179,13 +179,14 @@ suite_wasm() {
 # Every server of it is a process that the tests start.
 suite_page() {
     build_page
-    cargo build --quiet -p chat-web -p chat-client
+    # All of the workspace, as for `ui`.
+    cargo build --quiet --workspace --all-features --bin chat-web --bin chat-client
     rm -rf "$target/page-shots"
     mkdir -p "$target/page-shots"
     NODE_PATH=$tools/playwright/node_modules \
         CHAT_WEB=$target/debug/chat-web CHAT_CLIENT=$target/debug/chat-client \
         CHAT_PAGE=$page SHOTS=$target/page-shots \
-        node --test --test-reporter=spec tests/page/
+        node --test --test-reporter=spec --test-timeout=120000 tests/page/*.test.js
 }
 
 # The module and the JavaScript around it, as a server with compression sends them.

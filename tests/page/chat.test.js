@@ -107,6 +107,10 @@ test("a server that is started anew is come back to by itself, with what was sai
   await send(ann, "while it was away");
   await ann.getByText("while it was away").waitFor();
   await shot(ann, "offline");
+  await ann.setViewportSize({ width: 360, height: 640 });
+  assert.equal(await ann.evaluate(() => document.documentElement.scrollWidth), 360);
+  await shot(ann, "offline-narrow");
+  await ann.setViewportSize({ width: 1100, height: 700 });
 
   server = await server.again();
   await shows(ann, "online");

@@ -6,18 +6,13 @@ const { EventEmitter, on } = require("node:events");
 const fs = require("node:fs");
 const path = require("node:path");
 const { test } = require("node:test");
-const { CHAT_PAGE, Server, enter, folder, logIn, open, reads, sees, send, shot, shows, until, useBrowser } = require("./support");
+const { CHAT_PAGE, Server, enter, folder, logIn, open, reads, sees, send, shot, shows, startMachine, until, useBrowser } = require("./support");
 
 // Playwright switches off the cache of pages that were left, which is to be seen here.
 const has = useBrowser({ ignoreDefaultArgs: ["--disable-back-forward-cache"] });
 
 /** How many milliseconds of silence a server takes that is to notice soon. Three times that it gives a client up. */
 const HEARTBEAT = 250;
-
-/** Commands for the browser's own protocol. */
-async function devtools(page) {
-  return page.context().newCDPSession(page);
-}
 
 test("a page that is left closes its connection, and comes back with the user", async () => {
   const server = await Server.start();
@@ -28,7 +23,8 @@ test("a page that is left closes its connection, and comes back with the user", 
   await server.line(/connection ended.*closed by the peer: 1000.*the page was left/);
   await sees(bob, "bob");
   await send(bob, "ann is away");
-  await ann.goBack();
+  // Out of the browser's cache, so ann need not log in again.
+  await ann.goBack({ waitUntil: "commit" });
   await sees(bob, "ann", "bob");
   await shows(ann, "online");
   await reads(ann, "bob: ann is away");
@@ -67,22 +63,37 @@ test("a quiet page stays connected by heartbeats, which are the server's", async
   await server.stop();
 });
 
-test("a tab that sleeps is given up by the server, and catches up when it wakes", async () => {
-  const server = await Server.start({ options: ["--heartbeat", String(HEARTBEAT)] });
-  const bob = await enter(has.browser, server, "bob");
-  const ann = await enter(has.browser, server, "ann");
+/** The page of ann, who is in bob's room, sleeps until the server has given it up and something was said; then it wakes. */
+async function sleep(ann, bob, server, begin, wake) {
   await sees(bob, "ann", "bob");
-  const tab = await devtools(ann);
-  await tab.send("Page.setWebLifecycleState", { state: "frozen" });
+  await begin();
   await sees(bob, "bob");
-  await server.line(/connection ended.*heartbeat/i);
+  await server.line(/connection ended.*nothing was heard of the peer/);
   await send(bob, "ann sleeps");
   await reads(bob, "bob: ann sleeps");
-  await tab.send("Page.setWebLifecycleState", { state: "active" });
+  await wake();
   await sees(bob, "ann", "bob");
   await shows(ann, "online");
   await reads(ann, "bob: ann sleeps");
   await server.stop();
+}
+
+// By the debugger: Chromium does not freeze a page that is looked at, and one that Playwright drives always is.
+test("a tab that sleeps is given up by the server, and catches up when it wakes", async () => {
+  const server = await Server.start({ options: ["--heartbeat", String(HEARTBEAT)] });
+  const bob = await enter(has.browser, server, "bob");
+  const ann = await enter(has.browser, server, "ann");
+  const tab = await ann.context().newCDPSession(ann);
+  await tab.send("Debugger.enable");
+  await sleep(ann, bob, server, () => tab.send("Debugger.pause"), () => tab.send("Debugger.resume"));
+});
+
+test("so does a machine that sleeps with all that is on it", async () => {
+  const server = await Server.start({ options: ["--heartbeat", String(HEARTBEAT)] });
+  const bob = await enter(has.browser, server, "bob");
+  const machine = await startMachine();
+  const ann = await enter(machine.browser, server, "ann");
+  await sleep(ann, bob, server, () => machine.signal("SIGSTOP"), () => machine.signal("SIGCONT"));
 });
 
 test("a browser that is online again does not wait for the next attempt", async () => {

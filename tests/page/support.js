@@ -119,15 +119,27 @@ const arguments_ = [
   "--disable-sync",
 ];
 
+const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+/** A browser of its own, whose processes take signals. */
+async function startMachine() {
+  const host = await chromium.launchServer({ executablePath, args: arguments_ });
+  const browser = await chromium.connect(host.wsEndpoint());
+  const signal = (name) => process.kill(-host.process().pid, name);
+  machines.add(signal);
+  return { browser, signal };
+}
+const machines = new Set();
+
 /** Starts a browser before the tests of a file, and ends everything behind them. */
 function useBrowser(options = {}) {
   const has = {};
   before(async () => {
-    const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
     has.browser = await chromium.launch({ executablePath, args: arguments_, ...options });
   });
   after(async () => {
     await has.browser?.close();
+    for (const signal of machines) signal("SIGKILL");
     for (const program of Program.all) program.process.kill("SIGKILL");
   });
   return has;
@@ -203,4 +215,4 @@ async function shot(page, name) {
   await page.screenshot({ path: path.join(SHOTS, `${name}.png`) });
 }
 
-module.exports = { PATIENCE, CHAT_PAGE, Server, enter, folder, logIn, open, reads, sees, send, shot, shows, terminal, until, useBrowser, waitFor };
+module.exports = { PATIENCE, CHAT_PAGE, Server, enter, folder, logIn, open, reads, sees, send, shot, shows, startMachine, terminal, until, useBrowser, waitFor };

@@ -9,7 +9,7 @@ use web_sys::{Event, HtmlButtonElement, HtmlMetaElement, KeyboardEvent};
 
 use crate::{
     dom::{by_id, data_of, document, on},
-    session::{Account, Session},
+    session::{Account, Session, why},
     view::{View, focus, take_value, value},
 };
 
@@ -48,7 +48,7 @@ impl App {
         spawn_local(async move {
             if let Some(error) = session.ended().await {
                 app.session.borrow_mut().take();
-                app.view.show_entrance(&error.to_string());
+                app.view.show_entrance(&why(&error));
             }
         });
         Ok(())
@@ -71,10 +71,11 @@ impl App {
             let app = Rc::clone(app);
             spawn_local(async move {
                 by_id::<HtmlButtonElement>("enter").set_disabled(true);
-                if let Err(why) = app.log_in(account).await {
+                let entered = app.log_in(account).await;
+                by_id::<HtmlButtonElement>("enter").set_disabled(false);
+                if let Err(why) = entered {
                     app.view.show_entrance(&why);
                 }
-                by_id::<HtmlButtonElement>("enter").set_disabled(false);
             });
         });
         self.on("log-out", "click", |app, _| {

@@ -247,9 +247,19 @@ fn shown(now: &ConnectionStatus, before: &Status) -> Status {
             before.clone()
         }
         ConnectionStatus::Waiting { error, .. } | ConnectionStatus::Closed(error) => {
-            Status::Offline { why: error.to_string() }
+            Status::Offline { why: why(error) }
         }
         ConnectionStatus::Leaving => Status::Offline { why: "the server is stopping".to_owned() },
         _ => Status::Connecting,
+    }
+}
+
+/// What a user is told of the end of a connection: the server's own words, if it had any.
+pub(crate) fn why(error: &ConnectionError) -> String {
+    match error {
+        ConnectionError::Closed { reason, .. } if !reason.reason().is_empty() => {
+            reason.reason().to_owned()
+        }
+        error => error.to_string(),
     }
 }

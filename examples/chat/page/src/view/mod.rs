@@ -83,7 +83,7 @@ impl View {
         self.messages.borrow_mut().show(model, waiting);
         self.notice.set_hidden(model.notice.is_none());
         set_text(&self.notice_text, model.notice.as_deref().unwrap_or_default());
-        self.show_present(present);
+        self.show_present(present, model.status == Status::Online);
     }
 
     fn show_status(&self, status: &Status) {
@@ -98,8 +98,9 @@ impl View {
         self.connect_now.set_hidden(kind != "offline");
     }
 
-    fn show_present(&self, users: &[String]) {
-        set_text(&self.here, &format!("Here: {}", users.len()));
+    fn show_present(&self, users: &[String], is_known: bool) {
+        let count = if is_known { users.len().to_string() } else { "not known".to_owned() };
+        set_text(&self.here, &format!("Here: {count}"));
         self.present.set_text_content(None);
         for user in users {
             let item = copy_of("user-template");
