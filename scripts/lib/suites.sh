@@ -33,6 +33,7 @@ suite typos    ci  'typos'                  'spelling'
 suite no_std   ci  'bare_target'            'the core, and what embeds it, build for a machine that has no std'
 suite fuzz     ci  'nightly cxx cargo_fuzz' 'a fixed number of runs of each fuzz target'
 suite wasm     all 'wasm_target wasm_bindgen chromium' 'the client in a page and in a worker of Chromium, with real servers'
+suite page     all 'wasm_target wasm_bindgen chromium playwright' 'the chat in Chromium: two users, servers that go and come, tabs that sleep, a client in a terminal'
 suite size     all 'wasm_target wasm_bindgen wasm_opt' 'what a whole client for a browser takes to download stays within its budget'
 suite deny     all 'cargo_deny'             'licences, banned crates and sources of the dependencies'
 
@@ -209,20 +210,6 @@ suite_fuzz() {
     done
 }
 
-# Has cargo do $1 for browsers, in a folder of its own.
-for_browsers() {
-    local action=$1 cargo=(cargo) build_std=()
-    shift
-    if ! has_rustup_target "$WASM_TARGET"; then
-        # As for `no_std`.
-        export RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc RUSTC_BOOTSTRAP=1
-        export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-19
-        cargo=(/usr/bin/cargo)
-        build_std=(-Z 'build-std=std,panic_abort')
-    fi
-    CARGO_TARGET_DIR=$target/wasm "${cargo[@]}" "$action" "${build_std[@]}" --target "$WASM_TARGET" "$@"
-}
-
 # The servers are a native process, which ends when this does. Where it listens the tests are told when they are built.
 suite_wasm() {
     local url
@@ -232,6 +219,19 @@ suite_wasm() {
     export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner
     CHROMEDRIVER=$(command -v chromedriver) WASM_BINDGEN_TEST_TIMEOUT=120 HARDLIGHT_DIRECTOR=$url \
         for_browsers test -p hardlight-browser-tests --tests
+}
+
+# Every server of it is a process that the tests start.
+suite_page() {
+    build_page
+    # All of the workspace, as for `ui`.
+    cargo build --quiet --workspace --all-features --bin chat-web --bin chat-client
+    rm -rf "$target/page-shots"
+    mkdir -p "$target/page-shots"
+    NODE_PATH=$tools/playwright/node_modules \
+        CHAT_WEB=$target/debug/chat-web CHAT_CLIENT=$target/debug/chat-client \
+        CHAT_PAGE=$page SHOTS=$target/page-shots \
+        node --test --test-reporter=spec --test-timeout=120000 tests/page/*.test.js
 }
 
 # The module and the JavaScript around it, as a server with compression sends them.
