@@ -48,7 +48,14 @@ struct Place<F> {
 
 impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
     pub(super) fn new(peer: Arc<Peer>) -> Self {
-        Self { places: Vec::new(), running: 0, used: 0, deadlines: Deadlines::default(), peer, spare: None }
+        Self {
+            places: Vec::new(),
+            running: 0,
+            used: 0,
+            deadlines: Deadlines::default(),
+            peer,
+            spare: None,
+        }
     }
 
     /// Starts a handler and polls it once: most are done with that, and never see an executor.
