@@ -21,6 +21,7 @@ mod mailbox;
 mod opening;
 mod server;
 mod service;
+mod telemetry;
 mod time_limit;
 mod timer;
 mod transport;
@@ -49,6 +50,9 @@ pub use server::{
     Acceptor, FeaturesCell, ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell,
 };
 pub use service::{Dispatch, Service, ServiceClient, ServiceMethod};
+pub use telemetry::{
+    Endpoint, Propagation, Propagator, Telemetry, TraceContext, TraceContextError,
+};
 pub use time_limit::{Late, TimeLimit};
 pub use timer::Timer;
 pub use transport::{Incoming, Outgoing, Transport};

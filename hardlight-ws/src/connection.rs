@@ -20,6 +20,7 @@ use hardlight_driver::{
     proto::{CloseCode, CloseReason, ConnectionError},
 };
 use rustls::ServerConfig;
+use tracing::Instrument;
 
 use crate::{
     AcceptError, Adapter, Closers, Handshake, Peer, Refusal, Registered, Request, ServerOptions,
@@ -158,8 +159,11 @@ where
     let acceptor = acceptor
         .with_compression(options.compression)
         .with_max_call_time(options.max_call_time)
+        .with_telemetry(options.telemetry.clone())
+        .with_endpoint(request.endpoint())
         .with_request(request.clone());
-    let handler = factory(acceptor.connection(), request).await?;
+    let making = acceptor.span().in_scope(|| factory(acceptor.connection(), request));
+    let handler = making.instrument(acceptor.span().clone()).await?;
     Ok(Box::new(move |transport| {
         let connection = acceptor.handle().clone();
         let registered = shared.closers.register(move || {

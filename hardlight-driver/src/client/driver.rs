@@ -13,6 +13,7 @@ use hardlight_proto::{
     CallError, CallId, Client, ClientEvent, CloseCode, CloseReason, Connection, ConnectionError,
     ConnectionState, Events, SchemaMismatch, StateError, Time, Topic, TopicStart,
 };
+use tracing::Span;
 
 use super::{
     Connected, ConnectionStatus, Shared,
@@ -20,7 +21,10 @@ use super::{
     calls::{CallKey, Gate, Taken},
     state::StateReplica,
 };
-use crate::{error::Error, inside::Inside, timer::Timer, transport::Transport, wire::Wire};
+use crate::{
+    error::Error, inside::Inside, telemetry::end_connection, timer::Timer, transport::Transport,
+    wire::Wire,
+};
 
 /// Rounds of reading and writing before the driver lets others run.
 const MAX_ROUNDS: usize = 16;
@@ -101,6 +105,8 @@ pub struct ClientDriver<S: ConnectionState, E: Events, T, M> {
     leaving: bool,
     /// The connection is lost, and the client goes on without it.
     interrupted: bool,
+    /// Of the connection.
+    span: Span,
 }
 
 impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T, M> {
@@ -115,6 +121,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
         let service = config.schema().name;
         let state = StateReplica::new(config.limits().max_state_bytes());
         let began = Began { here: wire.now(), shared: shared.clock.now() };
+        let span = shared.telemetry.connection(service);
         Self {
             connection: Connection::client(config, wire.now()),
             wire,
@@ -137,6 +144,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             closing: false,
             leaving: false,
             interrupted: false,
+            span,
         }
     }
 
@@ -278,6 +286,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
 
     fn end(&mut self, error: &ConnectionError) {
         tracing::debug!(%error, "connection ended");
+        end_connection(&self.span, error);
         self.hand_over();
         self.note_resume_point();
         self.shared.events.catch_up();
@@ -419,29 +428,40 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> Future for ClientDri
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        if this.span.is_disabled() {
+            return this.advance(cx);
+        }
+        let span = this.span.clone();
+        span.in_scope(|| this.advance(cx))
+    }
+}
+
+impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T, M> {
+    #[inline(always)]
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<ConnectionError> {
         let _inside = Inside::enter();
-        this.shared.mailbox.wake_up(cx);
-        this.wire.wake_up(cx);
-        if std::mem::take(&mut this.expects_calls) {
+        self.shared.mailbox.wake_up(cx);
+        self.wire.wake_up(cx);
+        if std::mem::take(&mut self.expects_calls) {
             // The first of them has woken this one; the others' calls then leave in one message with its own.
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        if !this.connection.is_ended() && this.run(cx) {
+        if !self.connection.is_ended() && self.run(cx) {
             cx.waker().wake_by_ref();
         }
-        let Some(error) = this.connection.error() else {
+        let Some(error) = self.connection.error() else {
             return Poll::Pending;
         };
         let error = error.clone();
         // What arrived before the end is still handled.
-        this.run_attached();
-        if this.interrupted {
+        self.run_attached();
+        if self.interrupted {
             // The next connection is not to wait for an orderly end of this one.
-            this.wire.write(cx, &mut this.connection);
+            self.wire.write(cx, &mut self.connection);
             return Poll::Ready(error);
         }
-        let finished = this.wire.poll_finish(cx, &mut this.connection, this.close_timeout);
+        let finished = self.wire.poll_finish(cx, &mut self.connection, self.close_timeout);
         finished.map(|()| error)
     }
 }

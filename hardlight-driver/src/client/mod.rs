@@ -21,8 +21,8 @@ mod watch;
 use std::{fmt, sync::Arc};
 
 use hardlight_proto::{
-    CallError, CloseReason, Codable, ConnectionError, ConnectionState, Events, Feature, FeatureSet,
-    GapReason, NoEvents, Resume, SchemaMismatch, ServiceSchema, Topic, payload,
+    CallError, CloseReason, Codable, ConnectionError, ConnectionState, Events, Extensions, Feature,
+    FeatureSet, GapReason, NoEvents, Resume, SchemaMismatch, ServiceSchema, Topic, payload,
 };
 
 pub use attached::Attachment;
@@ -40,6 +40,7 @@ use crate::{
     error::Error,
     local::{Local, MaybeSend, boxed},
     service::{ServiceClient, ServiceMethod},
+    telemetry::{TraceContext, client::ClientCall},
 };
 use attached::Attached;
 use call::{Call, Stage};
@@ -75,7 +76,7 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     /// [`Error::Call`] if this call failed, [`Error::NotSent`] or [`Error::Indeterminate`] if the connection ended before the
     /// answer arrived.
     pub async fn call<I: Codable, O: Codable>(&self, method: u32, input: I) -> Result<O, Error> {
-        self.call_when(WhenFull::Wait, method, input).await
+        self.call_when(WhenFull::Wait, method, input, |_| false).await
     }
 
     /// Like [`call`](Self::call), but fails with [`CallError::TooManyCallsInFlight`] instead of waiting in line, and with
@@ -89,7 +90,27 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         method: u32,
         input: I,
     ) -> Result<O, Error> {
-        self.call_when(WhenFull::Fail, method, input).await
+        self.call_when(WhenFull::Fail, method, input, |_| false).await
+    }
+
+    /// [`call`](Self::call), whose output may be an error of the application's: `is_error` says so to traces and metrics.
+    pub(crate) async fn call_fallible<I: Codable, O: Codable>(
+        &self,
+        method: u32,
+        input: I,
+        is_error: fn(&O) -> bool,
+    ) -> Result<O, Error> {
+        self.call_when(WhenFull::Wait, method, input, is_error).await
+    }
+
+    /// [`try_call`](Self::try_call), likewise.
+    pub(crate) async fn try_call_fallible<I: Codable, O: Codable>(
+        &self,
+        method: u32,
+        input: I,
+        is_error: fn(&O) -> bool,
+    ) -> Result<O, Error> {
+        self.call_when(WhenFull::Fail, method, input, is_error).await
     }
 
     /// The connection as a service has it whose methods begin at this place.
@@ -338,31 +359,60 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         when_full: WhenFull,
         method: u32,
         input: I,
+        is_error: fn(&O) -> bool,
     ) -> Result<O, Error> {
-        let special = self.special()?;
+        let mut told = self.begin(method);
+        let trace = told.as_mut().and_then(|told| told.trace.take());
+        let result = match self.prepare(when_full, method, input, trace) {
+            Ok(call) => call.await.and_then(|output| {
+                payload::decode(&output).map_err(|_| Error::Call(CallError::InvalidOutput))
+            }),
+            Err(error) => Err(error),
+        };
+        if let Some(told) = told {
+            told.end(&result, is_error);
+        }
+        result
+    }
+
+    /// What is told of a call that begins, if anybody wants to know.
+    #[inline(always)]
+    fn begin(&self, method: u32) -> Option<Box<ClientCall>> {
+        let cause = || self.options.as_ref()?.trace().cloned();
+        self.shared().telemetry.begin(self.schema, method, cause)
+    }
+
+    /// A call that belongs to this trace, where the client takes part in one.
+    #[inline(always)]
+    fn prepare<I: Codable>(
+        &self,
+        when_full: WhenFull,
+        method: u32,
+        input: I,
+        trace: Option<TraceContext>,
+    ) -> Result<Call<'_>, Error> {
+        let special = self.special(trace)?;
         let payload =
             payload::encode_to_bytes(&input).map_err(|_| Error::Call(CallError::EncodeFailed))?;
-        drop(input);
-        let call = Call {
-            mailbox: &self.shared().mailbox,
-            stage: Stage::New {
-                request: Request { method: self.first_method + method, payload },
-                turn: self.turn,
-                when_full,
-                special,
-            },
-        };
-        let output = call.await?;
-        payload::decode(&output).map_err(|_| Error::Call(CallError::InvalidOutput))
+        let request = Request { method: self.first_method + method, payload };
+        let stage = Stage::New { request, turn: self.turn, when_full, special };
+        Ok(Call { mailbox: &self.shared().mailbox, stage })
     }
 
     /// What is special about a call that begins now.
-    fn special(&self) -> Result<Option<Box<Special>>, Error> {
-        let Some(options) = &self.options else { return Ok(None) };
-        let special = options.begin(&self.shared().clock);
-        special
-            .map(|special| Some(Box::new(special)))
-            .ok_or_else(|| CallError::DeadlineExceeded.into())
+    fn special(&self, trace: Option<TraceContext>) -> Result<Option<Box<Special>>, Error> {
+        if self.options.is_none() && trace.is_none() {
+            return Ok(None);
+        }
+        let special = match &self.options {
+            Some(options) => options.begin(&self.shared().clock),
+            None => Some(Special { deadline: None, wire: Extensions::new() }),
+        };
+        let mut special = special.ok_or(CallError::DeadlineExceeded)?;
+        if let Some(trace) = trace {
+            special.wire = trace.put(special.wire);
+        }
+        Ok(Some(Box::new(special)))
     }
 
     fn shared(&self) -> &Arc<Shared<S, E>> {

@@ -11,6 +11,7 @@ use std::{
 use hardlight_proto::{Extensions, Time};
 
 use super::{CallContext, Peer};
+use crate::telemetry::TraceContext;
 
 thread_local! {
     static CURRENT: Cell<Current> = const { Cell::new(Current::None) };
@@ -36,6 +37,10 @@ pub(crate) struct Running {
     /// When it is to end.
     pub(crate) deadline: Option<Time>,
     pub(crate) wire: Extensions,
+    /// The trace that it belongs to, where the server takes part in one.
+    pub(crate) trace: Option<Box<TraceContext>>,
+    /// It answers with the application's own error.
+    pub(crate) has_failed: bool,
     context: Option<CallContext>,
     /// It was given up, and runs on.
     is_cancelled: bool,
@@ -48,6 +53,8 @@ impl Running {
             method: 0,
             deadline: None,
             wire: Extensions::new(),
+            trace: None,
+            has_failed: false,
             context: None,
             is_cancelled: false,
         }
@@ -67,11 +74,15 @@ impl Running {
         self.is_cancelled = false;
         self.context = None;
         self.wire = Extensions::new();
+        self.trace = None;
+        self.has_failed = false;
     }
 
     fn context(&mut self) -> CallContext {
         let made = self.context.get_or_insert_with(|| {
-            CallContext::of(&self.peer, self.method, self.deadline, self.wire.clone())
+            let trace = self.trace.as_deref().cloned();
+            let trace = trace.or_else(|| TraceContext::of(&self.wire));
+            CallContext::of(&self.peer, self.method, self.deadline, self.wire.clone(), trace)
         });
         if self.is_cancelled {
             made.cancellation().cancel();
@@ -97,6 +108,18 @@ impl Current {
 
     fn enter(self) -> Self {
         CURRENT.with(|current| current.replace(self))
+    }
+
+    /// The call that the thread runs answers with the application's own error.
+    #[cold]
+    pub(crate) fn note_failure() {
+        CURRENT.with(|cell| {
+            let mut current = cell.take();
+            if let Self::Handler(running) = &mut current {
+                running.has_failed = true;
+            }
+            cell.set(current);
+        });
     }
 
     /// The context of what the thread runs.

@@ -18,6 +18,10 @@ use crate::{
     clock::{Clock, Deadline},
     events::ConnectionId,
     opening::Opening,
+    telemetry::{
+        TraceContext,
+        server::{ServerCall, ServerTelemetry},
+    },
 };
 
 /// The call that a handler runs for: its method, its deadline, what its caller said besides, and what the application keeps
@@ -35,6 +39,7 @@ struct Inner {
     method: &'static str,
     deadline: Option<Deadline>,
     wire: Extensions,
+    trace: Option<TraceContext>,
     cancellation: CancellationToken,
     extensions: TypeMap,
 }
@@ -46,6 +51,15 @@ pub(crate) struct Peer {
     pub(crate) id: ConnectionId,
     pub(crate) request: Opening,
     pub(crate) extensions: Arc<TypeMap>,
+    pub(crate) telemetry: ServerTelemetry,
+}
+
+impl Peer {
+    /// What is told of a call that begins, if anybody wants to know.
+    #[inline(always)]
+    pub(crate) fn begin(&self, method: u32, wire: &Extensions) -> Option<Box<ServerCall>> {
+        self.telemetry.begin(self.schema, self.id, method, wire)
+    }
 }
 
 impl CallContext {
@@ -68,6 +82,7 @@ impl CallContext {
             method: "",
             deadline: None,
             wire: Extensions::new(),
+            trace: None,
             cancellation: CancellationToken::new(),
             extensions: TypeMap::new(),
         }))
@@ -78,12 +93,14 @@ impl CallContext {
         method: u32,
         deadline: Option<Time>,
         wire: Extensions,
+        trace: Option<TraceContext>,
     ) -> Self {
         Self(Arc::new(Inner {
             method: peer.schema.methods[method as usize].name,
             deadline: deadline.map(|at| Deadline::at(at, &peer.clock)),
             peer: Some(Arc::clone(peer)),
             wire,
+            trace,
             cancellation: CancellationToken::new(),
             extensions: TypeMap::new(),
         }))
@@ -106,7 +123,16 @@ impl CallContext {
     /// for it say the same of their trace.
     #[must_use]
     pub fn with_wire_extensions(&self, wire: Extensions) -> Self {
-        self.with(|inner| inner.wire = wire)
+        self.with(|inner| {
+            inner.trace = TraceContext::of(&wire);
+            inner.wire = wire;
+        })
+    }
+
+    /// A context of this trace, and otherwise as [`with_deadline`](Self::with_deadline) makes it.
+    #[must_use]
+    pub fn with_trace_context(&self, trace: TraceContext) -> Self {
+        self.with(|inner| inner.trace = Some(trace))
     }
 
     fn with(&self, change: impl FnOnce(&mut Inner)) -> Self {
@@ -115,6 +141,7 @@ impl CallContext {
             method: self.0.method,
             deadline: self.0.deadline.clone(),
             wire: self.0.wire.clone(),
+            trace: self.0.trace.clone(),
             cancellation: self.0.cancellation.clone(),
             extensions: TypeMap::new(),
         };
@@ -160,6 +187,13 @@ impl CallContext {
     /// itself (SPEC.md, section 7). What is left until the deadline stands there as it was when the call began.
     pub fn wire_extensions(&self) -> &Extensions {
         &self.0.wire
+    }
+
+    /// The trace that calls belong to which are made because of this one: on a server that
+    /// [takes part](crate::Telemetry::propagation) in traces the span of this call, else what its caller said. `None` if that is
+    /// nothing.
+    pub fn trace_context(&self) -> Option<&TraceContext> {
+        self.0.trace.as_ref()
     }
 
     /// What the application keeps for this call.

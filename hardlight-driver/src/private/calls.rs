@@ -7,7 +7,7 @@ use hardlight_proto::{
     CallError, Codable, ConnectionState, Events, ServiceSchema, WithValues, payload, read_varint,
 };
 
-use crate::{ClientConnection, Error, ServerConnection, ServiceMethod};
+use crate::{ClientConnection, Error, ServerConnection, ServiceMethod, context::Current};
 
 /// Reads the arguments of a call, and lets go of their bytes: they are part of the message they came in, and would keep
 /// all of it for as long as the handler runs.
@@ -25,6 +25,9 @@ pub fn decode_input<T: Codable>(input: Bytes) -> Result<T, CallError> {
 ///
 /// [`CallError::EncodeFailed`] if it cannot be encoded.
 pub fn encode_output<I: Codable, R: Call<I>>(output: &R::Output) -> Result<Bytes, CallError> {
+    if R::is_error(output) {
+        Current::note_failure();
+    }
     payload::encode_to_bytes(output).map_err(|_| CallError::EncodeFailed)
 }
 
@@ -35,6 +38,12 @@ pub fn encode_output<I: Codable, R: Call<I>>(output: &R::Output) -> Result<Bytes
 pub trait Call<I> {
     /// What the method returns.
     type Output: Codable;
+
+    /// Whether this is an error of the application's.
+    fn is_error(output: &Self::Output) -> bool {
+        let _ = output;
+        false
+    }
 }
 
 /// Stands for a return type in implementations of [`Call`]. The type is an argument here, so that it may be more private
@@ -91,7 +100,7 @@ pub async fn call<I: Codable, R: Call<I>, S: ConnectionState, E: Events>(
     method: u32,
     input: I,
 ) -> Result<R::Output, Error> {
-    connection.call(method, input).await
+    connection.call_fallible(method, input, R::is_error).await
 }
 
 /// [`ClientConnection::try_call`] of a method.
@@ -104,7 +113,7 @@ pub async fn try_call<I: Codable, R: Call<I>, S: ConnectionState, E: Events>(
     method: u32,
     input: I,
 ) -> Result<R::Output, Error> {
-    connection.try_call(method, input).await
+    connection.try_call_fallible(method, input, R::is_error).await
 }
 
 /// Whether a client may call a method. No method of the connection, so that each client has it for its own methods only.

@@ -30,4 +30,5 @@ pub use crate::{
     local::MaybeSend,
     server::{FeaturesCell, ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell},
     service::{Dispatch, Service, ServiceClient, ServiceMethod},
+    telemetry::TraceContext,
 };

@@ -29,6 +29,7 @@ use crate::{
     context::{Peer, TypeMap},
     inside::Inside,
     opening::Opening,
+    telemetry::{end_connection, server::ServerTelemetry},
     timer::Timer,
     transport::Transport,
     wire::Wire,
@@ -72,6 +73,7 @@ pub(super) struct Setup {
     pub(super) request: Opening,
     pub(super) extensions: Arc<TypeMap>,
     pub(super) max_call_time: Option<Duration>,
+    pub(super) telemetry: ServerTelemetry,
 }
 
 /// What goes out in the order in which it happened.
@@ -102,9 +104,9 @@ where
         let shared = Arc::clone(&end.shared);
         let (schema, limits) = (config.schema(), config.limits().clone());
         let wire = Wire::new(transport, timer);
-        let Setup { request, extensions, max_call_time } = setup;
+        let Setup { request, extensions, max_call_time, telemetry } = setup;
         let id = end.subscriptions.id();
-        let peer = Peer { schema, clock: wire.clock(), id, request, extensions };
+        let peer = Peer { schema, clock: wire.clock(), id, request, extensions, telemetry };
         let (features, snapshot) = shared.go_live();
         let config = config.with_features(features);
         let encoded = snapshot.as_ref().map_or_else(|_| Bytes::new(), Bytes::clone);
@@ -233,7 +235,7 @@ where
     fn end_overdue(&mut self) {
         let now = self.wire.now();
         while let Some(id) = self.handlers.pop_overdue(now) {
-            if self.handlers.give_up(id) {
+            if self.handlers.give_up(id, &CallError::DeadlineExceeded) {
                 self.refuse(id, CallError::DeadlineExceeded);
             }
         }
@@ -277,7 +279,7 @@ where
                 }
                 Some(ServerEvent::Cancel { id }) => {
                     // One that runs to its end is answered with what comes of it.
-                    if self.handlers.give_up(id) {
+                    if self.handlers.give_up(id, &CallError::Cancelled) {
                         self.refuse(id, CallError::Cancelled);
                     }
                 }
@@ -287,6 +289,7 @@ where
                 }
                 Some(ServerEvent::Closed(error)) => {
                     tracing::debug!(%error, "connection ended");
+                    end_connection(self.handlers.connection_span(), &error);
                     self.handlers.give_up_all();
                     self.queue.clear();
                     self.answer = Answer::None;
@@ -300,8 +303,10 @@ where
 
     fn start(&mut self, id: CallId, method: u32, wire: Extensions, input: Bytes) {
         if !self.may_run(method) {
+            let index = method;
             let method = self.schema.methods[method as usize].name;
             tracing::debug!(service = self.schema.name, method, "a call lacks its feature");
+            self.handlers.note_refusal(index, &wire, &CallError::MissingFeature);
             return self.answer(id, Err(CallError::MissingFeature));
         }
         let no_cancel = self.schema.methods[method as usize].no_cancel;

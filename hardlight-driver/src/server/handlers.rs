@@ -9,9 +9,13 @@ use std::{
 
 use bytes::Bytes;
 use hardlight_proto::{CallError, CallId, ConnectionState, Extensions, Time};
+use tracing::Span;
 
 use super::{deadlines::Deadlines, state::Shared};
-use crate::context::{Current, Peer, Running};
+use crate::{
+    context::{Current, Peer, Running},
+    telemetry::server::ServerCall,
+};
 
 /// The futures of the calls that run, one place for each call id. A place is used again and again.
 pub(super) struct Handlers<F> {
@@ -42,6 +46,8 @@ struct Place<F> {
     waker: Waker,
     /// With the thread while the future is polled.
     call: Option<Box<Running>>,
+    /// What is told of the call, if anybody wants to know.
+    told: Option<Box<ServerCall>>,
 }
 
 impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
@@ -66,6 +72,7 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
             future: Box::pin(None),
             waker: Waker::from(Arc::new(CallWaker { id, shared: Arc::clone(shared) })),
             call: None,
+            told: None,
         });
         (place.method, place.no_cancel) = (method, no_cancel);
         let Ok(future) = catch_unwind(AssertUnwindSafe(future)) else {
@@ -74,6 +81,10 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
         let spare = self.spare.take();
         let call = place.call.insert(spare.unwrap_or_else(|| Box::new(Running::new(&self.peer))));
         call.method = method;
+        place.told = self.peer.begin(method, &wire);
+        if let Some(told) = &mut place.told {
+            call.trace = told.trace.take().map(Box::new);
+        }
         call.wire = wire;
         if let Some(at) = deadline {
             call.deadline = deadline;
@@ -95,10 +106,15 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
         };
         let mut cx = Context::from_waker(&place.waker);
         let poll = || catch_unwind(AssertUnwindSafe(|| future.poll(&mut cx)));
+        let entered = place.told.as_deref().map(ServerCall::enter);
         let (polled, call) = Current::run(call, poll);
+        drop(entered);
         place.call = call;
         let polled = polled.unwrap_or(Poll::Ready(Err(CallError::HandlerPanicked)));
-        if polled.is_ready() {
+        if let Poll::Ready(result) = &polled {
+            if let Some(told) = &mut place.told {
+                told.end(result, place.call.as_ref().is_some_and(|call| call.has_failed));
+            }
             self.remove(id);
         }
         polled
@@ -120,6 +136,18 @@ impl<F> Handlers<F> {
         Some(place.method)
     }
 
+    /// Tells of a call that is not started.
+    pub(super) fn note_refusal(&self, method: u32, wire: &Extensions, why: &CallError) {
+        if let Some(mut told) = self.peer.begin(method, wire) {
+            told.give_up(why);
+        }
+    }
+
+    /// The span of the connection.
+    pub(super) fn connection_span(&self) -> &Span {
+        &self.peer.telemetry.span
+    }
+
     /// Whether none runs.
     pub(super) const fn is_empty(&self) -> bool {
         self.running == 0
@@ -137,7 +165,7 @@ impl<F> Handlers<F> {
 
     /// Gives the handler of a call up, if it runs: drops it, unless it runs to its end all the same. Whether nothing of it is
     /// left.
-    pub(super) fn give_up(&mut self, id: CallId) -> bool {
+    pub(super) fn give_up(&mut self, id: CallId, why: &CallError) -> bool {
         let Some(Some(place)) = self.places.get_mut(id.index()) else {
             return true;
         };
@@ -149,6 +177,9 @@ impl<F> Handlers<F> {
         }
         if place.no_cancel {
             return false;
+        }
+        if let Some(told) = &mut place.told {
+            told.give_up(why);
         }
         self.remove(id);
         true
@@ -168,6 +199,8 @@ impl<F> Handlers<F> {
         }
         let mut future = place.future.as_mut();
         let call = &mut place.call;
+        let told = place.told.take();
+        let _entered = told.as_deref().map(ServerCall::enter);
         // Either may hold what panics when it is dropped.
         let drop_both = || {
             future.set(None);
@@ -184,7 +217,7 @@ impl<F> Handlers<F> {
     /// Gives all handlers up: those are left that run to their end all the same.
     pub(super) fn give_up_all(&mut self) {
         (0..=u8::MAX).map(CallId).for_each(|id| {
-            self.give_up(id);
+            self.give_up(id, &CallError::Cancelled);
         });
         if self.is_empty() {
             self.places = Vec::new();

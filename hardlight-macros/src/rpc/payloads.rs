@@ -7,7 +7,7 @@ use syn::{Ident, spanned::Spanned};
 
 use super::{
     names::{generated, visibility},
-    parse::plain,
+    parse::{application_result, plain},
     service::{Method, Service},
 };
 use crate::span::placed;
@@ -60,9 +60,17 @@ fn definition(service: &Service, method: &Method) -> TokenStream {
     let output_doc = format!("What [`{path}`] returns.");
     let name = method.input.to_string();
     let span = generated(returns.span());
+    let is_error = application_result(returns).map(|_| {
+        quote! {
+            fn is_error(output: &Self::Output) -> bool {
+                ::core::result::Result::is_err(output)
+            }
+        }
+    });
     let call = quote_spanned! {span=>
         impl #root::__private::Call<#input> for #root::__private::Returns<#returns> {
             type Output = #returns;
+            #is_error
         }
     };
     let structure = codable(

@@ -1,0 +1,20 @@
+//! What a connection tells of itself besides logs: spans, trace contexts.
+
+mod endpoint;
+mod options;
+mod outcome;
+mod propagation;
+mod spans;
+mod trace_context;
+mod trace_ids;
+
+pub(crate) mod client;
+pub(crate) mod server;
+
+pub use endpoint::Endpoint;
+pub use options::Telemetry;
+pub use propagation::{Propagation, Propagator};
+pub use trace_context::{TraceContext, TraceContextError};
+
+pub(crate) use outcome::Outcome;
+pub(crate) use spans::{end_connection, server_connection};
