@@ -20,9 +20,10 @@ mod watch;
 
 use std::{fmt, sync::Arc};
 
+use bytes::Bytes;
 use hardlight_proto::{
-    CallError, CloseReason, Codable, ConnectionError, ConnectionState, Events, Extensions, Feature,
-    FeatureSet, GapReason, NoEvents, Resume, SchemaMismatch, ServiceSchema, Topic, payload,
+    CallError, CloseReason, Codable, ConnectionError, ConnectionState, Events, Feature, FeatureSet,
+    GapReason, NoEvents, Resume, SchemaMismatch, ServiceSchema, Topic, payload,
 };
 
 pub use attached::Attachment;
@@ -361,18 +362,29 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         input: I,
         is_error: fn(&O) -> bool,
     ) -> Result<O, Error> {
-        let mut told = self.begin(method);
-        let trace = told.as_mut().and_then(|told| told.trace.take());
-        let result = match self.prepare(when_full, method, input, trace) {
-            Ok(call) => call.await.and_then(|output| {
-                payload::decode(&output).map_err(|_| Error::Call(CallError::InvalidOutput))
-            }),
-            Err(error) => Err(error),
-        };
-        if let Some(told) = told {
-            told.end(&result, is_error);
+        if let Some(told) = self.begin(method) {
+            // In memory of its own: others do not make room for it.
+            return Box::pin(self.call_told(told, when_full, method, input, is_error)).await;
         }
-        result
+        let special = self.special()?;
+        let payload =
+            payload::encode_to_bytes(&input).map_err(|_| Error::Call(CallError::EncodeFailed))?;
+        drop(input);
+        let output = self.make(when_full, method, payload, special).await?;
+        payload::decode(&output).map_err(|_| Error::Call(CallError::InvalidOutput))
+    }
+
+    #[inline(always)]
+    fn make(
+        &self,
+        when_full: WhenFull,
+        method: u32,
+        payload: Bytes,
+        special: Option<Box<Special>>,
+    ) -> Call<'_> {
+        let request = Request { method: self.first_method + method, payload };
+        let stage = Stage::New { request, turn: self.turn, when_full, special };
+        Call { mailbox: &self.shared().mailbox, stage }
     }
 
     /// What is told of a call that begins, if anybody wants to know.
@@ -382,37 +394,45 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         self.shared().telemetry.begin(self.schema, method, cause)
     }
 
-    /// A call that belongs to this trace, where the client takes part in one.
-    #[inline(always)]
-    fn prepare<I: Codable>(
+    /// A call that somebody wants to know of.
+    async fn call_told<I: Codable, O: Codable>(
         &self,
+        mut told: Box<ClientCall>,
         when_full: WhenFull,
         method: u32,
         input: I,
-        trace: Option<TraceContext>,
-    ) -> Result<Call<'_>, Error> {
-        let special = self.special(trace)?;
-        let payload =
-            payload::encode_to_bytes(&input).map_err(|_| Error::Call(CallError::EncodeFailed))?;
-        let request = Request { method: self.first_method + method, payload };
-        let stage = Stage::New { request, turn: self.turn, when_full, special };
-        Ok(Call { mailbox: &self.shared().mailbox, stage })
+        is_error: fn(&O) -> bool,
+    ) -> Result<O, Error> {
+        let trace = told.trace.take();
+        let result = async {
+            let special = self.special_in(trace)?;
+            let payload = payload::encode_to_bytes(&input)
+                .map_err(|_| Error::Call(CallError::EncodeFailed))?;
+            drop(input);
+            let output = self.make(when_full, method, payload, special).await?;
+            payload::decode(&output).map_err(|_| Error::Call(CallError::InvalidOutput))
+        };
+        let result = result.await;
+        told.end(&result, is_error);
+        result
     }
 
     /// What is special about a call that begins now.
-    fn special(&self, trace: Option<TraceContext>) -> Result<Option<Box<Special>>, Error> {
-        if self.options.is_none() && trace.is_none() {
-            return Ok(None);
-        }
-        let special = match &self.options {
-            Some(options) => options.begin(&self.shared().clock),
-            None => Some(Special { deadline: None, wire: Extensions::new() }),
-        };
-        let mut special = special.ok_or(CallError::DeadlineExceeded)?;
-        if let Some(trace) = trace {
-            special.wire = trace.put(special.wire);
-        }
-        Ok(Some(Box::new(special)))
+    fn special(&self) -> Result<Option<Box<Special>>, Error> {
+        let Some(options) = &self.options else { return Ok(None) };
+        let special = options.begin(&self.shared().clock);
+        special
+            .map(|special| Some(Box::new(special)))
+            .ok_or_else(|| CallError::DeadlineExceeded.into())
+    }
+
+    /// The same of a call that belongs to this trace.
+    fn special_in(&self, trace: Option<TraceContext>) -> Result<Option<Box<Special>>, Error> {
+        let special = self.special()?;
+        let Some(trace) = trace else { return Ok(special) };
+        let mut special = special.unwrap_or_default();
+        special.wire = trace.put(std::mem::take(&mut special.wire));
+        Ok(Some(special))
     }
 
     fn shared(&self) -> &Arc<Shared<S, E>> {

@@ -34,11 +34,6 @@ impl ClientTelemetry {
         spans::client_connection(service, &self.endpoint.load())
     }
 
-    /// Whether inputs and outputs are logged.
-    pub(crate) const fn logs_payloads(&self) -> bool {
-        self.options.payloads
-    }
-
     /// A call begins: `None` if nobody wants to know. `cause` is the trace of what it is made for, where that was said.
     #[inline(always)]
     pub(crate) fn begin(

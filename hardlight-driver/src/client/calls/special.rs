@@ -11,7 +11,7 @@ use super::{CallKey, Calls, Stage};
 use crate::error::Error;
 
 /// What is special about a call.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::client) struct Special {
     /// Until when its caller waits, by the clock of the driver's timer.
     pub(in crate::client) deadline: Option<Time>,
