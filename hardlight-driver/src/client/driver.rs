@@ -22,7 +22,11 @@ use super::{
     state::StateReplica,
 };
 use crate::{
-    error::Error, inside::Inside, telemetry::end_connection, timer::Timer, transport::Transport,
+    error::Error,
+    inside::Inside,
+    telemetry::{end_connection, enter},
+    timer::Timer,
+    transport::Transport,
     wire::Wire,
 };
 
@@ -428,40 +432,30 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> Future for ClientDri
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if this.span.is_disabled() {
-            return this.advance(cx);
-        }
-        let span = this.span.clone();
-        span.in_scope(|| this.advance(cx))
-    }
-}
-
-impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T, M> {
-    #[inline(always)]
-    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<ConnectionError> {
+        let _entered = enter(&this.span);
         let _inside = Inside::enter();
-        self.shared.mailbox.wake_up(cx);
-        self.wire.wake_up(cx);
-        if std::mem::take(&mut self.expects_calls) {
+        this.shared.mailbox.wake_up(cx);
+        this.wire.wake_up(cx);
+        if std::mem::take(&mut this.expects_calls) {
             // The first of them has woken this one; the others' calls then leave in one message with its own.
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        if !self.connection.is_ended() && self.run(cx) {
+        if !this.connection.is_ended() && this.run(cx) {
             cx.waker().wake_by_ref();
         }
-        let Some(error) = self.connection.error() else {
+        let Some(error) = this.connection.error() else {
             return Poll::Pending;
         };
         let error = error.clone();
         // What arrived before the end is still handled.
-        self.run_attached();
-        if self.interrupted {
+        this.run_attached();
+        if this.interrupted {
             // The next connection is not to wait for an orderly end of this one.
-            self.wire.write(cx, &mut self.connection);
+            this.wire.write(cx, &mut this.connection);
             return Poll::Ready(error);
         }
-        let finished = self.wire.poll_finish(cx, &mut self.connection, self.close_timeout);
+        let finished = this.wire.poll_finish(cx, &mut this.connection, this.close_timeout);
         finished.map(|()| error)
     }
 }

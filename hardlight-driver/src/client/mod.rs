@@ -41,11 +41,12 @@ use crate::{
     error::Error,
     local::{Local, MaybeSend, boxed},
     service::{ServiceClient, ServiceMethod},
-    telemetry::{TraceContext, client::ClientCall},
+    telemetry::{self, client::ClientCall},
 };
 use attached::Attached;
 use call::{Call, Stage};
-use calls::{Calls, Request, Special, Turn, WhenFull};
+pub(crate) use calls::Special;
+use calls::{Calls, Request, Turn, WhenFull};
 use options::CallOptions;
 use queue::Kind;
 use shared::Shared;
@@ -60,6 +61,22 @@ pub struct ClientConnection<S: ConnectionState, E: Events = NoEvents> {
     first_method: u32,
     turn: Turn,
     options: Option<Arc<CallOptions>>,
+    /// All calls are told of, whoever listens.
+    tells: bool,
+}
+
+/// Tells which outputs are errors of the application's, for traces and metrics.
+pub(crate) trait MaybeError<O> {
+    fn is_error(output: &O) -> bool;
+}
+
+/// None is.
+struct NeverAnError;
+
+impl<O> MaybeError<O> for NeverAnError {
+    fn is_error(_: &O) -> bool {
+        false
+    }
 }
 
 /// Closes the connection when the last clone of a [`ClientConnection`] is gone.
@@ -77,7 +94,7 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     /// [`Error::Call`] if this call failed, [`Error::NotSent`] or [`Error::Indeterminate`] if the connection ended before the
     /// answer arrived.
     pub async fn call<I: Codable, O: Codable>(&self, method: u32, input: I) -> Result<O, Error> {
-        self.call_when(WhenFull::Wait, method, input, |_| false).await
+        self.call_when::<I, O, NeverAnError>(WhenFull::Wait, method, input).await
     }
 
     /// Like [`call`](Self::call), but fails with [`CallError::TooManyCallsInFlight`] instead of waiting in line, and with
@@ -91,27 +108,25 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         method: u32,
         input: I,
     ) -> Result<O, Error> {
-        self.call_when(WhenFull::Fail, method, input, |_| false).await
+        self.call_when::<I, O, NeverAnError>(WhenFull::Fail, method, input).await
     }
 
-    /// [`call`](Self::call), whose output may be an error of the application's: `is_error` says so to traces and metrics.
-    pub(crate) async fn call_fallible<I: Codable, O: Codable>(
+    /// [`call`](Self::call), whose output may be an error of the application's, as `R` tells.
+    pub(crate) async fn call_fallible<I: Codable, O: Codable, R: MaybeError<O>>(
         &self,
         method: u32,
         input: I,
-        is_error: fn(&O) -> bool,
     ) -> Result<O, Error> {
-        self.call_when(WhenFull::Wait, method, input, is_error).await
+        self.call_when::<I, O, R>(WhenFull::Wait, method, input).await
     }
 
     /// [`try_call`](Self::try_call), likewise.
-    pub(crate) async fn try_call_fallible<I: Codable, O: Codable>(
+    pub(crate) async fn try_call_fallible<I: Codable, O: Codable, R: MaybeError<O>>(
         &self,
         method: u32,
         input: I,
-        is_error: fn(&O) -> bool,
     ) -> Result<O, Error> {
-        self.call_when(WhenFull::Fail, method, input, is_error).await
+        self.call_when::<I, O, R>(WhenFull::Fail, method, input).await
     }
 
     /// The connection as a service has it whose methods begin at this place.
@@ -222,10 +237,11 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         let handle = Arc::downgrade(&self.handle);
         let (schema, first_method, options) =
             (self.schema, self.first_method, self.options.clone());
+        let tells = self.tells;
         self.shared().restores.add(move |connection| {
             let (handle, turn) = (handle.upgrade()?, Turn::First(connection));
             let options = options.clone();
-            Some(restore(C::new(Self { handle, schema, first_method, turn, options })))
+            Some(restore(C::new(Self { handle, schema, first_method, turn, options, tells })))
         });
     }
 
@@ -355,23 +371,35 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         self.shared().wait_for(opened).await
     }
 
-    async fn call_when<I: Codable, O: Codable>(
+    async fn call_when<I: Codable, O: Codable, R: MaybeError<O>>(
         &self,
         when_full: WhenFull,
         method: u32,
         input: I,
-        is_error: fn(&O) -> bool,
     ) -> Result<O, Error> {
-        if let Some(told) = self.begin(method) {
-            // In memory of its own: others do not make room for it.
-            return Box::pin(self.call_told(told, when_full, method, input, is_error)).await;
+        let mut told = self.begin(method);
+        let mut special = match self.special() {
+            Ok(special) => special,
+            Err(error) => return Err(tell(told, error)),
+        };
+        if let Some(call) = told {
+            told = Some(call.say(&mut special));
         }
-        let special = self.special()?;
-        let payload =
-            payload::encode_to_bytes(&input).map_err(|_| Error::Call(CallError::EncodeFailed))?;
+        let Ok(payload) = payload::encode_to_bytes(&input) else {
+            return Err(tell(told, CallError::EncodeFailed.into()));
+        };
         drop(input);
-        let output = self.make(when_full, method, payload, special).await?;
-        payload::decode(&output).map_err(|_| Error::Call(CallError::InvalidOutput))
+        let output = match self.make(when_full, method, payload, special).await {
+            Ok(output) => output,
+            Err(error) => return Err(tell(told, error)),
+        };
+        let Ok(output) = payload::decode(&output) else {
+            return Err(tell(told, CallError::InvalidOutput.into()));
+        };
+        if let Some(told) = told {
+            told.end(R::is_error(&output));
+        }
+        Ok(output)
     }
 
     #[inline(always)]
@@ -390,31 +418,16 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     /// What is told of a call that begins, if anybody wants to know.
     #[inline(always)]
     fn begin(&self, method: u32) -> Option<Box<ClientCall>> {
-        let cause = || self.options.as_ref()?.trace().cloned();
-        self.shared().telemetry.begin(self.schema, method, cause)
+        if self.tells || telemetry::wants_calls() {
+            return self.begin_told(method);
+        }
+        None
     }
 
-    /// A call that somebody wants to know of.
-    async fn call_told<I: Codable, O: Codable>(
-        &self,
-        mut told: Box<ClientCall>,
-        when_full: WhenFull,
-        method: u32,
-        input: I,
-        is_error: fn(&O) -> bool,
-    ) -> Result<O, Error> {
-        let trace = told.trace.take();
-        let result = async {
-            let special = self.special_in(trace)?;
-            let payload = payload::encode_to_bytes(&input)
-                .map_err(|_| Error::Call(CallError::EncodeFailed))?;
-            drop(input);
-            let output = self.make(when_full, method, payload, special).await?;
-            payload::decode(&output).map_err(|_| Error::Call(CallError::InvalidOutput))
-        };
-        let result = result.await;
-        told.end(&result, is_error);
-        result
+    #[cold]
+    fn begin_told(&self, method: u32) -> Option<Box<ClientCall>> {
+        let cause = self.options.as_ref().and_then(|options| options.trace().cloned());
+        self.shared().telemetry.begin(self.schema, method, cause)
     }
 
     /// What is special about a call that begins now.
@@ -426,18 +439,18 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
             .ok_or_else(|| CallError::DeadlineExceeded.into())
     }
 
-    /// The same of a call that belongs to this trace.
-    fn special_in(&self, trace: Option<TraceContext>) -> Result<Option<Box<Special>>, Error> {
-        let special = self.special()?;
-        let Some(trace) = trace else { return Ok(special) };
-        let mut special = special.unwrap_or_default();
-        special.wire = trace.put(std::mem::take(&mut special.wire));
-        Ok(Some(special))
-    }
-
     fn shared(&self) -> &Arc<Shared<S, E>> {
         &self.handle.shared
     }
+}
+
+/// Tells why a call has failed, if anybody wants to know.
+#[cold]
+fn tell(told: Option<Box<ClientCall>>, error: Error) -> Error {
+    if let Some(told) = told {
+        told.fail(&error);
+    }
+    error
 }
 
 impl<S: ConnectionState, E: Events> Clone for ClientConnection<S, E> {

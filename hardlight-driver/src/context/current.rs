@@ -11,7 +11,7 @@ use std::{
 use hardlight_proto::{Extensions, Time};
 
 use super::{CallContext, Peer};
-use crate::telemetry::TraceContext;
+use crate::telemetry::{TraceContext, server::ServerCall};
 
 thread_local! {
     static CURRENT: Cell<Current> = const { Cell::new(Current::None) };
@@ -37,10 +37,8 @@ pub(crate) struct Running {
     /// When it is to end.
     pub(crate) deadline: Option<Time>,
     pub(crate) wire: Extensions,
-    /// The trace that it belongs to, where the server takes part in one.
-    pub(crate) trace: Option<Box<TraceContext>>,
-    /// It answers with the application's own error.
-    pub(crate) has_failed: bool,
+    /// What is told of the call, if anybody wants to know.
+    pub(crate) told: Option<Box<ServerCall>>,
     context: Option<CallContext>,
     /// It was given up, and runs on.
     is_cancelled: bool,
@@ -53,8 +51,7 @@ impl Running {
             method: 0,
             deadline: None,
             wire: Extensions::new(),
-            trace: None,
-            has_failed: false,
+            told: None,
             context: None,
             is_cancelled: false,
         }
@@ -68,19 +65,27 @@ impl Running {
         }
     }
 
+    /// What happens from here on happens in the call, as far as anybody wants to know.
+    #[cold]
+    pub(crate) fn enter(&mut self) {
+        if let Some(told) = &mut self.told {
+            told.enter();
+        }
+    }
+
     /// The call has ended: there is nothing left of it.
+    #[inline(always)]
     pub(crate) fn clear(&mut self) {
         self.deadline = None;
         self.is_cancelled = false;
         self.context = None;
         self.wire = Extensions::new();
-        self.trace = None;
-        self.has_failed = false;
+        self.told = None;
     }
 
     fn context(&mut self) -> CallContext {
         let made = self.context.get_or_insert_with(|| {
-            let trace = self.trace.as_deref().cloned();
+            let trace = self.told.as_ref().and_then(|told| told.trace().cloned());
             let trace = trace.or_else(|| TraceContext::of(&self.wire));
             CallContext::of(&self.peer, self.method, self.deadline, self.wire.clone(), trace)
         });
@@ -116,7 +121,9 @@ impl Current {
         CURRENT.with(|cell| {
             let mut current = cell.take();
             if let Self::Handler(running) = &mut current {
-                running.has_failed = true;
+                if let Some(told) = &mut running.told {
+                    told.note_failure();
+                }
             }
             cell.set(current);
         });

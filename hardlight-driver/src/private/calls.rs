@@ -7,7 +7,9 @@ use hardlight_proto::{
     CallError, Codable, ConnectionState, Events, ServiceSchema, WithValues, payload, read_varint,
 };
 
-use crate::{ClientConnection, Error, ServerConnection, ServiceMethod, context::Current};
+use crate::{
+    ClientConnection, Error, ServerConnection, ServiceMethod, client::MaybeError, context::Current,
+};
 
 /// Reads the arguments of a call, and lets go of their bytes: they are part of the message they came in, and would keep
 /// all of it for as long as the handler runs.
@@ -43,6 +45,15 @@ pub trait Call<I> {
     fn is_error(output: &Self::Output) -> bool {
         let _ = output;
         false
+    }
+}
+
+/// Asks a [`Call`] whether an output is an error.
+struct Fallible<I, R>(PhantomData<(I, R)>);
+
+impl<I, R: Call<I>> MaybeError<R::Output> for Fallible<I, R> {
+    fn is_error(output: &R::Output) -> bool {
+        R::is_error(output)
     }
 }
 
@@ -100,7 +111,7 @@ pub async fn call<I: Codable, R: Call<I>, S: ConnectionState, E: Events>(
     method: u32,
     input: I,
 ) -> Result<R::Output, Error> {
-    connection.call_fallible(method, input, R::is_error).await
+    connection.call_fallible::<I, R::Output, Fallible<I, R>>(method, input).await
 }
 
 /// [`ClientConnection::try_call`] of a method.
@@ -113,7 +124,7 @@ pub async fn try_call<I: Codable, R: Call<I>, S: ConnectionState, E: Events>(
     method: u32,
     input: I,
 ) -> Result<R::Output, Error> {
-    connection.try_call_fallible(method, input, R::is_error).await
+    connection.try_call_fallible::<I, R::Output, Fallible<I, R>>(method, input).await
 }
 
 /// Whether a client may call a method. No method of the connection, so that each client has it for its own methods only.

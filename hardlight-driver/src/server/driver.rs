@@ -563,6 +563,7 @@ where
         let _inside = Inside::enter();
         this.mailbox.wake_up(cx);
         this.wire.wake_up(cx);
+        this.handlers.look_for_listeners();
         if !this.connection.is_ended() && this.run(cx) {
             cx.waker().wake_by_ref();
         }

@@ -25,6 +25,8 @@ pub(super) struct Handlers<F> {
     peer: Arc<Peer>,
     /// For the next call: most are over before another one begins.
     spare: Option<Box<Running>>,
+    /// Somebody wants to know of calls, or did: then those that run may have been told of.
+    tells: bool,
 }
 
 /// A call that is to run.
@@ -46,13 +48,18 @@ struct Place<F> {
     waker: Waker,
     /// With the thread while the future is polled.
     call: Option<Box<Running>>,
-    /// What is told of the call, if anybody wants to know.
-    told: Option<Box<ServerCall>>,
 }
 
 impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
     pub(super) fn new(peer: Arc<Peer>) -> Self {
-        Self { places: Vec::new(), running: 0, deadlines: Deadlines::default(), peer, spare: None }
+        Self {
+            places: Vec::new(),
+            running: 0,
+            deadlines: Deadlines::default(),
+            peer,
+            spare: None,
+            tells: false,
+        }
     }
 
     /// Starts a handler and polls it once: most are done with that, and never see an executor.
@@ -72,7 +79,6 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
             future: Box::pin(None),
             waker: Waker::from(Arc::new(CallWaker { id, shared: Arc::clone(shared) })),
             call: None,
-            told: None,
         });
         (place.method, place.no_cancel) = (method, no_cancel);
         let Ok(future) = catch_unwind(AssertUnwindSafe(future)) else {
@@ -81,9 +87,8 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
         let spare = self.spare.take();
         let call = place.call.insert(spare.unwrap_or_else(|| Box::new(Running::new(&self.peer))));
         call.method = method;
-        place.told = self.peer.begin(method, &wire);
-        if let Some(told) = &mut place.told {
-            call.trace = told.trace.take().map(Box::new);
+        if self.tells {
+            call.told = self.peer.begin(method, &wire);
         }
         call.wire = wire;
         if let Some(at) = deadline {
@@ -100,21 +105,26 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
         let Some(Some(place)) = self.places.get_mut(id.index()) else {
             return Poll::Pending;
         };
-        let (Some(future), Some(call)) = (place.future.as_mut().as_pin_mut(), place.call.take())
+        let (Some(future), Some(mut call)) =
+            (place.future.as_mut().as_pin_mut(), place.call.take())
         else {
             return Poll::Pending;
         };
         let mut cx = Context::from_waker(&place.waker);
         let poll = || catch_unwind(AssertUnwindSafe(|| future.poll(&mut cx)));
-        let entered = place.told.as_deref().map(ServerCall::enter);
+        if self.tells {
+            call.enter();
+        }
         let (polled, call) = Current::run(call, poll);
-        drop(entered);
         place.call = call;
         let polled = polled.unwrap_or(Poll::Ready(Err(CallError::HandlerPanicked)));
-        if let Poll::Ready(result) = &polled {
-            if let Some(told) = &mut place.told {
-                told.end(result, place.call.as_ref().is_some_and(|call| call.has_failed));
-            }
+        if self.tells
+            && let Some(told) = place.told()
+        {
+            told.leave();
+            told.end(&polled);
+        }
+        if polled.is_ready() {
             self.remove(id);
         }
         polled
@@ -136,9 +146,16 @@ impl<F> Handlers<F> {
         Some(place.method)
     }
 
+    /// Looks whether somebody wants to know of the calls to come.
+    #[inline(always)]
+    pub(super) fn look_for_listeners(&mut self) {
+        self.tells |= self.peer.telemetry.wants_calls();
+    }
+
     /// Tells of a call that is not started.
     pub(super) fn note_refusal(&self, method: u32, wire: &Extensions, why: &CallError) {
-        if let Some(mut told) = self.peer.begin(method, wire) {
+        let told = self.tells.then(|| self.peer.begin(method, wire)).flatten();
+        if let Some(mut told) = told {
             told.give_up(why);
         }
     }
@@ -178,7 +195,7 @@ impl<F> Handlers<F> {
         if place.no_cancel {
             return false;
         }
-        if let Some(told) = &mut place.told {
+        if let Some(told) = place.told() {
             told.give_up(why);
         }
         self.remove(id);
@@ -197,10 +214,13 @@ impl<F> Handlers<F> {
         if let Some(at) = place.call.as_ref().and_then(|call| call.deadline) {
             self.deadlines.remove(at, id);
         }
+        if self.tells
+            && let Some(told) = place.told()
+        {
+            told.enter();
+        }
         let mut future = place.future.as_mut();
         let call = &mut place.call;
-        let told = place.told.take();
-        let _entered = told.as_deref().map(ServerCall::enter);
         // Either may hold what panics when it is dropped.
         let drop_both = || {
             future.set(None);
@@ -229,6 +249,14 @@ impl<F> Handlers<F> {
         self.give_up_all();
         (0..=u8::MAX).map(CallId).for_each(|id| self.remove(id));
         self.places = Vec::new();
+    }
+}
+
+impl<F> Place<F> {
+    /// What is told of the call, if anybody wants to know.
+    #[cold]
+    fn told(&mut self) -> Option<&mut ServerCall> {
+        self.call.as_mut()?.told.as_deref_mut()
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
     handlers::Handlers,
     mailbox::{Commands, ServerMailbox},
 };
-use crate::{inside::Inside, timer::Timer, transport::Transport};
+use crate::{inside::Inside, telemetry::enter, timer::Timer, transport::Transport};
 
 /// Rounds of polling before others get their turn.
 const MAX_ROUNDS: usize = 16;
@@ -47,7 +47,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ConnectionError> {
         let this = self.get_mut();
-        let _entered = this.span.enter();
+        let _entered = enter(&this.span);
         if let Some(driver) = &mut this.driver {
             let error = ready!(Pin::new(driver).poll(cx));
             this.rest = this.driver.take().map(|driver| (driver.into_unfinished(), error));

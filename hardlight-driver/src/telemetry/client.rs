@@ -10,7 +10,7 @@ use super::{
     Endpoint, Outcome, Telemetry, TraceContext,
     spans::{self, MethodName},
 };
-use crate::{context::CallContext, error::Error};
+use crate::{client::Special, context::CallContext, error::Error};
 
 /// What is told of the calls of a client.
 pub(crate) struct ClientTelemetry {
@@ -34,22 +34,13 @@ impl ClientTelemetry {
         spans::client_connection(service, &self.endpoint.load())
     }
 
-    /// A call begins: `None` if nobody wants to know. `cause` is the trace of what it is made for, where that was said.
-    #[inline(always)]
-    pub(crate) fn begin(
-        &self,
-        schema: &ServiceSchema,
-        method: u32,
-        cause: impl FnOnce() -> Option<TraceContext>,
-    ) -> Option<Box<ClientCall>> {
-        if !spans::wants_calls() && self.options.propagation.get().is_none() {
-            return None;
-        }
-        self.begin_now(schema, method, cause())
+    /// Whether all calls are told of, whoever listens.
+    pub(crate) fn tells(&self) -> bool {
+        self.options.propagation.get().is_some()
     }
 
-    #[cold]
-    fn begin_now(
+    /// A call begins, and somebody wants to know. `cause` is the trace of what it is made for, where that was said.
+    pub(crate) fn begin(
         &self,
         schema: &ServiceSchema,
         method: u32,
@@ -70,21 +61,34 @@ impl ClientTelemetry {
 pub(crate) struct ClientCall {
     span: Span,
     /// What the call is to say.
-    pub(crate) trace: Option<TraceContext>,
+    trace: Option<TraceContext>,
     outcome: Outcome,
 }
 
 impl ClientCall {
-    pub(crate) fn end<T>(mut self: Box<Self>, result: &Result<T, Error>, is_error: fn(&T) -> bool) {
-        self.outcome = match result {
-            Ok(output) if is_error(output) => Outcome::FAILED_BY_APPLICATION,
-            Ok(_) => Outcome::OK,
-            Err(error) => Outcome::on_client(error),
-        };
+    /// Has the call say its trace, if it is to.
+    #[cold]
+    pub(crate) fn say(mut self: Box<Self>, special: &mut Option<Box<Special>>) -> Box<Self> {
+        if let Some(trace) = self.trace.take() {
+            let special = special.get_or_insert_default();
+            special.wire = trace.put(std::mem::take(&mut special.wire));
+        }
+        self
+    }
+
+    /// The call is answered: `is_error` says whether with an error of the application's.
+    #[cold]
+    pub(crate) fn end(mut self: Box<Self>, is_error: bool) {
+        self.outcome = if is_error { Outcome::FAILED_BY_APPLICATION } else { Outcome::OK };
+    }
+
+    pub(crate) fn fail(mut self: Box<Self>, error: &Error) {
+        self.outcome = Outcome::on_client(error);
     }
 }
 
 impl Drop for ClientCall {
+    #[cold]
     fn drop(&mut self) {
         spans::end_call(&self.span, self.outcome);
     }

@@ -17,4 +17,4 @@ pub use propagation::{Propagation, Propagator};
 pub use trace_context::{TraceContext, TraceContextError};
 
 pub(crate) use outcome::Outcome;
-pub(crate) use spans::{end_connection, server_connection};
+pub(crate) use spans::{end_connection, enter, server_connection, wants_calls};

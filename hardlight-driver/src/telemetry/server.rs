@@ -1,7 +1,9 @@
 //! What a server tells of its calls.
 
+use std::task::Poll;
+
 use hardlight_proto::{CallError, Extensions, ServiceSchema};
-use tracing::{Span, span::Entered};
+use tracing::Span;
 
 use super::{
     Endpoint, Outcome, Telemetry, TraceContext,
@@ -18,23 +20,15 @@ pub(crate) struct ServerTelemetry {
 }
 
 impl ServerTelemetry {
-    /// A call begins: `None` if nobody wants to know.
+    /// Whether somebody wants to know of calls.
     #[inline(always)]
-    pub(crate) fn begin(
-        &self,
-        schema: &ServiceSchema,
-        id: ConnectionId,
-        method: u32,
-        wire: &Extensions,
-    ) -> Option<Box<ServerCall>> {
-        if !spans::wants_calls() && self.options.propagation.get().is_none() {
-            return None;
-        }
-        self.begin_now(schema, id, method, wire)
+    pub(crate) fn wants_calls(&self) -> bool {
+        spans::wants_calls() || self.options.propagation.get().is_some()
     }
 
+    /// A call begins: for those who [want to know](Self::wants_calls).
     #[cold]
-    fn begin_now(
+    pub(crate) fn begin(
         &self,
         schema: &ServiceSchema,
         id: ConnectionId,
@@ -45,7 +39,13 @@ impl ServerTelemetry {
         let span = spans::server_call(&name, &self.endpoint, id, &self.span);
         let propagator = self.options.propagation.get();
         let trace = propagator.and_then(|by| by.extract(&span, TraceContext::of(wire)));
-        Some(Box::new(ServerCall { span, trace, outcome: Outcome::CANCELLED }))
+        Some(Box::new(ServerCall {
+            span,
+            trace,
+            is_error: false,
+            is_entered: false,
+            outcome: Outcome::CANCELLED,
+        }))
     }
 }
 
@@ -53,33 +53,60 @@ impl ServerTelemetry {
 pub(crate) struct ServerCall {
     span: Span,
     /// What calls are to say that it makes.
-    pub(crate) trace: Option<TraceContext>,
+    trace: Option<TraceContext>,
+    /// Its answer is an error of the application's own.
+    is_error: bool,
+    is_entered: bool,
     outcome: Outcome,
 }
 
 impl ServerCall {
-    /// What happens until this is dropped happens in the call.
-    pub(crate) fn enter(&self) -> Entered<'_> {
-        self.span.enter()
+    /// What happens from here on happens in the call, until it is [left](Self::leave) or dropped. A guard would cost those calls
+    /// that nobody wants to know of.
+    #[cold]
+    pub(crate) fn enter(&mut self) {
+        self.is_entered = true;
+        self.span.with_subscriber(|(id, subscriber)| subscriber.enter(id));
     }
 
-    /// The call has an answer: `is_error` says whether that is the application's own error.
-    pub(crate) fn end<T>(&mut self, result: &Result<T, CallError>, is_error: bool) {
-        self.outcome = match result {
-            Ok(_) if is_error => Outcome::REFUSED_BY_APPLICATION,
-            Ok(_) => Outcome::OK,
-            Err(error) => Outcome::on_server(error),
+    #[cold]
+    pub(crate) fn leave(&mut self) {
+        if std::mem::take(&mut self.is_entered) {
+            self.span.with_subscriber(|(id, subscriber)| subscriber.exit(id));
+        }
+    }
+
+    /// What calls are to say that it makes.
+    pub(crate) const fn trace(&self) -> Option<&TraceContext> {
+        self.trace.as_ref()
+    }
+
+    /// Its answer is an error of the application's own.
+    pub(crate) const fn note_failure(&mut self) {
+        self.is_error = true;
+    }
+
+    /// The call may have an answer.
+    #[cold]
+    pub(crate) fn end<T>(&mut self, answer: &Poll<Result<T, CallError>>) {
+        self.outcome = match answer {
+            Poll::Pending => return,
+            Poll::Ready(Ok(_)) if self.is_error => Outcome::REFUSED_BY_APPLICATION,
+            Poll::Ready(Ok(_)) => Outcome::OK,
+            Poll::Ready(Err(error)) => Outcome::on_server(error),
         };
     }
 
     /// The call ends without what its handler would have answered.
-    pub(crate) fn give_up(&mut self, why: &CallError) {
+    pub(crate) const fn give_up(&mut self, why: &CallError) {
         self.outcome = Outcome::on_server(why);
     }
 }
 
 impl Drop for ServerCall {
+    #[cold]
     fn drop(&mut self) {
+        self.leave();
         spans::end_call(&self.span, self.outcome);
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use hardlight_proto::{CloseReason, ConnectionError, MethodSchema, ServiceSchema};
-use tracing::{Level, Span, field::Empty};
+use tracing::{Level, Span, field::Empty, span::EnteredSpan};
 
 use super::{Endpoint, Outcome};
 use crate::events::ConnectionId;
@@ -43,7 +43,7 @@ impl fmt::Display for MethodName<'_> {
 
 /// Whether a subscriber may want the spans of calls. Cheap where none does.
 #[inline(always)]
-pub(super) fn wants_calls() -> bool {
+pub(crate) fn wants_calls() -> bool {
     tracing::span_enabled!(target: CALL, Level::DEBUG)
 }
 
@@ -154,6 +154,17 @@ pub(crate) fn client_connection(service: &str, endpoint: &Endpoint) -> Span {
         error.type = Empty,
         otel.status_code = Empty,
     )
+}
+
+/// What happens until this is dropped happens in the span of a connection. It takes next to nothing where nobody wants the span.
+#[inline(always)]
+pub(crate) fn enter(span: &Span) -> Option<Box<EnteredSpan>> {
+    if span.is_disabled() { None } else { enter_enabled(span) }
+}
+
+#[cold]
+fn enter_enabled(span: &Span) -> Option<Box<EnteredSpan>> {
+    Some(Box::new(span.clone().entered()))
 }
 
 /// Why a connection has ended.
