@@ -12,7 +12,7 @@ use crate::{
     Adapter, ClientOptions, ConnectError, ConnectPhase, Response, Scheme, Target, Trust,
     WebSocketTransport,
     greet::greet_over,
-    proxy::Endpoint,
+    proxy,
     reconnect::{Redial, opened},
     tunnel,
 };
@@ -160,7 +160,7 @@ pub(crate) async fn within<M: Timer, F: Future>(
 
 /// A TCP connection to a proxy, which has connected it with the target.
 async fn connect_through<R: Adapter>(
-    proxy: &Endpoint,
+    proxy: &proxy::Endpoint,
     target: &Target,
     deadline: &mut TimeLimit<R::Timer>,
 ) -> Result<(R::Tcp, SocketAddr), ConnectError> {

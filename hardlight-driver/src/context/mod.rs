@@ -17,6 +17,7 @@ pub(crate) use current::{Current, Running};
 use crate::{
     clock::{Clock, Deadline},
     events::ConnectionId,
+    offload::Offload,
     opening::Opening,
     telemetry::{
         TraceContext,
@@ -52,6 +53,7 @@ pub(crate) struct Peer {
     pub(crate) request: Opening,
     pub(crate) extensions: Arc<TypeMap>,
     pub(crate) telemetry: ServerTelemetry,
+    pub(crate) offload: Offload,
 }
 
 impl Peer {

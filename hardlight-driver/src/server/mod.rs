@@ -32,6 +32,7 @@ use crate::{
     context::TypeMap,
     events::{ConnectionId, EventEmitter, EventHub, Interest, Subscriptions},
     mailbox::Mailbox,
+    offload::{Offload, inline},
     opening::Opening,
     service::{Dispatch, Service},
     telemetry::{Endpoint, Telemetry, server::ServerTelemetry, server_connection},
@@ -187,6 +188,7 @@ pub struct Acceptor<S: Service> {
     endpoint: Endpoint,
     /// Made when it is first asked for.
     span: OnceLock<Span>,
+    offload: Offload,
     end: End<S::State>,
 }
 
@@ -223,6 +225,7 @@ impl<S: Service> Acceptor<S> {
             limits,
             compression: false,
             max_call_time: None,
+            offload: inline,
             telemetry: Telemetry::new(),
             endpoint: Endpoint::unknown(),
             span: OnceLock::new(),
@@ -244,6 +247,14 @@ impl<S: Service> Acceptor<S> {
     #[must_use]
     pub const fn with_max_call_time(mut self, time: Option<Duration>) -> Self {
         self.max_call_time = time;
+        self
+    }
+
+    /// Has `offload` do what would keep the connection's task from everything else: to decode the input and to encode the output of
+    /// a call, and to give their memory back, where that is a megabyte or more. Default: the task does it.
+    #[must_use]
+    pub fn with_offload(mut self, offload: Offload) -> Self {
+        self.offload = offload;
         self
     }
 
@@ -324,6 +335,7 @@ impl<S: Service> Acceptor<S> {
             extensions: Arc::clone(&self.connection.extensions),
             max_call_time: self.max_call_time,
             telemetry,
+            offload: self.offload,
         };
         let driver = ServerDriver::new(config, transport, timer, dispatch, setup, self.end);
         Serving::new(driver, span)
