@@ -55,6 +55,14 @@ pub use service::{Dispatch, Service, ServiceClient, ServiceMethod};
 pub use telemetry::{
     Endpoint, Propagation, Propagator, Telemetry, TraceContext, TraceContextError,
 };
+/// The metrics that are recorded through the crate `metrics`, into whatever recorder the application has installed.
+#[cfg(feature = "metrics")]
+pub mod metrics {
+    pub use crate::telemetry::{METRICS, Metric, MetricKind};
+}
+
+#[doc(hidden)]
+pub use telemetry::note_refused_handshake;
 pub use time_limit::{Late, TimeLimit};
 pub use timer::Timer;
 pub use transport::{Incoming, Outgoing, Transport};

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     error::Error,
     inside::Inside,
-    telemetry::{end_connection, enter},
+    telemetry::{end_connection, enter, meters::ConnectionMeter},
     timer::Timer,
     transport::Transport,
     wire::Wire,
@@ -111,6 +111,7 @@ pub struct ClientDriver<S: ConnectionState, E: Events, T, M> {
     interrupted: bool,
     /// Of the connection.
     span: Span,
+    meter: ConnectionMeter,
 }
 
 impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T, M> {
@@ -120,7 +121,8 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
         persistence: Persistence,
     ) -> Self {
         let Connected { transport, timer, config, .. } = connected;
-        let wire = Wire::new(transport, timer);
+        let meter = ConnectionMeter::new(&shared.telemetry.meters);
+        let wire = Wire::new(transport, timer, meter.bytes());
         let close_timeout = config.limits().close_timeout();
         let service = config.schema().name;
         let state = StateReplica::new(config.limits().max_state_bytes());
@@ -149,6 +151,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             leaving: false,
             interrupted: false,
             span,
+            meter,
         }
     }
 
@@ -290,6 +293,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
 
     fn end(&mut self, error: &ConnectionError) {
         tracing::debug!(%error, "connection ended");
+        self.meter.end(error);
         end_connection(&self.span, error);
         self.hand_over();
         self.note_resume_point();
@@ -444,6 +448,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> Future for ClientDri
         if !this.connection.is_ended() && this.run(cx) {
             cx.waker().wake_by_ref();
         }
+        this.meter.look_at_client(&this.connection, || this.shared.events.counts());
         let Some(error) = this.connection.error() else {
             return Poll::Pending;
         };

@@ -427,7 +427,7 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     #[cold]
     fn begin_told(&self, method: u32) -> Option<Box<ClientCall>> {
         let cause = self.options.as_ref().and_then(|options| options.trace().cloned());
-        self.shared().telemetry.begin(self.schema, method, cause)
+        self.shared().telemetry.begin(self.schema, self.first_method, method, cause)
     }
 
     /// What is special about a call that begins now.

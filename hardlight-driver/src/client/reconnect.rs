@@ -320,9 +320,13 @@ impl<S: ConnectionState, E: Events, K: Connector> Redialer<S, E, K> {
                 .await;
             self.shared.status.publish(ConnectionStatus::Connecting { attempt });
             let failure = match self.connector.connect(&error).await {
-                Ok(connected) => return Ok(self.resuming(connected)),
+                Ok(connected) => {
+                    self.shared.telemetry.meters.reconnected(true);
+                    return Ok(self.resuming(connected));
+                }
                 Err(failure) => failure,
             };
+            self.shared.telemetry.meters.reconnected(false);
             if !failure.is_retryable {
                 return Err(failure.error);
             }

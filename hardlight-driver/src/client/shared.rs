@@ -55,6 +55,7 @@ impl<S: ConnectionState, E: Events> Shared<S, E> {
         let max_event_bytes = connected.config.limits().max_queued_event_bytes();
         let telemetry = std::mem::take(&mut connected.telemetry);
         let endpoint = std::mem::take(&mut connected.endpoint);
+        let clock = connected.timer.clock();
         let comes_back = comes_back.then_some(schema);
         let shared = Self {
             mailbox: Mailbox::new(Calls::new(comes_back)),
@@ -66,8 +67,8 @@ impl<S: ConnectionState, E: Events> Shared<S, E> {
             progress: Event::new(),
             response: ArcSwap::new(Arc::new(response)),
             schema,
-            clock: connected.timer.clock(),
-            telemetry: ClientTelemetry::new(telemetry, endpoint),
+            telemetry: ClientTelemetry::new(telemetry, endpoint, schema, clock.clone()),
+            clock,
         };
         (Arc::new(shared), connected)
     }

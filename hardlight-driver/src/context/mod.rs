@@ -59,7 +59,7 @@ pub(crate) struct Peer {
 impl Peer {
     /// What is told of a call that begins, for those who [want to know](ServerTelemetry::wants_calls).
     pub(crate) fn begin(&self, method: u32, wire: &Extensions) -> Option<Box<ServerCall>> {
-        self.telemetry.begin(self.schema, self.id, method, wire)
+        self.telemetry.begin(self.schema, self.id, &self.clock, method, wire)
     }
 }
 

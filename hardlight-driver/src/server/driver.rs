@@ -30,7 +30,7 @@ use crate::{
     inside::Inside,
     offload::Offload,
     opening::Opening,
-    telemetry::{end_connection, server::ServerTelemetry},
+    telemetry::{end_connection, meters::ConnectionMeter, server::ServerTelemetry},
     timer::Timer,
     transport::Transport,
     wire::Wire,
@@ -66,6 +66,7 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
     close_timeout: Duration,
     /// Until when emitters wait for the client, if any do.
     patience: Option<Time>,
+    meter: ConnectionMeter,
     end: End<S>,
 }
 
@@ -105,7 +106,8 @@ where
     ) -> Self {
         let shared = Arc::clone(&end.shared);
         let (schema, close_timeout) = (config.schema(), config.limits().close_timeout());
-        let wire = Wire::new(transport, timer);
+        let meter = ConnectionMeter::new(&setup.telemetry.meters);
+        let wire = Wire::new(transport, timer, meter.bytes());
         let Setup { request, extensions, max_call_time, telemetry, offload } = setup;
         let id = end.subscriptions.id();
         let peer =
@@ -134,6 +136,7 @@ where
             schema,
             close_timeout,
             patience: None,
+            meter,
         }
     }
 
@@ -292,6 +295,7 @@ where
                 }
                 Some(ServerEvent::Closed(error)) => {
                     tracing::debug!(%error, "connection ended");
+                    self.meter.end(&error);
                     end_connection(self.handlers.connection_span(), &error);
                     self.handlers.give_up_all();
                     self.queue.clear();
@@ -566,6 +570,7 @@ where
         if !this.connection.is_ended() && this.run(cx) {
             cx.waker().wake_by_ref();
         }
+        this.meter.look_at_server(&this.connection);
         let Some(error) = this.connection.error() else {
             return Poll::Pending;
         };

@@ -35,7 +35,7 @@ use crate::{
     offload::{Offload, inline},
     opening::Opening,
     service::{Dispatch, Service},
-    telemetry::{Endpoint, Telemetry, server::ServerTelemetry, server_connection},
+    telemetry::{Endpoint, Telemetry, meters::Meters, server::ServerTelemetry, server_connection},
     timer::Timer,
     transport::Transport,
 };
@@ -185,6 +185,7 @@ pub struct Acceptor<S: Service> {
     compression: bool,
     max_call_time: Option<Duration>,
     telemetry: Telemetry,
+    meters: Arc<Meters>,
     endpoint: Endpoint,
     /// Made when it is first asked for.
     span: OnceLock<Span>,
@@ -227,6 +228,7 @@ impl<S: Service> Acceptor<S> {
             max_call_time: None,
             offload: inline,
             telemetry: Telemetry::new(),
+            meters: hub.hub.meters.of(S::schema()),
             endpoint: Endpoint::unknown(),
             span: OnceLock::new(),
             end,
@@ -328,6 +330,7 @@ impl<S: Service> Acceptor<S> {
         let telemetry = ServerTelemetry {
             options: self.telemetry,
             endpoint: self.endpoint,
+            meters: self.meters,
             span: span.clone(),
         };
         let setup = Setup {

@@ -8,20 +8,29 @@ use tracing::Span;
 
 use super::{
     Endpoint, Outcome, Telemetry, TraceContext,
+    meters::{CallMeter, Meters, Side},
     spans::{self, MethodName},
 };
-use crate::{client::Special, context::CallContext, error::Error};
+use crate::{client::Special, clock::Clock, context::CallContext, error::Error};
 
 /// What is told of the calls of a client.
 pub(crate) struct ClientTelemetry {
     options: Telemetry,
     /// Of the connection that there is, or was last.
     endpoint: ArcSwap<Endpoint>,
+    pub(crate) meters: Arc<Meters>,
+    clock: Clock,
 }
 
 impl ClientTelemetry {
-    pub(crate) fn new(options: Telemetry, endpoint: Endpoint) -> Self {
-        Self { options, endpoint: ArcSwap::new(Arc::new(endpoint)) }
+    pub(crate) fn new(
+        options: Telemetry,
+        endpoint: Endpoint,
+        schema: &'static ServiceSchema,
+        clock: Clock,
+    ) -> Self {
+        let meters = Meters::new(Side::Client, schema);
+        Self { options, endpoint: ArcSwap::new(Arc::new(endpoint)), meters, clock }
     }
 
     /// The client goes on with another connection.
@@ -36,13 +45,14 @@ impl ClientTelemetry {
 
     /// Whether all calls are told of, whoever listens.
     pub(crate) fn tells(&self) -> bool {
-        self.options.propagation.get().is_some()
+        Meters::IS_ON || self.options.propagation.get().is_some()
     }
 
     /// A call begins, and somebody wants to know. `cause` is the trace of what it is made for, where that was said.
     pub(crate) fn begin(
         &self,
         schema: &ServiceSchema,
+        first_method: u32,
         method: u32,
         cause: Option<TraceContext>,
     ) -> Option<Box<ClientCall>> {
@@ -53,12 +63,14 @@ impl ClientTelemetry {
             let cause = cause.or_else(|| CallContext::try_current()?.trace_context().cloned());
             by.inject(&span, cause.as_ref())
         });
-        Some(Box::new(ClientCall { span, trace, outcome: Outcome::CANCELLED }))
+        let meter = CallMeter::begin(&self.meters, &self.clock, first_method + method);
+        Some(Box::new(ClientCall { meter, span, trace, outcome: Outcome::CANCELLED }))
     }
 }
 
 /// What is told of a call that is made. It tells when it is dropped.
 pub(crate) struct ClientCall {
+    meter: CallMeter,
     span: Span,
     /// What the call is to say.
     trace: Option<TraceContext>,
@@ -90,6 +102,7 @@ impl ClientCall {
 impl Drop for ClientCall {
     #[cold]
     fn drop(&mut self) {
+        self.meter.end(self.outcome);
         spans::end_call(&self.span, self.outcome);
     }
 }

@@ -1,6 +1,7 @@
 //! What a connection tells of itself besides logs: spans, trace contexts.
 
 mod endpoint;
+pub(crate) mod meters;
 mod options;
 mod outcome;
 mod propagation;
@@ -12,6 +13,9 @@ pub(crate) mod client;
 pub(crate) mod server;
 
 pub use endpoint::Endpoint;
+pub use meters::note_refused_handshake;
+#[cfg(feature = "metrics")]
+pub use meters::table::{METRICS, Metric, MetricKind};
 pub use options::Telemetry;
 pub use propagation::{Propagation, Propagator};
 pub use trace_context::{TraceContext, TraceContextError};

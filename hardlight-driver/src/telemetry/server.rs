@@ -1,20 +1,22 @@
 //! What a server tells of its calls.
 
-use std::task::Poll;
+use std::{sync::Arc, task::Poll};
 
 use hardlight_proto::{CallError, Extensions, ServiceSchema};
 use tracing::Span;
 
 use super::{
     Endpoint, Outcome, Telemetry, TraceContext,
+    meters::{CallMeter, Meters},
     spans::{self, MethodName},
 };
-use crate::events::ConnectionId;
+use crate::{clock::Clock, events::ConnectionId};
 
 /// What is told of the calls of a connection.
 pub(crate) struct ServerTelemetry {
     pub(crate) options: Telemetry,
     pub(crate) endpoint: Endpoint,
+    pub(crate) meters: Arc<Meters>,
     /// The connection's own span.
     pub(crate) span: Span,
 }
@@ -23,7 +25,7 @@ impl ServerTelemetry {
     /// Whether somebody wants to know of calls.
     #[inline(always)]
     pub(crate) fn wants_calls(&self) -> bool {
-        spans::wants_calls() || self.options.propagation.get().is_some()
+        Meters::IS_ON || spans::wants_calls() || self.options.propagation.get().is_some()
     }
 
     /// A call begins: for those who [want to know](Self::wants_calls).
@@ -32,6 +34,7 @@ impl ServerTelemetry {
         &self,
         schema: &ServiceSchema,
         id: ConnectionId,
+        clock: &Clock,
         method: u32,
         wire: &Extensions,
     ) -> Option<Box<ServerCall>> {
@@ -39,7 +42,9 @@ impl ServerTelemetry {
         let span = spans::server_call(&name, &self.endpoint, id, &self.span);
         let propagator = self.options.propagation.get();
         let trace = propagator.and_then(|by| by.extract(&span, TraceContext::of(wire)));
+        let meter = CallMeter::begin(&self.meters, clock, method);
         Some(Box::new(ServerCall {
+            meter,
             span,
             trace,
             is_error: false,
@@ -51,6 +56,7 @@ impl ServerTelemetry {
 
 /// What is told of a call that runs. It tells when it is dropped.
 pub(crate) struct ServerCall {
+    meter: CallMeter,
     span: Span,
     /// What calls are to say that it makes.
     trace: Option<TraceContext>,
@@ -107,6 +113,7 @@ impl Drop for ServerCall {
     #[cold]
     fn drop(&mut self) {
         self.leave();
+        self.meter.end(self.outcome);
         spans::end_call(&self.span, self.outcome);
     }
 }
