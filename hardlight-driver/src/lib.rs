@@ -55,8 +55,8 @@ pub use service::{Dispatch, Service, ServiceClient, ServiceMethod};
 pub use telemetry::{
     Endpoint, Propagation, Propagator, Telemetry, TraceContext, TraceContextError,
 };
-/// The metrics that are recorded through the crate `metrics`, into whatever recorder the application has installed.
 #[cfg(feature = "metrics")]
+#[doc = include_str!("telemetry/metrics.md")]
 pub mod metrics {
     pub use crate::telemetry::{METRICS, Metric, MetricKind};
 }

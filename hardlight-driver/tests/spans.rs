@@ -5,9 +5,12 @@ mod support;
 use std::time::Duration;
 
 use futures_executor::LocalPool;
-use hardlight_driver::proto::{CallError, CloseReason};
+use hardlight_driver::{
+    Telemetry,
+    proto::{CallError, CloseReason},
+};
 use support::{
-    desk::{Choice, Desk},
+    desk::{Choice, Desk, Opaque},
     joined::note_end,
     recorder::{Recorder, Seen},
 };
@@ -176,6 +179,50 @@ fn a_connection_has_a_span_until_its_end() {
         assert_eq!(fields(&span, &names), [Some("hardlight"), Some("Work"), Some("1000"), None]);
         assert_eq!(span.events, ["connection ended"]);
     }
+}
+
+#[test]
+fn payloads_are_logged_only_where_the_application_and_a_subscriber_want_them() {
+    let payloads = |telemetry: Telemetry, level: Level| {
+        let recorder = Recorder::default();
+        let targets = Targets::new().with_target("hardlight::payload", level);
+        recorder.run(targets, || {
+            let mut pool = LocalPool::new();
+            let choice = Choice {
+                server_telemetry: telemetry.clone(),
+                client_telemetry: telemetry,
+                ..Choice::default()
+            };
+            let desk = Desk::with(&mut pool, choice);
+            assert!(pool.run_until(desk.client.refuse("hush".into())).is_err());
+            assert_eq!(pool.run_until(desk.client.whisper("hush".into())), Ok("hush".into()));
+            assert!(pool.run_until(desk.client.opaque(Opaque { number: 7 })).is_ok());
+        });
+        let events = recorder.events("hardlight::payload").into_iter();
+        let text = |fields: &support::recorder::Fields| {
+            ["message", "rpc.method", "payload"].map(|name| fields[name].clone()).join(" ")
+        };
+        events.map(|(_, _, fields)| text(&fields)).collect::<Vec<_>>()
+    };
+    let logged = payloads(Telemetry::new().payloads(true), Level::TRACE);
+    let refused = "Work/refuse refuse { secret: \"hush\" }";
+    let opaque = "Work/opaque opaque { value: _ }";
+    assert_eq!(
+        logged,
+        [
+            &format!("input {refused}"),
+            &format!("input {refused}"),
+            "output Work/refuse Err(\"hush\")",
+            "output Work/refuse Err(\"hush\")",
+            // Nothing of `whisper`, which is secret, and of a type without `Debug` no more than that there is one.
+            &format!("input {opaque}"),
+            &format!("input {opaque}"),
+            "output Work/opaque 7",
+            "output Work/opaque 7",
+        ]
+    );
+    assert!(payloads(Telemetry::new(), Level::TRACE).is_empty());
+    assert!(payloads(Telemetry::new().payloads(true), Level::DEBUG).is_empty());
 }
 
 #[test]

@@ -16,7 +16,7 @@ use futures_util::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt, copy, sink},
 };
 use hardlight_driver::{
-    Acceptor, Dispatch, EventHub, Outgoing, Service, TimeLimit, Transport,
+    Acceptor, Dispatch, EventHub, Outgoing, Service, TimeLimit, Transport, note_refused_handshake,
     proto::{CloseCode, CloseReason, ConnectionError},
 };
 use rustls::ServerConfig;
@@ -97,7 +97,10 @@ pub(crate) async fn outlive(
 ) {
     match AssertUnwindSafe(life).catch_unwind().await {
         Ok(Ok(reason)) => tracing::debug!(?peer, %reason, "connection ended"),
-        Ok(Err(error)) => tracing::debug!(?peer, %error, "no connection"),
+        Ok(Err(error)) => {
+            note_refused_handshake(error.reason());
+            tracing::debug!(?peer, %error, "no connection");
+        }
         // Its message may hold anything; the panic hook has it.
         Err(_) => tracing::error!(?peer, "a connection panicked"),
     }

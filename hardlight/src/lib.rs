@@ -172,6 +172,11 @@ pub use hardlight_driver::__private;
 pub use hardlight_driver::application::*;
 pub use hardlight_macros::{ConnectionState, Events, Feature, codable, rpc};
 
+/// What is measured, where an application has installed a recorder of the crate `metrics`.
+#[cfg(feature = "metrics")]
+#[doc(inline)]
+pub use hardlight_driver::metrics;
+
 #[cfg(feature = "schema")]
 #[doc(no_inline)]
 pub use hardlight_schema as schema;

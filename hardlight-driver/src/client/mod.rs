@@ -415,6 +415,17 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         Call { mailbox: &self.shared().mailbox, stage }
     }
 
+    /// Whether inputs and outputs may be logged.
+    pub(crate) fn logs_payloads(&self) -> bool {
+        self.shared().telemetry.logs_payloads()
+    }
+
+    /// A method as traces name it.
+    pub(crate) fn method_name(&self, method: u32) -> String {
+        let name = telemetry::MethodName::of(self.schema, method);
+        name.map(|name| name.to_string()).unwrap_or_default()
+    }
+
     /// What is told of a call that begins, if anybody wants to know.
     #[inline(always)]
     fn begin(&self, method: u32) -> Option<Box<ClientCall>> {

@@ -146,6 +146,19 @@ impl Current {
         offload.ok().flatten().unwrap_or(inline)
     }
 
+    /// The method of the call that the thread runs, if its payloads may be logged.
+    pub(crate) fn method_with_payloads() -> Option<String> {
+        CURRENT.with(|cell| {
+            let current = cell.take();
+            let method = match &current {
+                Self::Handler(running) => running.peer.method_with_payloads(running.method),
+                Self::None | Self::Scope(_) => None,
+            };
+            cell.set(current);
+            method
+        })
+    }
+
     /// The context of what the thread runs.
     pub(super) fn context() -> Option<CallContext> {
         // A thread that ends runs no call.

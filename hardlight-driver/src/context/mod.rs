@@ -20,7 +20,7 @@ use crate::{
     offload::Offload,
     opening::Opening,
     telemetry::{
-        TraceContext,
+        MethodName, TraceContext,
         server::{ServerCall, ServerTelemetry},
     },
 };
@@ -57,6 +57,12 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// The name of a method, if its payloads may be logged.
+    fn method_with_payloads(&self, method: u32) -> Option<String> {
+        let name = MethodName::of(self.schema, method)?;
+        self.telemetry.options.payloads.then(|| name.to_string())
+    }
+
     /// What is told of a call that begins, for those who [want to know](ServerTelemetry::wants_calls).
     pub(crate) fn begin(&self, method: u32, wire: &Extensions) -> Option<Box<ServerCall>> {
         self.telemetry.begin(self.schema, self.id, &self.clock, method, wire)

@@ -43,6 +43,11 @@ impl ClientTelemetry {
         spans::client_connection(service, &self.endpoint.load())
     }
 
+    /// Whether inputs and outputs may be logged.
+    pub(crate) const fn logs_payloads(&self) -> bool {
+        self.options.payloads
+    }
+
     /// Whether all calls are told of, whoever listens.
     pub(crate) fn tells(&self) -> bool {
         Meters::IS_ON || self.options.propagation.get().is_some()

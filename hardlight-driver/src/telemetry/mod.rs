@@ -2,6 +2,8 @@
 
 mod endpoint;
 pub(crate) mod meters;
+#[cfg(feature = "opentelemetry")]
+mod open_telemetry;
 mod options;
 mod outcome;
 mod propagation;
@@ -21,4 +23,4 @@ pub use propagation::{Propagation, Propagator};
 pub use trace_context::{TraceContext, TraceContextError};
 
 pub(crate) use outcome::Outcome;
-pub(crate) use spans::{end_connection, enter, server_connection, wants_calls};
+pub(crate) use spans::{MethodName, end_connection, enter, server_connection, wants_calls};

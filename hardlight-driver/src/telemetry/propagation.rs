@@ -43,6 +43,14 @@ impl Propagation {
         Self::by(TraceIds::from_seed(seed))
     }
 
+    /// They carry the traces of OpenTelemetry, of which the spans of calls become a part: by the layer of `tracing-opentelemetry`
+    /// 0.34, which the application adds to its subscriber. With another version of it use a [`Propagator`] of your own: this one
+    /// does not find its spans.
+    #[cfg(feature = "opentelemetry")]
+    pub fn opentelemetry() -> Self {
+        Self::by(super::open_telemetry::OpenTelemetry)
+    }
+
     /// As this says.
     pub fn by(propagator: impl Propagator) -> Self {
         Self(Some(Arc::new(propagator)))

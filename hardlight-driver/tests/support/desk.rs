@@ -47,8 +47,17 @@ pub(crate) trait Work {
     async fn refuse(&self, secret: String) -> Result<u32, String>;
     /// Looks at what the next server finds that it calls in turn, without its context.
     async fn pass_on(&self) -> Look;
+    #[rpc(secret)]
+    async fn whisper(&self, secret: String) -> String;
+    async fn opaque(&self, value: Opaque) -> u32;
     /// Says so by an event, whoever listens.
     async fn say(&self) -> u32;
+}
+
+/// A value without `Debug`.
+#[codable]
+pub(crate) struct Opaque {
+    pub(crate) number: u32,
 }
 
 /// What a handler finds around its call.
@@ -190,6 +199,14 @@ impl Work for App {
     async fn pass_on(&self) -> Look {
         let next = self.next.as_ref().expect("there is a server behind this one");
         next.look().await.expect("it is there")
+    }
+
+    async fn whisper(&self, secret: String) -> String {
+        secret
+    }
+
+    async fn opaque(&self, value: Opaque) -> u32 {
+        value.number
     }
 
     async fn say(&self) -> u32 {
