@@ -98,7 +98,7 @@ pub(crate) async fn outlive(
     match AssertUnwindSafe(life).catch_unwind().await {
         Ok(Ok(reason)) => tracing::debug!(?peer, %reason, "connection ended"),
         Ok(Err(error)) => {
-            note_refused_handshake(error.reason());
+            note_refused_handshake(&error.reason());
             tracing::debug!(?peer, %error, "no connection");
         }
         // Its message may hold anything; the panic hook has it.

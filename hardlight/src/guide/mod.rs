@@ -8,6 +8,7 @@
 //! - [`context`]: how long a call may take, what surrounds it, which handlers run to their end
 //! - [`errors`]: what can go wrong, and what may be tried again
 //! - [`logging`]: what is logged, and how to see it
+//! - [`observability`]: spans, traces that go on elsewhere, metrics, payloads in logs
 //! - [`events`]: topics and patterns, slow readers, clients that come back, servers that are joined
 //! - [`transports`]: an application's own HTTP server, Unix sockets and other streams, whole messages
 //! - [`handles`]: what may be cloned, shared between threads, and dropped while it is awaited
@@ -43,6 +44,9 @@ pub mod errors {}
 
 #[doc = include_str!("logging.md")]
 pub mod logging {}
+
+#[doc = include_str!("observability.md")]
+pub mod observability {}
 
 #[doc = include_str!("events.md")]
 pub mod events {}
