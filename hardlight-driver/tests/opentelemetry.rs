@@ -14,7 +14,10 @@ use opentelemetry_sdk::{
     error::OTelSdkResult,
     trace::{SdkTracerProvider, Span, SpanData, SpanProcessor},
 };
-use support::desk::{Choice, Desk};
+use support::{
+    desk::{Choice, Desk},
+    recorder::alone,
+};
 use tracing::Level;
 use tracing_subscriber::{Layer, Registry, filter::Targets, layer::SubscriberExt};
 
@@ -42,6 +45,7 @@ impl SpanProcessor for Ended {
 
 /// The spans of calls that `test` leaves, in the order in which they began.
 fn exported(test: impl FnOnce()) -> Vec<SpanData> {
+    let _alone = alone();
     let ended = Ended::default();
     let provider = SdkTracerProvider::builder().with_span_processor(ended.clone()).build();
     let calls = Targets::new().with_target("hardlight::call", Level::DEBUG);
@@ -95,6 +99,7 @@ fn a_call_without_a_cause_begins_a_trace_and_says_so() {
 
 #[test]
 fn where_no_subscriber_traces_the_trace_goes_on_all_the_same() {
+    let _alone = alone();
     let mut pool = LocalPool::new();
     let desk = Desk::with(&mut pool, takes_part());
     let trace = TraceContext::parse(TRACEPARENT.as_bytes()).unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_executor::LocalPool;
 use hardlight_driver::{
-    Telemetry,
+    Propagation, Telemetry, TraceContext,
     proto::{CallError, CloseReason},
 };
 use support::{
@@ -223,6 +223,40 @@ fn payloads_are_logged_only_where_the_application_and_a_subscriber_want_them() {
     );
     assert!(payloads(Telemetry::new(), Level::TRACE).is_empty());
     assert!(payloads(Telemetry::new().payloads(true), Level::DEBUG).is_empty());
+}
+
+#[test]
+fn one_trace_goes_through_a_nested_call_and_each_span_says_its_parent() {
+    let recorder = Recorder::default();
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let trace = TraceContext::parse(trace.as_bytes()).unwrap();
+    let takes_part = |seed| Telemetry::new().propagation(Propagation::trace_ids_from(seed));
+    let found = recorder.run(calls(), || {
+        let mut pool = LocalPool::new();
+        let choice = || Choice {
+            server_telemetry: takes_part(2),
+            client_telemetry: takes_part(3),
+            ..Choice::default()
+        };
+        let behind = Desk::with(&mut pool, choice());
+        let desk = Desk::with(&mut pool, Choice { next: Some(behind.client), ..choice() });
+        desk.seen.open_gate();
+        pool.run_until(desk.client.with_trace_context(&trace).ask()).unwrap()
+    });
+    let clients = recorder.spans("rpc.client.call");
+    let servers = recorder.spans("rpc.server.call");
+    let id = |span: &Seen, name| span.field(name).unwrap().to_owned();
+    let chain = [&clients[0], &servers[0], &clients[1], &servers[1]];
+    for span in chain {
+        assert_eq!(id(span, "trace_id"), "0af7651916cd43dd8448eb211c80319c");
+    }
+    assert_eq!(id(chain[0], "parent_span_id"), "b7ad6b7169203331");
+    for pair in chain.windows(2) {
+        assert_eq!(id(pair[0], "span_id"), id(pair[1], "parent_span_id"));
+    }
+    // What the last handler finds is the span of its own call.
+    let last = TraceContext::parse(found.trace.unwrap().as_bytes()).unwrap();
+    assert_eq!(format!("{:016x}", last.parent_id()), id(chain[3], "span_id"));
 }
 
 #[test]

@@ -4,12 +4,7 @@ mod support;
 
 use futures_executor::LocalPool;
 use hardlight_driver::{CallContext, Propagation, Telemetry, TraceContext};
-use support::{
-    desk::{Choice, Desk, Look},
-    recorder::Recorder,
-};
-use tracing::Level;
-use tracing_subscriber::filter::Targets;
+use support::desk::{Choice, Desk, Look};
 
 const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -62,38 +57,6 @@ fn a_client_that_takes_part_begins_a_trace_for_each_call_and_a_span_within_a_kno
     assert_ne!(said(&look).parent_id(), trace().parent_id());
     assert!(said(&look).is_sampled());
     assert_eq!(look.tracestate.as_deref(), Some("vendor=1"));
-}
-
-#[test]
-fn one_trace_goes_through_a_nested_call_and_each_span_says_its_parent() {
-    let recorder = Recorder::default();
-    let targets = Targets::new().with_target("hardlight::call", Level::DEBUG);
-    let found = recorder.run(targets, || {
-        let mut pool = LocalPool::new();
-        let choice = || Choice {
-            server_telemetry: takes_part(2),
-            client_telemetry: takes_part(3),
-            ..Choice::default()
-        };
-        let behind = Desk::with(&mut pool, choice());
-        let desk = Desk::with(&mut pool, Choice { next: Some(behind.client), ..choice() });
-        desk.seen.open_gate();
-        pool.run_until(desk.client.with_trace_context(&trace()).ask()).unwrap()
-    });
-    let clients = recorder.spans("rpc.client.call");
-    let servers = recorder.spans("rpc.server.call");
-    let id = |span: &support::recorder::Seen, name| span.field(name).unwrap().to_owned();
-    let chain = [&clients[0], &servers[0], &clients[1], &servers[1]];
-    for span in chain {
-        assert_eq!(id(span, "trace_id"), "0af7651916cd43dd8448eb211c80319c");
-    }
-    assert_eq!(id(chain[0], "parent_span_id"), "b7ad6b7169203331");
-    for pair in chain.windows(2) {
-        assert_eq!(id(pair[0], "span_id"), id(pair[1], "parent_span_id"));
-    }
-    // What the last handler finds is the span of its own call.
-    let last = TraceContext::parse(found.trace.unwrap().as_bytes()).unwrap();
-    assert_eq!(format!("{:016x}", last.parent_id()), id(chain[3], "span_id"));
 }
 
 #[test]

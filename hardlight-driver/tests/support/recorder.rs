@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tracing::{
@@ -17,6 +17,13 @@ use tracing_subscriber::{
     layer::{Context, SubscriberExt},
     registry::LookupSpan,
 };
+
+/// What is done until this is dropped is done by one test at a time: a place in the code that another thread comes to for the first time
+/// while a subscriber is installed may be lost to it.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Fields by name, as texts.
 pub(crate) type Fields = BTreeMap<&'static str, String>;
@@ -52,6 +59,7 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// Runs `test` under a subscriber that wants these levels of these targets.
     pub(crate) fn run<R>(&self, targets: Targets, test: impl FnOnce() -> R) -> R {
+        let _alone = alone();
         let subscriber = Registry::default().with(self.clone().with_filter(targets));
         tracing::subscriber::with_default(subscriber, test)
     }
