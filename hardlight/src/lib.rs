@@ -158,6 +158,8 @@ handle.stop().await;
 //! | `hyper` | | a server behind hyper, or whatever takes a service of tower: `HttpService` | `tokio`, `hardlight-tokio/hyper` |
 //! | `testing` | | servers and clients in memory, for an application's tests: `hardlight::testing` | `hardlight-testing`, `hardlight-ws` |
 //! | `schema` | | a service as JSON, and what breaks older clients: `hardlight::schema` | `hardlight-schema` |
+//! | `metrics` | | what is measured, through the crate `metrics`: `hardlight::metrics` | `hardlight-driver/metrics` |
+//! | `opentelemetry` | | calls carry the traces of OpenTelemetry: `Propagation::opentelemetry` | `hardlight-driver/opentelemetry` |
 //! | `uuid` | | `uuid::Uuid` may travel | `hardlight-driver/uuid` |
 //!
 //! Features add up: none changes what is there without it. TLS is always there, on all native targets.
@@ -190,6 +192,11 @@ pub use hardlight_driver::__private;
 #[doc(inline)]
 pub use hardlight_driver::application::*;
 pub use hardlight_macros::{ConnectionState, Events, Feature, codable, rpc};
+
+/// What is measured, where an application has installed a recorder of the crate `metrics`.
+#[cfg(feature = "metrics")]
+#[doc(inline)]
+pub use hardlight_driver::metrics;
 
 #[cfg(feature = "schema")]
 #[doc(no_inline)]

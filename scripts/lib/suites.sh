@@ -98,7 +98,7 @@ suite_features() {
         echo "hardlight-proto: features '$features'"
         cargo check --quiet -p hardlight-proto --no-default-features --features "$features"
     done
-    for features in '' async-std axum hyper schema smol testing tokio wasm async-std,smol smol,tokio tokio,wasm async-std,smol,tokio; do
+    for features in '' async-std axum hyper metrics opentelemetry schema smol testing tokio wasm async-std,smol smol,tokio tokio,wasm async-std,smol,tokio; do
         echo "hardlight: features '$features'"
         cargo check --quiet -p hardlight --no-default-features --features "$features"
     done

@@ -11,7 +11,7 @@ use slab::Slab;
 
 mod special;
 
-pub(super) use special::Special;
+pub(crate) use special::Special;
 
 use super::attached::Attached;
 use crate::error::Error;

@@ -17,6 +17,7 @@ mod packer;
 mod pinned;
 mod server;
 mod skip;
+mod tally;
 mod topics;
 mod transfer;
 #[cfg(feature = "payload")]
@@ -34,6 +35,7 @@ pub use client::{Client, ClientEvent, SchemaMismatch, SchemaPart};
 pub use config::{ClientConfig, ServerConfig};
 pub use outbox::unannounced::{Unannounced, Untold};
 pub use server::{Server, ServerEvent};
+pub use tally::EventTally;
 
 use crate::{
     close::{CloseCode, CloseReason},

@@ -18,6 +18,7 @@ use super::{
     call_ids::{CallIds, MAX_CALLS_IN_FLIGHT},
     control::Control,
     packer::Packer,
+    tally::EventTally,
     transfer::outgoing::Withdrawn,
     waiting::{Waiting, release_map},
 };
@@ -91,6 +92,7 @@ pub(super) struct Outbox {
     peer: Option<Peer>,
     /// Nothing can be sent any longer.
     shut: bool,
+    tally: EventTally,
 }
 
 /// What the peer has said about itself.
@@ -149,6 +151,7 @@ impl Outbox {
             packed_topics: BTreeMap::new(),
             peer: None,
             shut: false,
+            tally: EventTally::default(),
         }
     }
 
@@ -197,6 +200,10 @@ impl Outbox {
     /// What the events take that do not make room for others.
     pub(super) const fn firm_bytes(&self) -> usize {
         self.firm_bytes
+    }
+
+    pub(super) const fn event_tally(&self) -> EventTally {
+        self.tally
     }
 
     /// Bytes that wait to be sent.

@@ -8,8 +8,9 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Connection, MAX_QUIET_FRAMES, Phase, Role, call::Call, call_ids::CallIds, check_revision,
-    config::ServerConfig, heartbeat::Heartbeat, held::Held, inputs::Inputs, sealed, skip::touches,
+    Connection, EventTally, MAX_QUIET_FRAMES, Phase, Role, call::Call, call_ids::CallIds,
+    check_revision, config::ServerConfig, heartbeat::Heartbeat, held::Held, inputs::Inputs, sealed,
+    skip::touches, tally::Refusals,
 };
 use crate::{
     close::CloseReason,
@@ -44,6 +45,7 @@ pub struct Server {
     epoch: Option<u64>,
     features: FeatureSet,
     methods: MethodTable,
+    refusals: Refusals,
 }
 
 /// What happened on a server's connection.
@@ -148,6 +150,7 @@ impl Connection<Server> {
             epoch,
             features,
             methods: MethodTable::Same(0),
+            refusals: Refusals::default(),
         };
         let mut connection = Self::new(schema, limits, compression, role, now);
         connection.withhold_events(None);
@@ -191,6 +194,16 @@ impl Connection<Server> {
     #[inline(always)]
     fn may_not_start(&self) -> bool {
         self.role.holds_calls || self.link.is_congested()
+    }
+
+    /// The calls that this side has answered by itself so far, without giving them out: with which errors, and how many each.
+    pub fn refusals(&self) -> impl Iterator<Item = (CallError, u64)> + use<> {
+        self.role.refusals.iter()
+    }
+
+    /// What became of the events of this connection so far.
+    pub const fn event_tally(&self) -> EventTally {
+        self.link.outbox.event_tally()
     }
 
     /// The features of the connection.
@@ -620,6 +633,7 @@ impl Connection<Server> {
         let method = match self.admit(method, &extensions, bytes) {
             Ok(method) => method,
             Err(refusal) => {
+                self.role.refusals.note(&refusal);
                 self.link.outbox.push(error_frame(id, refusal));
                 return Ok(None);
             }
@@ -707,6 +721,7 @@ impl Connection<Server> {
     }
 
     fn refuse_held(&mut self, id: CallId, error: CallError) {
+        self.role.refusals.note(&error);
         self.role.inputs.remove(id);
         self.link.outbox.push(error_frame(id, error));
     }

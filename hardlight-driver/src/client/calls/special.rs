@@ -11,11 +11,11 @@ use super::{CallKey, Calls, Stage};
 use crate::error::Error;
 
 /// What is special about a call.
-#[derive(Debug)]
-pub(in crate::client) struct Special {
+#[derive(Debug, Default)]
+pub(crate) struct Special {
     /// Until when its caller waits, by the clock of the driver's timer.
     pub(in crate::client) deadline: Option<Time>,
-    pub(in crate::client) wire: Extensions,
+    pub(crate) wire: Extensions,
 }
 
 /// The special ones among the calls that are made. The others cost nothing here.

@@ -213,6 +213,7 @@ impl Outbox {
             && let Some(next) = sequence.checked_add(1)
         {
             packed.next = next;
+            self.tally.sent += 1;
             if frame.len() > MAX_MESSAGE_BYTES {
                 self.waiting.outgoing.push(LongFrame::of_event(frame));
             } else {

@@ -59,6 +59,7 @@ impl Outbox {
         let first = packed.next;
         if let Some(next) = last.checked_add(1).filter(|_| first <= last) {
             packed.next = next;
+            self.tally.lose(next - first, reason);
             self.pack_frame(&Frame::Gap { topic, first, last, reason });
         }
     }
