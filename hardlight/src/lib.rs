@@ -141,6 +141,9 @@ handle.stop().await;
 //! hardlight = { version = "0.1", features = ["tokio"] }
 //! ```
 //!
+//! The feature `javascript` makes of a service a module for programs in JavaScript, where there is no Rust:
+//! `hardlight::javascript::offer`, on the same target. See `examples/javascript`.
+//!
 //! The feature `testing` has one more, `hardlight::testing`, for an application's tests: everything in memory and in one thread, with a
 //! clock and a network that the test commands. Nothing of it is at the root.
 //!
@@ -201,6 +204,10 @@ pub use hardlight_tokio as tokio;
 #[cfg(all(feature = "wasm", target_arch = "wasm32"))]
 #[doc(no_inline)]
 pub use hardlight_wasm as wasm;
+
+#[cfg(all(feature = "javascript", target_arch = "wasm32"))]
+#[doc(no_inline)]
+pub use hardlight_wasm::javascript;
 
 #[cfg(all(feature = "async-std", not(any(feature = "smol", feature = "tokio"))))]
 pub use hardlight_async_std::{

@@ -24,6 +24,7 @@ suite typos    ci  'typos'                  'spelling'
 suite no_std   ci  'bare_target'            'the core, and what embeds it, build for a machine that has no std'
 suite fuzz     ci  'nightly cxx cargo_fuzz' 'a fixed number of runs of each fuzz target'
 suite wasm     all 'wasm_target wasm_bindgen chromium' 'the client in a page and in a worker of Chromium, with real servers'
+suite javascript all 'wasm_target wasm_bindgen wasm_opt chromium node_tools' 'a package for programs in JavaScript: in Chromium, in TypeScript, and with the vectors'
 suite size     all 'wasm_target wasm_bindgen wasm_opt' 'what a whole client for a browser takes to download stays within its budget'
 suite deny     all 'cargo_deny'             'licences, banned crates and sources of the dependencies'
 
@@ -164,20 +165,6 @@ suite_fuzz() {
     done
 }
 
-# Has cargo do $1 for browsers, in a folder of its own.
-for_browsers() {
-    local action=$1 cargo=(cargo) build_std=()
-    shift
-    if ! has_rustup_target "$WASM_TARGET"; then
-        # As for `no_std`.
-        export RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc RUSTC_BOOTSTRAP=1
-        export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-19
-        cargo=(/usr/bin/cargo)
-        build_std=(-Z 'build-std=std,panic_abort')
-    fi
-    CARGO_TARGET_DIR=$target/wasm "${cargo[@]}" "$action" "${build_std[@]}" --target "$WASM_TARGET" "$@"
-}
-
 # The servers are a native process, which ends when this does. Where it listens the tests are told when they are built.
 suite_wasm() {
     local url
@@ -189,15 +176,25 @@ suite_wasm() {
         for_browsers test -p hardlight-browser-tests --tests
 }
 
+# The server is a process that the tests start.
+suite_javascript() {
+    local node=$tools/node
+    build_package
+    (cd "$package" && npm pack --dry-run)
+    "$node/node_modules/.bin/tsc" -p tests/javascript
+    cargo build --quiet -p board --bin board-server
+    mkdir -p "$target/javascript-shots"
+    BOARD_SERVER=$target/debug/board-server CHROMIUM=$(command -v chromium) TOOLS=$node SHOTS=$target/javascript-shots \
+        node --test --test-reporter=spec tests/javascript/*.test.js
+}
+
 # The module and the JavaScript around it, as a server with compression sends them.
 suite_size() {
     local built=$target/wasm/$WASM_TARGET/wasm/examples/hello.wasm out=$target/wasm/hello
     for_browsers build --profile wasm -p hardlight-browser-tests --example hello
     rm -rf "$out"
     wasm-bindgen --target web --no-typescript --out-dir "$out" "$built"
-    "$tools/binaryen/node_modules/.bin/wasm-opt" -Oz --enable-bulk-memory \
-        --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals \
-        --enable-reference-types --enable-multivalue -o "$out/small.wasm" "$out/hello_bg.wasm"
+    shrink "$out/small.wasm" "$out/hello_bg.wasm"
     local module glue
     module=$(gzip -9 <"$out/small.wasm" | wc -c) glue=$(gzip -9 <"$out/hello.js" | wc -c)
     echo "module: $(wc -c <"$out/small.wasm") bytes, $module with gzip; glue: $glue with gzip"

@@ -20,6 +20,7 @@ mod watch;
 
 use std::{fmt, sync::Arc};
 
+use bytes::Bytes;
 use hardlight_proto::{
     CallError, CloseReason, Codable, ConnectionError, ConnectionState, Events, Feature, FeatureSet,
     GapReason, NoEvents, Resume, SchemaMismatch, ServiceSchema, Topic, payload,
@@ -90,6 +91,17 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         input: I,
     ) -> Result<O, Error> {
         self.call_when(WhenFull::Fail, method, input).await
+    }
+
+    /// Like [`call`](Self::call), with the payload of the arguments (SPEC.md, section 21.11), for that of the answer: for those who
+    /// know types at run time only. What it holds is neither looked at on the way out nor on the way in.
+    ///
+    /// # Errors
+    ///
+    /// As for [`call`](Self::call).
+    pub async fn call_encoded(&self, method: u32, input: Bytes) -> Result<Bytes, Error> {
+        let special = self.special()?;
+        self.start(WhenFull::Wait, method, input, special).await
     }
 
     /// The connection as a service has it whose methods begin at this place.
@@ -343,17 +355,20 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         let payload =
             payload::encode_to_bytes(&input).map_err(|_| Error::Call(CallError::EncodeFailed))?;
         drop(input);
-        let call = Call {
-            mailbox: &self.shared().mailbox,
-            stage: Stage::New {
-                request: Request { method: self.first_method + method, payload },
-                turn: self.turn,
-                when_full,
-                special,
-            },
-        };
-        let output = call.await?;
+        let output = self.start(when_full, method, payload, special).await?;
         payload::decode(&output).map_err(|_| Error::Call(CallError::InvalidOutput))
+    }
+
+    fn start(
+        &self,
+        when_full: WhenFull,
+        method: u32,
+        payload: Bytes,
+        special: Option<Box<Special>>,
+    ) -> Call<'_> {
+        let request = Request { method: self.first_method + method, payload };
+        let stage = Stage::New { request, turn: self.turn, when_full, special };
+        Call { mailbox: &self.shared().mailbox, stage }
     }
 
     /// What is special about a call that begins now.
