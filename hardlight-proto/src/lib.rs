@@ -36,6 +36,7 @@ mod operation;
 pub mod payload;
 pub mod schema;
 mod sink;
+mod sorted_map;
 #[cfg(feature = "payload")]
 mod state;
 #[cfg(feature = "payload")]

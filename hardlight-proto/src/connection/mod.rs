@@ -90,6 +90,9 @@ mod sealed {
         /// Whether this side gives no credit while it has much to send. Only one may, or each would wait for the other's.
         const WITHHOLDS_CREDIT: bool;
 
+        /// Whether this side has subscriptions to send events to. Of one that has none no code is made for them.
+        const SENDS_EVENTS: bool;
+
         /// Whether a frame of this kind may arrive in pieces.
         fn takes_in_pieces(kind: u8) -> bool;
 
@@ -128,7 +131,7 @@ mod sealed {
 /// Every open call ends exactly once, and `Closed` is the last event, on every path, exactly once. Once
 /// [`is_finished`](Self::is_finished) there is nothing left to do.
 pub struct Connection<R: Role> {
-    link: Link,
+    link: Link<R>,
     role: R,
 }
 
@@ -161,7 +164,7 @@ enum Phase {
 
 /// What both sides have in common.
 #[derive(Debug)]
-struct Link {
+struct Link<R> {
     schema: &'static ServiceSchema,
     limits: Limits,
     /// The latest time that was told.
@@ -179,7 +182,7 @@ struct Link {
     pings: u64,
     inbox: Inbox,
     pinned: Pinned,
-    outbox: Outbox,
+    outbox: Outbox<R>,
     /// The value that was encoded last; kept for its memory.
     #[cfg(feature = "payload")]
     encoded: BytesMut,
@@ -420,7 +423,7 @@ impl<R: Role> Connection<R> {
                 heartbeat.said();
             }
             // There may be room for more now, and nothing left to wait for.
-            self.link.grant_credit::<R>();
+            self.link.grant_credit();
             self.finish_draining();
             return Some(Transmit::Message(message));
         }
@@ -490,7 +493,7 @@ impl<R: Role> Connection<R> {
     /// handle.
     fn receive(&mut self, frame: Bytes) -> Result<Option<Frame>, ConnectionError> {
         let Some(frame) = Frame::decode(frame)? else { return Ok(None) };
-        let left = self.link.receive::<R>(frame)?;
+        let left = self.link.receive(frame)?;
         if left.is_none() {
             // It may have been credit for the last that was to be sent.
             self.finish_draining();
@@ -544,9 +547,9 @@ impl<R: Role> Connection<R> {
     }
 }
 
-impl Link {
+impl<R: Role> Link<R> {
     /// Handles what is common to both sides: the order of the beginning, and transfers.
-    fn receive<R: Role>(&mut self, frame: Frame) -> Result<Option<Frame>, ConnectionError> {
+    fn receive(&mut self, frame: Frame) -> Result<Option<Frame>, ConnectionError> {
         if self.greeted == matches!(frame, Frame::Hello(_)) {
             return Err(ProtocolError::UnexpectedFrame(frame.name()).into());
         }
@@ -573,7 +576,7 @@ impl Link {
             }
             frame => return Ok(Some(frame)),
         };
-        self.grant_credit::<R>();
+        self.grant_credit();
         Ok(whole.map(Frame::decode).transpose()?.flatten())
     }
 
@@ -607,7 +610,7 @@ impl Link {
     }
 
     /// Lets the peer send more of what arrives in pieces.
-    fn grant_credit<R: Role>(&mut self) {
+    fn grant_credit(&mut self) {
         let withholds = || R::WITHHOLDS_CREDIT && self.is_congested();
         if !self.incoming.is_empty() && !withholds() {
             let Self { incoming, outbox, .. } = self;
