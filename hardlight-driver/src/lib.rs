@@ -3,6 +3,7 @@
 //!
 //! There is no runtime here. An adapter brings a [`Transport`] and a [`Timer`], and polls (spawns) the futures that
 //! [`client()`] and [`Acceptor::serve`] give it. See the `hardlight` crate for what an application uses.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[doc(hidden)]
 #[path = "private/mod.rs"]
@@ -18,6 +19,7 @@ mod frames;
 mod inside;
 mod local;
 mod mailbox;
+mod offload;
 mod opening;
 mod server;
 mod service;
@@ -45,6 +47,7 @@ pub use frames::{FrameError, FramePair, FrameTransport};
 pub use hardlight_proto as proto;
 pub use hardlight_proto::sync;
 pub use local::MaybeSend;
+pub use offload::{Offload, Work};
 pub use server::{
     Acceptor, FeaturesCell, ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell,
 };

@@ -1,8 +1,10 @@
 # shellcheck shell=bash
-# Building for browsers: what scripts/test and the scripts beside it have in common.
-# shellcheck disable=SC2154,SC2034 # whoever sources it sets `target` and `tools`, and uses `package`
+# Building for browsers: what scripts/test, scripts/page and scripts/npm have in common.
+# shellcheck disable=SC2154,SC2034 # whoever sources it sets `target` and `tools`, and uses `page` and `package`
 
-# Where the JavaScript example's package is built.
+# Where the chat's page is built.
+readonly page=$target/page
+# Where the JavaScript example's package is.
 readonly package=examples/javascript/package
 
 # Has cargo do $1 for browsers, in a folder of its own. What it exports ends with it.
@@ -18,6 +20,16 @@ for_browsers() (
     fi
     CARGO_TARGET_DIR=$target/wasm "${cargo[@]}" "$action" "${build_std[@]}" --target "$WASM_TARGET" "$@"
 )
+
+# Builds the chat's page: what examples/chat/page/static has, and what becomes of its Rust code.
+build_page() {
+    for_browsers build --profile wasm -p chat-page
+    rm -rf "$page"
+    mkdir -p "$page"
+    wasm-bindgen --target web --no-typescript --out-name chat --out-dir "$page" \
+        "$target/wasm/$WASM_TARGET/wasm/chat-page.wasm"
+    cp examples/chat/page/static/* "$page"
+}
 
 # Makes a module smaller: $1 of $2.
 shrink() {

@@ -17,6 +17,7 @@ pub(crate) use current::{Current, Running};
 use crate::{
     clock::{Clock, Deadline},
     events::ConnectionId,
+    offload::Offload,
     opening::Opening,
 };
 
@@ -46,6 +47,7 @@ pub(crate) struct Peer {
     pub(crate) id: ConnectionId,
     pub(crate) request: Opening,
     pub(crate) extensions: Arc<TypeMap>,
+    pub(crate) offload: Offload,
 }
 
 impl CallContext {

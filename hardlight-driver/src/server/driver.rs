@@ -11,8 +11,8 @@ use std::{
 use bytes::Bytes;
 use hardlight_proto::{
     Announcement, CallError, CallId, CloseCode, CloseReason, Connection, ConnectionError,
-    ConnectionState, EncodeError, Extensions, Limits, Server, ServerConfig, ServerEvent,
-    ServiceSchema, Time, Topic,
+    ConnectionState, EncodeError, Extensions, Server, ServerConfig, ServerEvent, ServiceSchema,
+    Time, Topic,
 };
 
 use super::{
@@ -28,6 +28,7 @@ use super::{
 use crate::{
     context::{Peer, TypeMap},
     inside::Inside,
+    offload::Offload,
     opening::Opening,
     timer::Timer,
     transport::Transport,
@@ -61,7 +62,7 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
     /// Taken from the mailbox; kept for its memory.
     commands: VecDeque<Command>,
     schema: &'static ServiceSchema,
-    limits: Limits,
+    close_timeout: Duration,
     /// Until when emitters wait for the client, if any do.
     patience: Option<Time>,
     end: End<S>,
@@ -72,6 +73,7 @@ pub(super) struct Setup {
     pub(super) request: Opening,
     pub(super) extensions: Arc<TypeMap>,
     pub(super) max_call_time: Option<Duration>,
+    pub(super) offload: Offload,
 }
 
 /// What goes out in the order in which it happened.
@@ -100,11 +102,11 @@ where
         end: End<S>,
     ) -> Self {
         let shared = Arc::clone(&end.shared);
-        let (schema, limits) = (config.schema(), config.limits().clone());
+        let (schema, close_timeout) = (config.schema(), config.limits().close_timeout());
         let wire = Wire::new(transport, timer);
-        let Setup { request, extensions, max_call_time } = setup;
+        let Setup { request, extensions, max_call_time, offload } = setup;
         let id = end.subscriptions.id();
-        let peer = Peer { schema, clock: wire.clock(), id, request, extensions };
+        let peer = Peer { schema, clock: wire.clock(), id, request, extensions, offload };
         let (features, snapshot) = shared.go_live();
         let config = config.with_features(features);
         let encoded = snapshot.as_ref().map_or_else(|_| Bytes::new(), Bytes::clone);
@@ -127,7 +129,7 @@ where
             commands: VecDeque::new(),
             end,
             schema,
-            limits,
+            close_timeout,
             patience: None,
         }
     }
@@ -533,10 +535,6 @@ where
         true
     }
 
-    fn close_timeout(&self) -> Duration {
-        self.limits.close_timeout()
-    }
-
     /// What is to go on once the connection has ended. The transport is dropped.
     pub(super) fn into_unfinished(self) -> Unfinished<F> {
         Unfinished::new(self.handlers, self.mailbox)
@@ -568,7 +566,7 @@ where
         if !this.handlers.is_empty() && !run_woken(&mut this.handlers, &this.mailbox) {
             cx.waker().wake_by_ref();
         }
-        let timeout = this.close_timeout();
+        let timeout = this.close_timeout;
         let finished = this.wire.poll_finish(cx, &mut this.connection, timeout);
         finished.map(|()| error)
     }

@@ -27,6 +27,7 @@ use crate::{
     context::TypeMap,
     events::{ConnectionId, EventEmitter, EventHub, Interest, Subscriptions},
     mailbox::Mailbox,
+    offload::{Offload, inline},
     opening::Opening,
     service::{Dispatch, Service},
     timer::Timer,
@@ -177,6 +178,7 @@ pub struct Acceptor<S: Service> {
     limits: Limits,
     compression: bool,
     max_call_time: Option<Duration>,
+    offload: Offload,
     end: End<S::State>,
 }
 
@@ -208,7 +210,7 @@ impl<S: Service> Acceptor<S> {
             shared: Arc::clone(connection.shared()),
             subscriptions: connection.subscriptions.clone(),
         };
-        Self { connection, limits, compression: false, max_call_time: None, end }
+        Self { connection, limits, compression: false, max_call_time: None, offload: inline, end }
     }
 
     /// Whether payloads may travel compressed, if the client wants it too: see
@@ -225,6 +227,14 @@ impl<S: Service> Acceptor<S> {
     #[must_use]
     pub const fn with_max_call_time(mut self, time: Option<Duration>) -> Self {
         self.max_call_time = time;
+        self
+    }
+
+    /// Has `offload` do what would keep the connection's task from everything else: to decode the input and to encode the output of
+    /// a call, and to give their memory back, where that is a megabyte or more. Default: the task does it.
+    #[must_use]
+    pub fn with_offload(mut self, offload: Offload) -> Self {
+        self.offload = offload;
         self
     }
 
@@ -276,6 +286,7 @@ impl<S: Service> Acceptor<S> {
             request: self.connection.request.clone(),
             extensions: Arc::clone(&self.connection.extensions),
             max_call_time: self.max_call_time,
+            offload: self.offload,
         };
         let driver = ServerDriver::new(config, transport, timer, dispatch, setup, self.end);
         Serving::new(driver)

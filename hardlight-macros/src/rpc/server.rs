@@ -375,10 +375,10 @@ fn arm(service: &Service, method: &Method) -> TokenStream {
         #(#cfgs)*
         Method::#variant => {
             let call = {
-                let input = #root::__private::decode_input::<#input>(input)?;
+                let input = #root::__private::decode_input::<#input>(input).await?;
                 <H as super::#service>::#ident(handler, #(input.#fields),*)
             };
-            #root::__private::encode_output::<#input, #root::__private::Returns<#output>>(&call.await)
+            #root::__private::encode_output::<#input, #root::__private::Returns<#output>>(call.await).await
         }
     }
 }
