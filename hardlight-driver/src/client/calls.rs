@@ -1,6 +1,10 @@
 //! The calls of one client: from the caller's future to the driver and back.
 
-use std::{collections::VecDeque, task::Waker, time::Duration};
+use std::{
+    collections::{BinaryHeap, VecDeque},
+    task::Waker,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use hardlight_proto::{
@@ -413,7 +417,8 @@ impl Calls {
             }
             true
         });
-        line.sort_unstable();
+        // A heap sorts by code that a browser has anyway, for deadlines.
+        let line = BinaryHeap::from(line).into_sorted_vec();
         self.line.extend(line.into_iter().map(|(_, key)| key));
     }
 

@@ -469,7 +469,7 @@ impl Connection<Client> {
         self.take_closed().map(ClientEvent::Closed)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn next_id(&mut self) -> Result<CallId, CallError> {
         let id = self.role.open.insert_lowest_free().ok_or(CallError::TooManyCallsInFlight)?;
         self.link.pinned.forget(id);
@@ -496,7 +496,7 @@ impl Connection<Client> {
     }
 
     /// Whether a method may be called.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn check_method(&self, method: u32) -> Result<(), CallError> {
         self.check_known(method)?;
         if self.role.going_away {
@@ -749,7 +749,7 @@ impl Connection<Client> {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn handle_answer(
         &mut self,
         id: CallId,
@@ -770,7 +770,7 @@ impl Connection<Client> {
         Ok(self.end_call(id, result, extensions))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn end_call(
         &mut self,
         id: CallId,

@@ -464,7 +464,7 @@ impl<R: Role> Connection<R> {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn finish_draining(&mut self) {
         if matches!(self.link.phase, Phase::Draining { .. }) {
             self.close_if_drained();
@@ -581,14 +581,14 @@ impl<R: Role> Link<R> {
     }
 
     /// Whether a call or an answer with this payload goes out in its shortest form, at once.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn takes_short(&self, payload: &[u8], extensions: &Extensions) -> bool {
         let is_plain = !self.deflates || payload.len() < deflate::MIN_BYTES;
         extensions.is_empty() && is_plain && self.outbox.takes_short(payload)
     }
 
     /// A payload that has arrived with a call or an answer, to be given out.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn give_out(&mut self, id: CallId, payload: Content) -> Result<Bytes, ConnectionError> {
         let message_len = self.inbox.message_len();
         let counts = message_len > MAX_UNCOUNTED_BYTES && matches!(payload, Content::Plain(_));
@@ -601,7 +601,7 @@ impl<R: Role> Link<R> {
     }
 
     /// Whether so much waits to be sent that no more is to be begun.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn is_congested(&self) -> bool {
         let (line, transfers) = (self.outbox.line_bytes(), self.outbox.transfer_bytes());
         // Most of the time there is nothing, and the limits need not be looked at.
@@ -624,7 +624,7 @@ impl<R: Role> Link<R> {
     }
 
     /// A payload as it is to travel.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn shrink(&self, payload: Bytes, is_secret: impl FnOnce() -> bool) -> Content {
         if self.deflates && !is_secret() {
             deflate::deflate(payload)
@@ -634,7 +634,7 @@ impl<R: Role> Link<R> {
     }
 
     /// Checks that a payload may have travelled as it did: the length that it says it has.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn check_content(&self, content: &Content) -> Result<usize, ConnectionError> {
         match content {
             Content::Plain(payload) => Ok(payload.len()),
@@ -652,7 +652,7 @@ impl<R: Role> Link<R> {
     }
 
     /// A payload that has arrived, as it was meant.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn expand(&self, content: Content) -> Result<Bytes, ConnectionError> {
         match content {
             Content::Plain(payload) => Ok(payload),

@@ -346,7 +346,7 @@ impl<R: Role> Outbox<R> {
     }
 
     /// Whether a call or an answer with this payload is short, and may be sent at once since nothing waits before it.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn takes_short(&self, payload: &[u8]) -> bool {
         let is_clear =
             self.waiting.is_nothing() && self.has_room() && self.peer.is_some() && !self.shut;
@@ -354,7 +354,7 @@ impl<R: Role> Outbox<R> {
     }
 
     /// Sends a call or an answer that is [taken](Self::takes_short).
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn push_short(&mut self, head: ShortHead, payload: &[u8]) {
         self.packer.push_parts(head, payload);
     }
