@@ -11,8 +11,8 @@ pub use crate::{
     ConnectionStatus, Deadline, Dispatch, Emitted, Error, EventCounts, EventEmitter, EventHub,
     EventStream, FeatureWatch, FeaturesCell, FrameError, FramePair, FrameTransport, InContext,
     Interest, Keep, MaybeSend, Overflow, Pattern, PatternError, Projection, Received, Reconnect,
-    Relay, RelayError, RelayedEvent, ServerConnection, Service, ServiceClient, ServiceMethod,
-    StateCell, StateGuard, StateReadGuard, StateSnapshot, StateWatch, StatusWatch, SubscribeError,
-    SubscribeOptions, Subscriptions, Topic, TopicNotice, TopicNotices, TopicOptions, TypeMap,
-    ValuesCell, ValuesSnapshot,
+    Relay, RelayError, RelayedEvent, Retry, ServerConnection, Service, ServiceClient,
+    ServiceMethod, StateCell, StateGuard, StateReadGuard, StateSnapshot, StateWatch, StatusWatch,
+    SubscribeError, SubscribeOptions, Subscriptions, Topic, TopicNotice, TopicNotices,
+    TopicOptions, TypeMap, ValuesCell, ValuesSnapshot, layer,
 };

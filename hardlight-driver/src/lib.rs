@@ -16,6 +16,7 @@ mod error;
 mod events;
 mod frames;
 mod inside;
+pub mod layer;
 mod local;
 mod mailbox;
 mod opening;
@@ -30,7 +31,7 @@ mod wire;
 pub use client::{
     Attachment, ClientConnection, ClientDriver, ConnectFailure, Connected, ConnectionStatus,
     Connector, DriverOf, EventCounts, EventStream, FeatureWatch, Projection, Received, Reconnect,
-    StateSnapshot, StateWatch, StatusWatch, ValuesSnapshot, client, client_over,
+    Retry, StateSnapshot, StateWatch, StatusWatch, ValuesSnapshot, client, client_over,
     client_reconnecting, client_with, until_open,
 };
 pub use clock::{Clock, Deadline};

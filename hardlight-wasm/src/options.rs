@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use hardlight_driver::{
-    Reconnect,
+    Reconnect, Retry,
     proto::{ClientConfig, ConnectionError, Limits, Resume, ServiceSchema},
 };
 
@@ -37,6 +37,8 @@ pub struct ClientOptions {
     pub refresh: Option<Refresh>,
     /// See [`call_timeout`](Self::call_timeout).
     pub call_timeout: Option<Duration>,
+    /// See [`retry`](Self::retry).
+    pub retry: Option<Retry>,
 }
 
 impl ClientOptions {
@@ -54,6 +56,7 @@ impl ClientOptions {
             reconnect: None,
             refresh: None,
             call_timeout: None,
+            retry: None,
         }
     }
 
@@ -161,6 +164,16 @@ impl ClientOptions {
         self
     }
 
+    /// Makes calls again that have failed, where that is safe and may help: `retry(Retry::new())`. `with_retry` of a client makes
+    /// one with other retries for some calls. Default: each call is made once.
+    ///
+    /// Memory: calls keep their arguments until they have ended.
+    #[must_use]
+    pub fn retry(mut self, retry: impl Into<Option<Retry>>) -> Self {
+        self.retry = retry.into();
+        self
+    }
+
     /// What a connection to a service with this schema is made with.
     pub(crate) fn config(&self, schema: &'static ServiceSchema) -> ClientConfig {
         let config = ClientConfig::new(schema)
@@ -190,6 +203,7 @@ impl fmt::Debug for ClientOptions {
             .field("reconnect", &self.reconnect)
             .field("refresh", &self.refresh.is_some())
             .field("call_timeout", &self.call_timeout)
+            .field("retry", &self.retry)
             .finish_non_exhaustive()
     }
 }

@@ -40,8 +40,7 @@ impl Connector for Redial {
     }
 
     fn seed(&self) -> Option<u64> {
-        // 52 bits of it are random, which is enough to tell clients apart.
-        Some(js_sys::Math::random().to_bits())
+        Some(random_seed())
     }
 
     fn poll_hurry(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -69,6 +68,8 @@ pub(crate) fn opened(
 ) -> Opened {
     Connected::new(transport, BrowserTimer::new(), options.config(schema))
         .with_call_timeout(options.call_timeout)
+        .with_retry(options.retry.clone())
+        .with_seed(Some(random_seed()))
 }
 
 /// The options of the next attempt.
@@ -122,4 +123,9 @@ mod tests {
         assert!(!failure.is_retryable);
         assert!(matches!(failure.error, ConnectionError::Internal(_)));
     }
+}
+
+/// 52 bits of it are random, which is enough to tell clients apart.
+fn random_seed() -> u64 {
+    js_sys::Math::random().to_bits()
 }

@@ -158,6 +158,8 @@ where
     let acceptor = acceptor
         .with_compression(options.compression)
         .with_max_call_time(options.max_call_time)
+        .with_layers(options.layers.clone())
+        .with_client_ip(request.client_ip())
         .with_request(request.clone());
     let handler = factory(acceptor.connection(), request).await?;
     Ok(Box::new(move |transport| {

@@ -46,7 +46,8 @@ where
     let config = options.config(C::schema());
     let connected = Connected::new(transport, timer, config)
         .with_response(response.clone())
-        .with_call_timeout(options.call_timeout);
+        .with_call_timeout(options.call_timeout)
+        .with_retry(options.retry.clone());
     let (connecting, driver) = client_over::<C, _, _>(connected);
     let greeted = until_open(connecting, driver).await;
     greeted.map_err(|error| ConnectError::greeting(error, &response))

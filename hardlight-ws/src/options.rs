@@ -3,7 +3,10 @@
 use std::{fmt, time::Duration};
 
 use cookie::{Cookie, CookieJar};
-use hardlight_driver::Reconnect;
+use hardlight_driver::{
+    Reconnect, Retry,
+    layer::{Layer, Layers},
+};
 use hardlight_proto::{
     ClientConfig, ConnectionError, Limits, MAX_MESSAGE_BYTES, Resume, ServiceSchema,
 };
@@ -58,6 +61,8 @@ pub struct ClientOptions {
     pub proxy: Option<Proxy>,
     /// See [`call_timeout`](Self::call_timeout).
     pub call_timeout: Option<Duration>,
+    /// See [`retry`](Self::retry).
+    pub retry: Option<Retry>,
 }
 
 impl ClientOptions {
@@ -80,6 +85,7 @@ impl ClientOptions {
             refresh: None,
             proxy: None,
             call_timeout: None,
+            retry: None,
         }
     }
 
@@ -258,6 +264,16 @@ impl ClientOptions {
         self
     }
 
+    /// Makes calls again that have failed, where that is safe and may help: `retry(Retry::new())`. `with_retry` of a client makes
+    /// one with other retries for some calls. Default: each call is made once.
+    ///
+    /// Memory: calls keep their arguments until they have ended.
+    #[must_use]
+    pub fn retry(mut self, retry: impl Into<Option<Retry>>) -> Self {
+        self.retry = retry.into();
+        self
+    }
+
     /// What a connection to a service with this schema is made with.
     pub fn config(&self, schema: &'static ServiceSchema) -> ClientConfig {
         ClientConfig::new(schema)
@@ -288,6 +304,7 @@ impl fmt::Debug for ClientOptions {
             .field("refresh", &self.refresh.is_some())
             .field("proxy", &self.proxy)
             .field("call_timeout", &self.call_timeout)
+            .field("retry", &self.retry)
             .finish()
     }
 }
@@ -322,6 +339,8 @@ pub struct ServerOptions {
     pub trusted_proxies: TrustedProxies,
     /// See [`max_call_time`](Self::max_call_time).
     pub max_call_time: Option<Duration>,
+    /// See [`layer`](Self::layer).
+    pub layers: Layers,
 }
 
 impl ServerOptions {
@@ -338,6 +357,7 @@ impl ServerOptions {
             refuse_in_band: RefuseInBand::WithOrigin,
             trusted_proxies: TrustedProxies::none(),
             max_call_time: None,
+            layers: Layers::none(),
         }
     }
 
@@ -420,6 +440,14 @@ impl ServerOptions {
     #[must_use]
     pub const fn max_call_time(mut self, time: Option<Duration>) -> Self {
         self.max_call_time = time;
+        self
+    }
+
+    /// Has one more layer run around every call, within those that were set before: see
+    /// [`layer`](hardlight_driver::layer). Default: none. Memory: the layer's own; some 300 bytes for each call that runs.
+    #[must_use]
+    pub fn layer(mut self, layer: impl Layer) -> Self {
+        self.layers = self.layers.with(layer);
         self
     }
 

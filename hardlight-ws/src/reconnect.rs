@@ -57,6 +57,7 @@ pub(crate) fn opened<R: Adapter>(
     Connected::new(transport, R::timer(), options.config(schema))
         .with_response(response)
         .with_call_timeout(options.call_timeout)
+        .with_retry(options.retry.clone())
         .with_retry_after(retry_after)
 }
 

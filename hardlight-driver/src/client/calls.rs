@@ -424,7 +424,7 @@ impl Calls {
         }
         self.ended = Some(error.clone());
         self.forget_lines();
-        self.specials = Specials::default();
+        self.specials.end(wakers);
         self.slots.retain(|_, slot| {
             let stage = std::mem::replace(&mut slot.stage, Stage::Abandoned);
             let goes_on = !matches!(stage, Stage::Abandoned);

@@ -34,6 +34,8 @@ pub(super) struct Shared<S, E> {
     pub(super) schema: &'static ServiceSchema,
     /// That of the first connection's timer: what deadlines are counted by.
     pub(super) clock: Clock,
+    /// What chance begins with, where the standard library has none.
+    pub(super) seed: Option<u64>,
 }
 
 impl<S: ConnectionState, E: Events> Shared<S, E> {
@@ -63,6 +65,7 @@ impl<S: ConnectionState, E: Events> Shared<S, E> {
             response: ArcSwap::new(Arc::new(response)),
             schema,
             clock: connected.timer.clock(),
+            seed: connected.seed,
         };
         (Arc::new(shared), connected)
     }

@@ -7,7 +7,10 @@ use hardlight_proto::{
     CallError, Codable, ConnectionState, Events, ServiceSchema, WithValues, payload, read_varint,
 };
 
-use crate::{ClientConnection, Error, ServerConnection, ServiceMethod};
+use crate::{
+    ClientConnection, Error, ServerConnection, ServiceMethod,
+    service::{MayFail, failed},
+};
 
 /// Reads the arguments of a call, and lets go of their bytes: they are part of the message they came in, and would keep
 /// all of it for as long as the handler runs.
@@ -26,6 +29,18 @@ pub fn decode_input<T: Codable>(input: Bytes) -> Result<T, CallError> {
 /// [`CallError::EncodeFailed`] if it cannot be encoded.
 pub fn encode_output<I: Codable, R: Call<I>>(output: &R::Output) -> Result<Bytes, CallError> {
     payload::encode_to_bytes(output).map_err(|_| CallError::EncodeFailed)
+}
+
+/// [`encode_output`] of a method that may return the application's own error. Whoever runs the handler finds out whether it did.
+///
+/// # Errors
+///
+/// As there.
+pub fn encode_result<I: Codable, R: Call<I, Output: MayFail>>(
+    output: &R::Output,
+) -> Result<Bytes, CallError> {
+    failed::note(output.is_error());
+    encode_output::<I, R>(output)
 }
 
 /// Says that the method with the input `I` returns `Output`. Implemented for [`Returns`], once for each method.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    net::IpAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -17,6 +18,7 @@ use hardlight_proto::{
 
 use super::{
     End,
+    alarms::{Alarms, EndAlarms},
     call_set::CallSet,
     handlers::{Handlers, Start},
     mailbox::{
@@ -26,7 +28,7 @@ use super::{
     unfinished::{Unfinished, run_woken},
 };
 use crate::{
-    context::{Peer, TypeMap},
+    context::{Allowed, Peer, TypeMap},
     inside::Inside,
     opening::Opening,
     timer::Timer,
@@ -64,6 +66,8 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
     limits: Limits,
     /// Until when emitters wait for the client, if any do.
     patience: Option<Time>,
+    /// Where layers wait for a time, if there are any.
+    alarms: Option<EndAlarms>,
     end: End<S>,
 }
 
@@ -71,7 +75,10 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
 pub(super) struct Setup {
     pub(super) request: Opening,
     pub(super) extensions: Arc<TypeMap>,
+    pub(super) client_ip: Option<IpAddr>,
     pub(super) max_call_time: Option<Duration>,
+    /// Whether something runs around the calls that may wait for a time.
+    pub(super) is_layered: bool,
 }
 
 /// What goes out in the order in which it happened.
@@ -102,9 +109,19 @@ where
         let shared = Arc::clone(&end.shared);
         let (schema, limits) = (config.schema(), config.limits().clone());
         let wire = Wire::new(transport, timer);
-        let Setup { request, extensions, max_call_time } = setup;
+        let Setup { request, extensions, client_ip, max_call_time, is_layered } = setup;
         let id = end.subscriptions.id();
-        let peer = Peer { schema, clock: wire.clock(), id, request, extensions };
+        let alarms = is_layered.then(|| Arc::new(Alarms::new(Arc::clone(&shared.mailbox))));
+        let peer = Peer {
+            schema,
+            clock: wire.clock(),
+            id,
+            request,
+            client_ip,
+            extensions,
+            allowed: Arc::clone(&shared) as Arc<dyn Allowed>,
+            alarms: alarms.clone(),
+        };
         let (features, snapshot) = shared.go_live();
         let config = config.with_features(features);
         let encoded = snapshot.as_ref().map_or_else(|_| Bytes::new(), Bytes::clone);
@@ -129,6 +146,7 @@ where
             schema,
             limits,
             patience: None,
+            alarms: alarms.map(EndAlarms),
         }
     }
 
@@ -185,10 +203,17 @@ where
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
+        let next = match &self.alarms {
+            Some(EndAlarms(alarms)) => alarms.next().into_iter().chain(next).min(),
+            None => next,
+        };
         let timed_out = self.wire.run_timer(&mut self.connection, next);
         self.end_patience();
         if timed_out {
             self.end_overdue();
+            if let Some(EndAlarms(alarms)) = &self.alarms {
+                alarms.ring(self.wire.now());
+            }
         }
         timed_out
     }
@@ -288,6 +313,7 @@ where
                 Some(ServerEvent::Closed(error)) => {
                     tracing::debug!(%error, "connection ended");
                     self.handlers.give_up_all();
+                    self.alarms = None;
                     self.queue.clear();
                     self.answer = Answer::None;
                     self.end.end();

@@ -1,7 +1,9 @@
 //! The server's side of a connection: handles, and the driver that runs the handlers.
 
+mod alarms;
 mod call_set;
 mod deadlines;
+mod dispatched;
 mod driver;
 mod features;
 mod handlers;
@@ -12,13 +14,14 @@ mod topics;
 mod unfinished;
 mod values;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use hardlight_proto::{
     CloseReason, ConnectionError, ConnectionState, EventSchema, Events, Limits, NoEvents,
     ServerConfig,
 };
 
+pub(crate) use alarms::Alarms;
 pub use features::FeaturesCell;
 pub use state::{StateCell, StateGuard, StateReadGuard};
 pub use values::ValuesCell;
@@ -26,12 +29,14 @@ pub use values::ValuesCell;
 use crate::{
     context::TypeMap,
     events::{ConnectionId, EventEmitter, EventHub, Interest, Subscriptions},
+    layer::{Layers, Stack},
     mailbox::Mailbox,
     opening::Opening,
     service::{Dispatch, Service},
     timer::Timer,
     transport::Transport,
 };
+use dispatched::Dispatched;
 use driver::{ServerDriver, Setup};
 use mailbox::{Close, Commands};
 use state::Shared;
@@ -177,6 +182,8 @@ pub struct Acceptor<S: Service> {
     limits: Limits,
     compression: bool,
     max_call_time: Option<Duration>,
+    client_ip: Option<IpAddr>,
+    layers: Layers,
     end: End<S::State>,
 }
 
@@ -208,7 +215,8 @@ impl<S: Service> Acceptor<S> {
             shared: Arc::clone(connection.shared()),
             subscriptions: connection.subscriptions.clone(),
         };
-        Self { connection, limits, compression: false, max_call_time: None, end }
+        let (max_call_time, client_ip, layers) = (None, None, Layers::none());
+        Self { connection, limits, compression: false, max_call_time, client_ip, layers, end }
     }
 
     /// Whether payloads may travel compressed, if the client wants it too: see
@@ -225,6 +233,20 @@ impl<S: Service> Acceptor<S> {
     #[must_use]
     pub const fn with_max_call_time(mut self, time: Option<Duration>) -> Self {
         self.max_call_time = time;
+        self
+    }
+
+    /// What runs around every call: see [`layer`](crate::layer). Default: nothing.
+    #[must_use]
+    pub fn with_layers(mut self, layers: Layers) -> Self {
+        self.layers = layers;
+        self
+    }
+
+    /// The IP address of the client, for [`CallContext::client_ip`](crate::CallContext::client_ip). Default: none.
+    #[must_use]
+    pub const fn with_client_ip(mut self, ip: Option<IpAddr>) -> Self {
+        self.client_ip = ip;
         self
     }
 
@@ -263,11 +285,17 @@ impl<S: Service> Acceptor<S> {
     ) -> impl Future<Output = ConnectionError>
     where
         S: Dispatch<H>,
+        H: Send + Sync + 'static,
         T: Transport,
         M: Timer,
     {
         let handler = Arc::new(handler);
-        let dispatch = move |method, input| S::dispatch(Arc::clone(&handler), method, input);
+        let is_layered = !self.layers.is_empty();
+        let stack = is_layered.then(|| Stack::new::<S, H>(self.layers, Arc::clone(&handler)));
+        let dispatch = move |method, input| match &stack {
+            None => Dispatched::plain(S::dispatch(Arc::clone(&handler), method, input)),
+            Some(stack) => Dispatched::layered(Arc::clone(stack), method, input),
+        };
         let config = ServerConfig::new(S::schema())
             .with_limits(self.limits)
             .with_compression(self.compression)
@@ -275,7 +303,9 @@ impl<S: Service> Acceptor<S> {
         let setup = Setup {
             request: self.connection.request.clone(),
             extensions: Arc::clone(&self.connection.extensions),
+            client_ip: self.client_ip,
             max_call_time: self.max_call_time,
+            is_layered,
         };
         let driver = ServerDriver::new(config, transport, timer, dispatch, setup, self.end);
         Serving::new(driver)

@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    net::IpAddr,
     rc::Rc,
     sync::{
         Arc,
@@ -13,7 +14,8 @@ use std::{
 use event_listener::Event;
 use futures_executor::LocalPool;
 use hardlight_driver::{
-    Acceptor, CallContext, Connected, EventHub, ServiceClient, client_over,
+    Acceptor, CallContext, Connected, EventHub, Retry, ServiceClient, client_over,
+    layer::Layers,
     proto::{ClientConfig, ConnectionError, Frame, Frames, Limits},
 };
 use hardlight_macros::{codable, rpc};
@@ -39,6 +41,16 @@ pub(crate) trait Work {
     async fn ask_late(&self) -> u32;
     async fn panic(&self) -> u32;
     async fn large(&self, bytes: u32) -> Vec<u8>;
+    async fn halve(&self, number: u32) -> Result<u32, Odd>;
+    #[rpc(idempotent)]
+    async fn again(&self) -> u32;
+}
+
+/// It has no half.
+#[codable]
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Odd {
+    pub(crate) number: u32,
 }
 
 /// What a handler finds around its call.
@@ -169,6 +181,16 @@ impl Work for App {
     async fn large(&self, bytes: u32) -> Vec<u8> {
         vec![0; bytes as usize]
     }
+
+    async fn halve(&self, number: u32) -> Result<u32, Odd> {
+        let _runs = self.seen.begin();
+        if number.is_multiple_of(2) { Ok(number / 2) } else { Err(Odd { number }) }
+    }
+
+    async fn again(&self) -> u32 {
+        let _runs = self.seen.begin();
+        5
+    }
 }
 
 /// What is found here.
@@ -193,6 +215,9 @@ pub(crate) struct Choice {
     pub(crate) max_call_time: Option<Duration>,
     pub(crate) next: Option<work::Client>,
     pub(crate) user: Option<&'static str>,
+    pub(crate) layers: Layers,
+    pub(crate) client_ip: Option<IpAddr>,
+    pub(crate) retry: Option<Retry>,
 }
 
 /// A client and a server, joined; everything on the thread of the pool.
@@ -213,14 +238,17 @@ impl Desk {
     }
 
     pub(crate) fn with(pool: &mut LocalPool, choice: Choice) -> Self {
-        let Choice { limits, call_timeout, max_call_time, next, user } = choice;
+        let Choice { limits, call_timeout, max_call_time, next, user, layers, client_ip, retry } =
+            choice;
         let limits = limits.unwrap_or_default().with_heartbeat_interval(None);
         let (client_side, server_side, to_client, to_server) = transport();
         let (client_timer, server_timer) = (ManualTimer::default(), ManualTimer::default());
         // Their origins need not agree.
         server_timer.advance(Duration::from_secs(1000));
         let acceptor = Acceptor::<work::Connection>::new(limits.clone(), &EventHub::new())
-            .with_max_call_time(max_call_time);
+            .with_max_call_time(max_call_time)
+            .with_layers(layers)
+            .with_client_ip(client_ip);
         let connection: work::Connection = acceptor.connection();
         if let Some(user) = user {
             connection.extensions().insert(User(user));
@@ -232,7 +260,8 @@ impl Desk {
         let config =
             ClientConfig::new(<work::Client as ServiceClient>::schema()).with_limits(limits);
         let connected = Connected::new(client_side, client_timer.clone(), config)
-            .with_call_timeout(call_timeout);
+            .with_call_timeout(call_timeout)
+            .with_retry(retry);
         let (connecting, driver) = client_over(connected);
         note_end(pool, driver);
         let client = pool.run_until(connecting).expect("the server answers");
