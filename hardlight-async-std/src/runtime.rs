@@ -14,6 +14,7 @@ use async_std::{
     net::{TcpListener, TcpStream, ToSocketAddrs},
     task::{self, JoinHandle},
 };
+use hardlight_driver::Work;
 use hardlight_ws::{FuturesIo, Resolve, Runtime};
 
 /// The runtime of [`Server`](crate::Server).
@@ -42,6 +43,10 @@ impl Runtime for AsyncStd {
 
     async fn unblock<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
         task::spawn_blocking(work).await
+    }
+
+    fn offload(work: Work) {
+        drop(task::spawn_blocking(work));
     }
 
     async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {

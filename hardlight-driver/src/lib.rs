@@ -19,6 +19,7 @@ mod inside;
 pub mod layer;
 mod local;
 mod mailbox;
+mod offload;
 mod opening;
 mod server;
 mod service;
@@ -46,6 +47,7 @@ pub use frames::{FrameError, FramePair, FrameTransport};
 pub use hardlight_proto as proto;
 pub use hardlight_proto::sync;
 pub use local::MaybeSend;
+pub use offload::{Offload, Work};
 pub use server::{
     Acceptor, FeaturesCell, ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell,
 };

@@ -37,7 +37,7 @@ pub(crate) struct Wire<T, M> {
 }
 
 /// What the driver was woken for. It is woken for many other reasons, and to look costs more than this: a WebSocket clears
-/// its buffer of 8 KiB before each read, and a timer has a lock.
+/// its buffer before each read, and a timer has a lock.
 struct Signals {
     /// There may be something to receive.
     incoming: AtomicBool,

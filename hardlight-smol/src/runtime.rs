@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, time::Instant};
 
+use hardlight_driver::Work;
 use hardlight_ws::{FuturesIo, Resolve, Runtime};
 use smol::{
     Task, Timer,
@@ -31,6 +32,10 @@ impl Runtime for Smol {
 
     async fn unblock<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
         smol::unblock(work).await
+    }
+
+    fn offload(work: Work) {
+        smol::unblock(work).detach();
     }
 
     async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {

@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, io, net::SocketAddr, time::Instant};
 
-use hardlight_driver::{Clock, proto::Time};
+use hardlight_driver::{Clock, Work, proto::Time};
 use hardlight_ws::{FuturesIo, Resolve, Runtime};
 
 use crate::{Listener, Sleep, Socket, Task, spawn, world::here};
@@ -31,6 +31,11 @@ impl Runtime for InMemory {
     async fn unblock<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
         // There is one thread. A test has the time.
         work()
+    }
+
+    fn offload(work: Work) {
+        // As for `unblock`.
+        work();
     }
 
     async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {

@@ -9,14 +9,16 @@ use std::{
     task::{Context, Poll},
 };
 
-use hardlight_ws::{Adapter, Carry, Resolve, Runtime, TlsInfo, websocket_config};
+use hardlight_driver::Work;
+use hardlight_ws::{Adapter, Carry, ReadAhead, Resolve, Runtime, TlsInfo, websocket_config};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream, ToSocketAddrs, lookup_host},
+    runtime::Handle,
     task::spawn_blocking,
 };
 use tokio_rustls::{
-    TlsAcceptor, TlsConnector, TlsStream,
+    TlsAcceptor, TlsConnector,
     rustls::{ClientConfig, ServerConfig, pki_types::ServerName},
 };
 use tokio_tungstenite::{
@@ -24,7 +26,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, handshake::client, protocol::Role},
 };
 use tokio_util::{
-    compat::{Compat, TokioAsyncReadCompatExt},
+    compat::{Compat, FuturesAsyncReadCompatExt, TokioAsyncReadCompatExt},
     either::Either,
     task::AbortOnDropHandle,
 };
@@ -35,18 +37,14 @@ use crate::TokioTimer;
 #[derive(Debug)]
 pub enum Tokio {}
 
-/// TCP, or TLS over it, or what the application has brought.
-type Stream = Either<Either<TcpStream, TlsStream<TcpStream>>, Box<dyn ByteStream>>;
+/// TCP, or TLS over it, or what the application has brought. Behind a pointer: TLS takes a kilobyte, which those without need not
+/// have.
+type Stream = Either<TcpStream, Box<dyn ByteStream>>;
 
 /// A stream of bytes of whatever type.
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
-
-/// As [`Adapter`] has it.
-fn of_socket(socket: Either<TcpStream, TlsStream<TcpStream>>) -> Compat<Stream> {
-    Stream::Left(socket).compat()
-}
 
 impl Runtime for Tokio {
     type Listener = TcpListener;
@@ -69,6 +67,13 @@ impl Runtime for Tokio {
     async fn unblock<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
         // It is not cancelled, so if it fails it panicked.
         spawn_blocking(work).await.unwrap_or_else(|panicked| resume_unwind(panicked.into_panic()))
+    }
+
+    fn offload(work: Work) {
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(work)),
+            Err(_) => work(),
+        }
     }
 
     async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
@@ -98,7 +103,7 @@ impl Runtime for Tokio {
 impl Adapter for Tokio {
     /// Read as one of futures-io for the handshake only.
     type Stream = Compat<Stream>;
-    type Socket = WebSocketStream<Stream>;
+    type Socket = WebSocketStream<Compat<ReadAhead<Compat<Stream>>>>;
     type Timer = TokioTimer;
 
     fn timer() -> TokioTimer {
@@ -111,7 +116,7 @@ impl Adapter for Tokio {
     }
 
     fn plain(tcp: TcpStream) -> Compat<Stream> {
-        of_socket(Either::Left(tcp))
+        Stream::Left(tcp).compat()
     }
 
     async fn connect_tls(
@@ -120,7 +125,7 @@ impl Adapter for Tokio {
         name: ServerName<'static>,
     ) -> io::Result<Compat<Stream>> {
         let tls = TlsConnector::from(config).connect(name, tcp).await?;
-        Ok(of_socket(Either::Right(tls.into())))
+        Ok(Self::carry(tls))
     }
 
     async fn accept_tls(
@@ -130,7 +135,7 @@ impl Adapter for Tokio {
         match TlsAcceptor::from(config).accept(tcp).into_fallible().await {
             Ok(tls) => {
                 let info = TlsInfo::new(tls.get_ref().1);
-                Ok((of_socket(Either::Right(tls.into())), info))
+                Ok((Self::carry(tls), info))
             }
             Err((error, tcp)) => Err((error, Self::plain(tcp))),
         }
@@ -140,11 +145,12 @@ impl Adapter for Tokio {
         stream: Compat<Stream>,
         request: client::Request,
     ) -> Result<(Self::Socket, client::Response), Error> {
-        client_async_with_config(request, stream.into_inner(), Some(websocket_config())).await
+        let stream = ReadAhead::new(stream).compat();
+        client_async_with_config(request, stream, Some(websocket_config())).await
     }
 
     async fn accepted(stream: Compat<Stream>, rest: Vec<u8>) -> Self::Socket {
-        let (stream, config) = (stream.into_inner(), websocket_config());
+        let (stream, config) = (ReadAhead::new(stream).compat(), websocket_config());
         WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(config)).await
     }
 }

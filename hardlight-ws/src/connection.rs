@@ -68,22 +68,25 @@ pub(crate) enum Came<R: Adapter> {
 }
 
 /// All of a connection's life.
-pub(crate) async fn run<R: Adapter>(came: Came<R>, shared: Arc<Shared<R>>) {
+pub(crate) fn run<R: Adapter>(
+    came: Came<R>,
+    shared: Arc<Shared<R>>,
+) -> impl Future<Output = ()> + Send {
     let peer = match &came {
         Came::Tcp { addr, .. } => Some(*addr),
         Came::Stream(_, peer) => peer.addr(),
     };
-    outlive(peer, live(came, shared)).await;
+    outlive(peer, live(shake_and_open(came, shared)))
 }
 
 /// All of the life of a connection without WebSocket.
-pub(crate) async fn run_transport<R: Adapter>(
+pub(crate) fn run_transport<R: Adapter>(
     transport: BoxTransport,
     request: Result<Request, Refusal>,
     shared: Arc<Shared<R>>,
-) {
+) -> impl Future<Output = ()> + Send {
     let peer = request.as_ref().ok().and_then(Request::peer_addr);
-    outlive(peer, live_on_transport(transport, request, shared)).await;
+    outlive(peer, live(open_transport(transport, request, shared)))
 }
 
 /// Says how a connection has ended. A panic, of the factory's for one, ends it alone.
@@ -99,25 +102,25 @@ pub(crate) async fn outlive(
     }
 }
 
-async fn live<R: Adapter>(
-    came: Came<R>,
-    shared: Arc<Shared<R>>,
-) -> Result<ConnectionError, AcceptError> {
-    let mut deadline = TimeLimit::new(R::timer(), shared.options.handshake_timeout);
-    // In memory of its own, which is free again for as long as the connection lives.
-    let shaking = Box::pin(handshake_in_time(came, &mut deadline, &shared));
-    let (stream, upgrade) = shaking.await?;
-    let serving = Box::pin(open(stream, upgrade, deadline, shared)).await?;
-    Ok(serving.driver.await)
+/// A connection that is opened, then served. To open it takes some kilobytes: in memory of their own, they are free again for as
+/// long as the connection lives.
+fn live(
+    opening: impl Future<Output = Result<Serving, AcceptError>> + Send,
+) -> impl Future<Output = Result<ConnectionError, AcceptError>> + Send {
+    let opening = Box::pin(opening);
+    async move {
+        let serving = opening.await?;
+        Ok(serving.driver.await)
+    }
 }
 
-async fn live_on_transport<R: Adapter>(
-    transport: BoxTransport,
-    request: Result<Request, Refusal>,
+async fn shake_and_open<R: Adapter>(
+    came: Came<R>,
     shared: Arc<Shared<R>>,
-) -> Result<ConnectionError, AcceptError> {
-    let serving = Box::pin(open_transport(transport, request, shared)).await?;
-    Ok(serving.driver.await)
+) -> Result<Serving, AcceptError> {
+    let mut deadline = TimeLimit::new(R::timer(), shared.options.handshake_timeout);
+    let (stream, upgrade) = handshake_in_time(came, &mut deadline, &shared).await?;
+    open(stream, upgrade, deadline, shared).await
 }
 
 /// A handler, over a WebSocket that an HTTP server has accepted.
@@ -160,6 +163,7 @@ where
         .with_max_call_time(options.max_call_time)
         .with_layers(options.layers.clone())
         .with_client_ip(request.client_ip())
+        .with_offload(R::offload)
         .with_request(request.clone());
     let handler = factory(acceptor.connection(), request).await?;
     Ok(Box::new(move |transport| {

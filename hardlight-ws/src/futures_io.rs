@@ -16,7 +16,7 @@ use hardlight_driver::{Clock, Timer, proto::Time};
 use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};
 use tungstenite::{Error, handshake::client, protocol::Role};
 
-use crate::{Adapter, Carry, Runtime, TlsInfo, websocket_config};
+use crate::{Adapter, Carry, ReadAhead, Runtime, TlsInfo, websocket_config};
 
 /// A runtime whose sockets are those of futures-io. That makes it an [`Adapter`].
 pub trait FuturesIo: Runtime<Tcp: AsyncRead + AsyncWrite + Unpin + 'static> {
@@ -42,7 +42,7 @@ pub trait FuturesIo: Runtime<Tcp: AsyncRead + AsyncWrite + Unpin + 'static> {
 
 impl<R: FuturesIo> Adapter for R {
     type Stream = MaybeTls<R::Tcp>;
-    type Socket = WebSocketStream<MaybeTls<R::Tcp>>;
+    type Socket = WebSocketStream<ReadAhead<MaybeTls<R::Tcp>>>;
     type Timer = InstantTimer<R>;
 
     fn timer() -> InstantTimer<R> {
@@ -83,11 +83,13 @@ impl<R: FuturesIo> Adapter for R {
         stream: Self::Stream,
         request: client::Request,
     ) -> Result<(Self::Socket, client::Response), Error> {
+        let stream = ReadAhead::new(stream);
         client_async_with_config(request, stream, Some(websocket_config())).await
     }
 
     async fn accepted(stream: Self::Stream, rest: Vec<u8>) -> Self::Socket {
         let config = Some(websocket_config());
+        let stream = ReadAhead::new(stream);
         WebSocketStream::from_partially_read(stream, rest, Role::Server, config).await
     }
 }

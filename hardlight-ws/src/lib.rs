@@ -27,6 +27,7 @@ mod origin;
 mod over;
 mod peer;
 mod proxy;
+mod read_ahead;
 mod reconnect;
 mod refresh;
 mod refusal;
@@ -72,6 +73,7 @@ pub use over::{
 };
 pub use peer::Peer;
 pub use proxy::{Proxy, ProxyUrlError};
+pub use read_ahead::ReadAhead;
 pub use refresh::Refresh;
 pub use refusal::{Refusal, RefuseInBand};
 pub use request::Request;

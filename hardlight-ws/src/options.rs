@@ -17,8 +17,9 @@ use crate::{
     ClientAuth, Identity, OriginPolicy, Proxy, Refresh, RefuseInBand, Trust, TrustedProxies,
 };
 
-/// tungstenite fills this much with zeros before every read, so its default of 128 KiB costs more than it saves.
-const READ_BUFFER_BYTES: usize = 8 * 1024;
+/// tungstenite holds this much for as long as the connection lives, and fills it with zeros before every read, so its default of
+/// 128 KiB costs more than it saves. What comes in bulk is read by [`ReadAhead`](crate::ReadAhead).
+const READ_BUFFER_BYTES: usize = 2 * 1024;
 
 /// One TLS record. The driver flushes once per wake; up to here its messages leave in one write.
 const WRITE_BUFFER_BYTES: usize = 16 * 1024;
@@ -475,7 +476,7 @@ impl Default for ServerOptions {
     }
 }
 
-/// tungstenite's settings for a connection: 8 KiB to read into, up to 16 KiB and one message to
+/// tungstenite's settings for a connection: 2 KiB to read into, up to 16 KiB and one message to
 /// write from, and no message longer than [`MAX_MESSAGE_BYTES`], in however many WebSocket frames it comes.
 pub fn websocket_config() -> WebSocketConfig {
     WebSocketConfig::default()

@@ -2,6 +2,8 @@
 
 use std::{io, net::SocketAddr};
 
+use hardlight_driver::Work;
+
 /// A runtime. An adapter implements it for a type without values.
 pub trait Runtime: Sized + Send + Sync + 'static {
     /// Listens for TCP connections.
@@ -24,6 +26,10 @@ pub trait Runtime: Sized + Send + Sync + 'static {
     fn unblock<T: Send + 'static>(
         work: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = T> + Send;
+
+    /// Does work elsewhere that would keep a task for too long, and returns at once; or does it here, where there is nowhere
+    /// else. It does not panic.
+    fn offload(work: Work);
 
     /// The addresses of a host, with this port.
     fn lookup(host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;

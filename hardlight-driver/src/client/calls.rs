@@ -541,6 +541,7 @@ mod tests {
                 assert_eq!(poll(&mut calls, key), Some(deadline_exceeded()));
             }
         }
+        assert_eq!(calls.next_deadline(), None);
         assert!(!calls.has_specials());
         assert_eq!(calls.waiting(), 1);
         calls.finish(0, Ok(Bytes::new()), &mut wakers);

@@ -11,6 +11,7 @@ use std::{
 use hardlight_proto::{Extensions, Time};
 
 use super::{CallContext, Peer};
+use crate::offload::{Offload, inline};
 
 thread_local! {
     static CURRENT: Cell<Current> = const { Cell::new(Current::None) };
@@ -97,6 +98,21 @@ impl Current {
 
     fn enter(self) -> Self {
         CURRENT.with(|current| current.replace(self))
+    }
+
+    /// Where the thread's call has long work done; here, outside of one.
+    pub(crate) fn offload() -> Offload {
+        let offload = CURRENT.try_with(|cell| {
+            let current = cell.take();
+            let offload = match &current {
+                Self::Handler(running) => Some(running.peer.offload),
+                Self::Scope(context) => context.offload(),
+                Self::None => None,
+            };
+            cell.set(current);
+            offload
+        });
+        offload.ok().flatten().unwrap_or(inline)
     }
 
     /// The context of what the thread runs.

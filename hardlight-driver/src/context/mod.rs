@@ -22,6 +22,7 @@ pub(crate) use current::{Current, Running};
 use crate::{
     clock::{Clock, Deadline},
     events::ConnectionId,
+    offload::Offload,
     opening::Opening,
     server::Alarms,
 };
@@ -54,6 +55,7 @@ pub(crate) struct Peer {
     pub(crate) request: Opening,
     pub(crate) client_ip: Option<IpAddr>,
     pub(crate) extensions: Arc<TypeMap>,
+    pub(crate) offload: Offload,
     pub(crate) allowed: Arc<dyn Allowed>,
     /// Where layers wait for a time, if there are any.
     pub(crate) alarms: Option<Arc<Alarms>>,
@@ -229,6 +231,10 @@ impl CallContext {
     /// The clock of the connection, by which deadlines are counted; `None` outside of a call.
     pub fn clock(&self) -> Option<&Clock> {
         self.0.peer.as_deref().map(|peer| &peer.clock)
+    }
+
+    fn offload(&self) -> Option<Offload> {
+        self.0.peer.as_deref().map(|peer| peer.offload)
     }
 
     pub(crate) fn alarms(&self) -> Option<&Arc<Alarms>> {

@@ -137,7 +137,7 @@ where
         types: Option<&'static MethodTypes>,
     ) -> Boxed<Outcome> {
         let future = S::dispatch(Arc::clone(&self.handler), method, input);
-        Box::pin(Handling { future, types })
+        Box::pin(Handling { future, types, failed: false })
     }
 }
 
@@ -147,6 +147,7 @@ pin_project! {
         #[pin]
         future: F,
         types: Option<&'static MethodTypes>,
+        failed: bool,
     }
 }
 
@@ -156,8 +157,10 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Future for Handling<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
         let this = self.project();
         let (polled, failed) = failed::during(|| this.future.poll(cx));
+        // What it returned may be encoded elsewhere, behind that.
+        *this.failed |= failed;
         let payload = ready!(polled)?;
-        let is_error = failed && this.types.is_some_and(MethodTypes::may_fail);
+        let is_error = *this.failed && this.types.is_some_and(MethodTypes::may_fail);
         Poll::Ready(Ok(Answer::new(payload, is_error, *this.types)))
     }
 }

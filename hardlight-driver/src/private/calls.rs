@@ -8,9 +8,15 @@ use hardlight_proto::{
 };
 
 use crate::{
-    ClientConnection, Error, ServerConnection, ServiceMethod,
+    ClientConnection, Error, Offload, ServerConnection, ServiceMethod,
+    context::Current,
+    offload::{dropped_elsewhere, offloaded},
     service::{MayFail, failed},
 };
+
+/// How long a payload is, in bytes, that is not encoded and decoded in the task of its connection: from here on that takes
+/// longer than to have it done elsewhere, and others would wait for it.
+const LONG_BYTES: usize = 1024 * 1024;
 
 /// Reads the arguments of a call, and lets go of their bytes: they are part of the message they came in, and would keep
 /// all of it for as long as the handler runs.
@@ -18,29 +24,48 @@ use crate::{
 /// # Errors
 ///
 /// [`CallError::InvalidInput`] if they do not decode.
-pub fn decode_input<T: Codable>(input: Bytes) -> Result<T, CallError> {
-    payload::decode(&input).map_err(|_| CallError::InvalidInput)
+#[inline]
+pub async fn decode_input<T: Codable>(input: Bytes) -> Result<T, CallError> {
+    if input.len() < LONG_BYTES {
+        return decode(&input);
+    }
+    elsewhere(move |_| decode(&input)).await
 }
 
-/// Writes the result of a call.
+/// Writes the result of a call, and lets go of it.
 ///
 /// # Errors
 ///
 /// [`CallError::EncodeFailed`] if it cannot be encoded.
-pub fn encode_output<I: Codable, R: Call<I>>(output: &R::Output) -> Result<Bytes, CallError> {
+#[inline]
+pub async fn encode_output<I: Codable, R: Call<I>>(output: R::Output) -> Result<Bytes, CallError> {
+    if payload::min_bytes(&output, LONG_BYTES) < LONG_BYTES {
+        return encode(&output);
+    }
+    elsewhere(move |offload| Ok(dropped_elsewhere(offload, encode(&output)?))).await
+}
+
+fn decode<T: Codable>(input: &[u8]) -> Result<T, CallError> {
+    payload::decode(input).map_err(|_| CallError::InvalidInput)
+}
+
+fn encode<T: Codable>(output: &T) -> Result<Bytes, CallError> {
     payload::encode_to_bytes(output).map_err(|_| CallError::EncodeFailed)
 }
 
-/// [`encode_output`] of a method that may return the application's own error. Whoever runs the handler finds out whether it did.
-///
-/// # Errors
-///
-/// As there.
-pub fn encode_result<I: Codable, R: Call<I, Output: MayFail>>(
-    output: &R::Output,
-) -> Result<Bytes, CallError> {
+/// Notes whether a method that may fail has returned the application's own error: whoever runs the handler finds out.
+pub fn note_result(output: &impl MayFail) {
     failed::note(output.is_error());
-    encode_output::<I, R>(output)
+}
+
+/// Does what is long elsewhere, for the call that runs here.
+async fn elsewhere<T: Send + 'static>(
+    work: impl FnOnce(Offload) -> Result<T, CallError> + Send + 'static,
+) -> Result<T, CallError> {
+    let offload = Current::offload();
+    // Behind a pointer: few calls are long, and the others' futures need not have room for it.
+    let done = Box::pin(offloaded(offload, move || work(offload))).await;
+    done.unwrap_or(Err(CallError::HandlerPanicked))
 }
 
 /// Says that the method with the input `I` returns `Output`. Implemented for [`Returns`], once for each method.

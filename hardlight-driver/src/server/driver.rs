@@ -12,8 +12,8 @@ use std::{
 use bytes::Bytes;
 use hardlight_proto::{
     Announcement, CallError, CallId, CloseCode, CloseReason, Connection, ConnectionError,
-    ConnectionState, EncodeError, Extensions, Limits, Server, ServerConfig, ServerEvent,
-    ServiceSchema, Time, Topic,
+    ConnectionState, EncodeError, Extensions, Server, ServerConfig, ServerEvent, ServiceSchema,
+    Time, Topic,
 };
 
 use super::{
@@ -30,6 +30,7 @@ use super::{
 use crate::{
     context::{Allowed, Peer, TypeMap},
     inside::Inside,
+    offload::Offload,
     opening::Opening,
     timer::Timer,
     transport::Transport,
@@ -63,7 +64,7 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
     /// Taken from the mailbox; kept for its memory.
     commands: VecDeque<Command>,
     schema: &'static ServiceSchema,
-    limits: Limits,
+    close_timeout: Duration,
     /// Until when emitters wait for the client, if any do.
     patience: Option<Time>,
     /// Where layers wait for a time, if there are any.
@@ -77,6 +78,7 @@ pub(super) struct Setup {
     pub(super) extensions: Arc<TypeMap>,
     pub(super) client_ip: Option<IpAddr>,
     pub(super) max_call_time: Option<Duration>,
+    pub(super) offload: Offload,
     /// Whether something runs around the calls that may wait for a time.
     pub(super) is_layered: bool,
 }
@@ -107,9 +109,9 @@ where
         end: End<S>,
     ) -> Self {
         let shared = Arc::clone(&end.shared);
-        let (schema, limits) = (config.schema(), config.limits().clone());
+        let (schema, close_timeout) = (config.schema(), config.limits().close_timeout());
         let wire = Wire::new(transport, timer);
-        let Setup { request, extensions, client_ip, max_call_time, is_layered } = setup;
+        let Setup { request, extensions, client_ip, max_call_time, offload, is_layered } = setup;
         let id = end.subscriptions.id();
         let alarms = is_layered.then(|| Arc::new(Alarms::new(Arc::clone(&shared.mailbox))));
         let peer = Peer {
@@ -119,6 +121,7 @@ where
             request,
             client_ip,
             extensions,
+            offload,
             allowed: Arc::clone(&shared) as Arc<dyn Allowed>,
             alarms: alarms.clone(),
         };
@@ -144,7 +147,7 @@ where
             commands: VecDeque::new(),
             end,
             schema,
-            limits,
+            close_timeout,
             patience: None,
             alarms: alarms.map(EndAlarms),
         }
@@ -559,10 +562,6 @@ where
         true
     }
 
-    fn close_timeout(&self) -> Duration {
-        self.limits.close_timeout()
-    }
-
     /// What is to go on once the connection has ended. The transport is dropped.
     pub(super) fn into_unfinished(self) -> Unfinished<F> {
         Unfinished::new(self.handlers, self.mailbox)
@@ -594,7 +593,7 @@ where
         if !this.handlers.is_empty() && !run_woken(&mut this.handlers, &this.mailbox) {
             cx.waker().wake_by_ref();
         }
-        let timeout = this.close_timeout();
+        let timeout = this.close_timeout;
         let finished = this.wire.poll_finish(cx, &mut this.connection, timeout);
         finished.map(|()| error)
     }

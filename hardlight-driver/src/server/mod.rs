@@ -31,6 +31,7 @@ use crate::{
     events::{ConnectionId, EventEmitter, EventHub, Interest, Subscriptions},
     layer::{Layers, Stack},
     mailbox::Mailbox,
+    offload::{Offload, inline},
     opening::Opening,
     service::{Dispatch, Service},
     timer::Timer,
@@ -184,6 +185,7 @@ pub struct Acceptor<S: Service> {
     max_call_time: Option<Duration>,
     client_ip: Option<IpAddr>,
     layers: Layers,
+    offload: Offload,
     end: End<S::State>,
 }
 
@@ -215,8 +217,16 @@ impl<S: Service> Acceptor<S> {
             shared: Arc::clone(connection.shared()),
             subscriptions: connection.subscriptions.clone(),
         };
-        let (max_call_time, client_ip, layers) = (None, None, Layers::none());
-        Self { connection, limits, compression: false, max_call_time, client_ip, layers, end }
+        Self {
+            connection,
+            limits,
+            compression: false,
+            max_call_time: None,
+            client_ip: None,
+            layers: Layers::none(),
+            offload: inline,
+            end,
+        }
     }
 
     /// Whether payloads may travel compressed, if the client wants it too: see
@@ -247,6 +257,14 @@ impl<S: Service> Acceptor<S> {
     #[must_use]
     pub const fn with_client_ip(mut self, ip: Option<IpAddr>) -> Self {
         self.client_ip = ip;
+        self
+    }
+
+    /// Has `offload` do what would keep the connection's task from everything else: to decode the input and to encode the output of
+    /// a call, and to give their memory back, where that is a megabyte or more. Default: the task does it.
+    #[must_use]
+    pub fn with_offload(mut self, offload: Offload) -> Self {
+        self.offload = offload;
         self
     }
 
@@ -305,6 +323,7 @@ impl<S: Service> Acceptor<S> {
             extensions: Arc::clone(&self.connection.extensions),
             client_ip: self.client_ip,
             max_call_time: self.max_call_time,
+            offload: self.offload,
             is_layered,
         };
         let driver = ServerDriver::new(config, transport, timer, dispatch, setup, self.end);

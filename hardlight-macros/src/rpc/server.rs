@@ -374,19 +374,18 @@ fn arm(service: &Service, method: &Method) -> TokenStream {
     let root = &service.root.inside;
     let service = &service.names.service;
     let Method { cfgs, variant, ident, input, output, returns, .. } = method;
-    let encode = match application_result(returns) {
-        Some(_) => quote!(encode_result),
-        None => quote!(encode_output),
-    };
+    let note = application_result(returns).map(|_| quote!(#root::__private::note_result(&output);));
     let fields = method.arguments.iter().map(|argument| &argument.ident);
     quote! {
         #(#cfgs)*
         Method::#variant => {
             let call = {
-                let input = #root::__private::decode_input::<#input>(input)?;
+                let input = #root::__private::decode_input::<#input>(input).await?;
                 <H as super::#service>::#ident(handler, #(input.#fields),*)
             };
-            #root::__private::#encode::<#input, #root::__private::Returns<#output>>(&call.await)
+            let output = call.await;
+            #note
+            #root::__private::encode_output::<#input, #root::__private::Returns<#output>>(output).await
         }
     }
 }

@@ -148,6 +148,13 @@ fn encode_piece<P: Piece>(piece: P, out: &mut BytesMut, above: usize) -> Result<
     written.map(drop)
 }
 
+/// At least how many bytes the payload of `value` has, found out without encoding it. What is beyond `enough` need not be counted.
+///
+/// It takes a step for each element of a list that has parts of its own, up to `enough`.
+pub fn min_bytes<T: Codable>(value: &T, enough: usize) -> usize {
+    size_of::<T::Archived>() + T::out_of_line(value, enough)
+}
+
 /// The payload of `value`, by itself.
 ///
 /// # Errors

@@ -26,7 +26,10 @@ impl GatedFields {
             let feature = field.feature?;
             Some(GatedField { index: field.index, feature, sent: false })
         });
-        Self { fields: fields.collect() }
+        let mut fields = Vec::from_iter(fields);
+        // Collected in the memory that all of them were in.
+        fields.shrink_to_fit();
+        Self { fields }
     }
 
     /// Whether the state has none.

@@ -15,6 +15,9 @@ use crate::{
 const MAX_AHEAD: u64 = 256 * 1024;
 const MAX_TOTAL_AHEAD: u64 = 1024 * 1024;
 
+/// The part of a transfer that has to arrive before there is room for all of it.
+const GROWN_PART: usize = 16;
+
 #[derive(Debug)]
 struct Transfer {
     number: u64,
@@ -164,6 +167,16 @@ impl Transfer {
         self.allowed - self.bytes.len() as u64
     }
 
+    /// Grows with what arrives, not with what was announced, and while it waits for its turn not beyond what may come. Once a
+    /// [part](GROWN_PART) has arrived there is room for all: to grow further would copy megabytes at once.
+    fn capacity_for(&self, arrived: usize) -> usize {
+        let most = if self.admitted { self.length } else { self.allowed } as usize;
+        if self.admitted && arrived >= most / GROWN_PART {
+            return most;
+        }
+        arrived.max(2 * self.bytes.capacity()).min(most)
+    }
+
     fn take(&mut self, piece: &[u8]) -> Result<(), ProtocolError> {
         let arrived = self.bytes.len() + piece.len();
         let fits = (1..=MAX_PIECE_BYTES).contains(&piece.len()) && arrived as u64 <= self.allowed;
@@ -171,9 +184,7 @@ impl Transfer {
             return Err(ProtocolError::InvalidTransfer);
         }
         if arrived > self.bytes.capacity() {
-            // Grows with what arrives, not with what was announced; while it waits for its turn not beyond what may come.
-            let most = if self.admitted { self.length } else { self.allowed };
-            let capacity = arrived.max(2 * self.bytes.capacity()).min(most as usize);
+            let capacity = self.capacity_for(arrived);
             self.bytes.reserve_exact(capacity - self.bytes.len());
         }
         self.bytes.extend_from_slice(piece);
