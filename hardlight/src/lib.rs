@@ -144,6 +144,8 @@ handle.stop().await;
 //! The feature `testing` has one more, `hardlight::testing`, for an application's tests: everything in memory and in one thread, with a
 //! clock and a network that the test commands. Nothing of it is at the root.
 //!
+//! The feature `rate-limit` has a [`layer`](layer) that bounds how often calls are made, the feature `tower` takes layers of tower's.
+//!
 //! # Other ways to a server
 //!
 //! `Server::mount` brings a server connections that were made elsewhere: over any stream of bytes, over whole messages, and, with the
@@ -156,7 +158,7 @@ handle.stop().await;
 //! [`macro@Events`] what events can be, [`Codable`] which types travel.
 #![cfg_attr(
     feature = "tokio",
-    doc = "The [guides](guide) are about [state](guide::state), [events](guide::events), [the handshake](guide::handshake), [reconnecting](guide::reconnecting), [features](guide::features), [deadlines and contexts](guide::context), [errors](guide::errors), [logging](guide::logging), [transports](guide::transports) and [handles](guide::handles)."
+    doc = "The [guides](guide) are about [state](guide::state), [events](guide::events), [the handshake](guide::handshake), [reconnecting](guide::reconnecting), [features](guide::features), [deadlines and contexts](guide::context), [middleware](guide::middleware), [errors](guide::errors), [logging](guide::logging), [transports](guide::transports) and [handles](guide::handles)."
 )]
 #![cfg_attr(
     feature = "schema",

@@ -16,6 +16,8 @@ pub(super) struct Call<'a> {
     pub(super) stage: Stage<'a>,
 }
 
+type Again<'a> = Pin<Box<dyn Future<Output = Result<Bytes, Error>> + Send + 'a>>;
+
 pub(super) enum Stage<'a> {
     New {
         request: Request,
@@ -25,7 +27,7 @@ pub(super) enum Stage<'a> {
     },
     Waiting(CallKey),
     /// It is made of several calls.
-    Again(Pin<Box<dyn Future<Output = Result<Bytes, Error>> + Send + 'a>>),
+    Again(Again<'a>),
     Done,
 }
 

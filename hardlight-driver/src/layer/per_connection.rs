@@ -22,7 +22,12 @@ pub(super) struct PerConnection<T> {
 }
 
 /// Those of all layers that keep a `T`: a few.
-struct Kept<T>(Arc<Mutex<Vec<(u64, Arc<T>)>>>);
+struct Kept<T>(Arc<Mutex<Vec<Value<T>>>>);
+
+struct Value<T> {
+    layer: u64,
+    value: Arc<T>,
+}
 
 impl<T> Clone for Kept<T> {
     fn clone(&self) -> Self {
@@ -40,11 +45,11 @@ impl<T: Send + Sync + 'static> PerConnection<T> {
         let Some(extensions) = call.connection_extensions() else { return Arc::new(make()) };
         let Kept(kept) = extensions.get_or_insert_with(|| Kept(Arc::default()));
         let mut kept = kept.lock();
-        if let Some((_, value)) = kept.iter().find(|(layer, _)| *layer == self.layer) {
-            return Arc::clone(value);
+        if let Some(known) = kept.iter().find(|known| known.layer == self.layer) {
+            return Arc::clone(&known.value);
         }
         let value = Arc::new(make());
-        kept.push((self.layer, Arc::clone(&value)));
+        kept.push(Value { layer: self.layer, value: Arc::clone(&value) });
         value
     }
 }

@@ -63,13 +63,13 @@ fn methods_of_every_service_have_their_names_places_and_types() {
     let (client_side, server_side, ..) = transport();
     let acceptor = Acceptor::<Served>::new(Limits::new(), &EventHub::new());
     let acceptor = acceptor.with_layers(Layers::none().with(layer));
-    note_end(&mut pool, acceptor.serve(Both, server_side, ManualTimer::default()));
+    note_end(&pool, acceptor.serve(Both, server_side, ManualTimer::default()));
     let (connecting, driver) = client::<(left::Client, right::Client), _, _>(
         client_side,
         ManualTimer::default(),
         Limits::new(),
     );
-    note_end(&mut pool, driver);
+    note_end(&pool, driver);
     let (left, right) = pool.run_until(connecting).expect("the server answers");
     let calls = async {
         assert_eq!(left.one(5).await, Ok(5));

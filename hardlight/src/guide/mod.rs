@@ -6,6 +6,7 @@
 //! - [`proxies`]: who a client is behind a proxy, and clients that have to go through one
 //! - [`features`]: what a connection may call and see, before a login and after it
 //! - [`context`]: how long a call may take, what surrounds it, which handlers run to their end
+//! - [`middleware`]: what runs around every call: authorisation, limits, timeouts, tower; calls that a client makes again
 //! - [`errors`]: what can go wrong, and what may be tried again
 //! - [`logging`]: what is logged, and how to see it
 //! - [`events`]: topics and patterns, slow readers, clients that come back, servers that are joined
@@ -37,6 +38,9 @@ pub mod features {}
 
 #[doc = include_str!("context.md")]
 pub mod context {}
+
+#[doc = include_str!("middleware.md")]
+pub mod middleware {}
 
 #[doc = include_str!("errors.md")]
 pub mod errors {}
