@@ -104,6 +104,11 @@ fn failure(error: ConnectError) -> ConnectFailure {
     ConnectFailure { error, is_retryable, retry_after: None }
 }
 
+/// 52 bits of it are random, which is enough to tell clients apart.
+fn random_seed() -> u64 {
+    js_sys::Math::random().to_bits()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,9 +128,4 @@ mod tests {
         assert!(!failure.is_retryable);
         assert!(matches!(failure.error, ConnectionError::Internal(_)));
     }
-}
-
-/// 52 bits of it are random, which is enough to tell clients apart.
-fn random_seed() -> u64 {
-    js_sys::Math::random().to_bits()
 }
