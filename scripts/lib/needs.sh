@@ -141,11 +141,24 @@ install_wasm_opt() {
 }
 
 have_chromium() {
-    command -v chromedriver >/dev/null
+    command -v chromium >/dev/null && command -v chromedriver >/dev/null
 }
 
 install_chromium() {
     apt_install chromium chromium-driver
+}
+
+# Without a browser of its own.
+have_playwright() {
+    cmp --silent tests/page/package-lock.json "$tools/playwright/package-lock.json" &&
+        [[ -d $tools/playwright/node_modules/playwright-core ]]
+}
+
+install_playwright() {
+    command -v npm >/dev/null || apt_install nodejs npm || return
+    mkdir -p "$tools/playwright"
+    cp tests/page/package.json tests/page/package-lock.json "$tools/playwright"
+    npm ci --silent --prefix "$tools/playwright"
 }
 
 has_rustup_target() {

@@ -3,11 +3,13 @@
 mod app;
 mod plain;
 mod routes;
+mod serve;
 mod service;
 mod tls;
 
 pub use app::{App, Total};
 pub use plain::PlainListener;
-pub use routes::{Arrival, routes};
+pub use routes::{Arrival, introduce, routes};
+pub use serve::serve_until_interrupted;
 pub use service::{Change, OnChange, State, Tally, tally};
 pub use tls::TlsListener;

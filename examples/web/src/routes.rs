@@ -35,8 +35,8 @@ pub fn routes(total: Total, service: HttpService) -> Router {
         .with_state(total)
 }
 
-/// Tells the service who connects, and adds a header to every response, also to the one that begins a connection.
-async fn introduce(
+/// A layer that tells the service who connects, and adds a header to every response, also to the one that begins a connection.
+pub async fn introduce(
     ConnectInfo(Arrival(peer)): ConnectInfo<Arrival>,
     mut request: Request,
     next: Next,

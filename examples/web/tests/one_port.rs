@@ -140,6 +140,25 @@ async fn a_client_that_does_nothing_keeps_no_other_from_tls() {
 }
 
 #[tokio::test]
+async fn a_client_that_fails_at_tls_keeps_no_other_from_it() {
+    let (app, _handle) = application();
+    let (listener, addr) = listener().await;
+    let identity = Identity::development(["localhost"]).unwrap();
+    serve(TlsListener::new(listener, identity.server_config(&ClientAuth::None)), app);
+    // It has come before the one that fails, and none comes after.
+    let slow = TcpStream::connect(addr).await.unwrap();
+    let mut failing = TcpStream::connect(addr).await.unwrap();
+    failing.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    let _ = failing.read_to_end(&mut Vec::new()).await;
+
+    let trust: hardlight::Trust = identity.certificate().into();
+    let connector = TlsConnector::from(Arc::clone(&trust.client_config(None)));
+    let name = ServerName::try_from("localhost").unwrap();
+    let page = get(connector.connect(name, slow).await.unwrap(), "/").await;
+    assert!(page.starts_with("HTTP/1.1 200 OK"), "{page}");
+}
+
+#[tokio::test]
 async fn a_page_from_elsewhere_may_not_connect() {
     let (app, _handle) = application();
     let (listener, addr) = listener().await;

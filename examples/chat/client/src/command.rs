@@ -1,6 +1,6 @@
 //! What the user can type.
 
-use crate::{model::Model, update::Action};
+use chat_front::{Action, Model};
 
 pub(crate) const HELP: &str = "\
 A line is a message to the thread that is looked at. Lines that begin with / are commands:
@@ -72,8 +72,9 @@ fn nowhere() -> Command {
 mod tests {
     use std::collections::BTreeSet;
 
+    use chat_front::Update;
+
     use super::*;
-    use crate::update::Update;
 
     #[test]
     fn a_line_is_a_message_to_the_thread_that_is_looked_at() {

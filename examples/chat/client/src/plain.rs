@@ -2,16 +2,13 @@
 
 use std::{io, thread};
 
+use chat_front::{Action, Model, Status, Update};
 use tokio::{
     select,
     sync::mpsc::{Receiver, Sender, channel},
 };
 
-use crate::{
-    command::{self, Command, HELP},
-    model::Model,
-    update::{Action, Status, Update},
-};
+use crate::command::{self, Command, HELP};
 
 /// Shows what happens, and reads commands until the input ends.
 pub(crate) async fn run(mut model: Model, mut updates: Receiver<Update>, actions: Sender<Action>) {

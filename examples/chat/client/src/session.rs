@@ -1,7 +1,5 @@
 //! The connection, and what is done so that the user need not notice when it is lost.
 
-mod calls;
-
 use std::{
     collections::{BTreeSet, HashMap},
     fmt::Display,
@@ -10,18 +8,17 @@ use std::{
     time::Duration,
 };
 
+use chat_front::{Action, Gap, Status, Update, calls};
 use chat_shared::{ChatEvent, Message, chat, messages_of, thread_of};
 use hardlight::{
     ClientOptions, ConnectError, Error, EventStream, GapReason, Received, Resume, Topic, Trust,
-    connect_with,
+    connect_plain_with, connect_with,
 };
 use tokio::{
     select,
     sync::mpsc::{Receiver, Sender},
     time::sleep,
 };
-
-use crate::update::{Action, Gap, Status, Update};
 
 /// How long to wait before the second attempt to connect; then twice as long each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -30,13 +27,14 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Where to connect to, and as whom.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) url: String,
-    /// The file with the certificate that is trusted. It is read for each connection: the server's next start makes a new
-    /// one.
-    pub(crate) certificate: PathBuf,
+    /// The file with the certificate that is trusted, or none, and no TLS. It is read for each connection: the server's next
+    /// start makes a new one.
+    pub(crate) certificate: Option<PathBuf>,
     pub(crate) user: String,
+    pub(crate) password: Option<String>,
 }
 
 /// What outlives a connection.
@@ -137,9 +135,12 @@ impl Session {
     }
 
     async fn connect(&self) -> Result<chat::Client, ConnectError> {
-        let trust = Trust::pem_file(&self.target.certificate)?;
-        let options = ClientOptions::new().trust(trust).resume(self.resume.clone());
-        connect_with(&self.target.url, options).await
+        let Target { url, certificate, .. } = &self.target;
+        let options = ClientOptions::new().resume(self.resume.clone());
+        match certificate {
+            Some(file) => connect_with(url, options.trust(Trust::pem_file(file)?)).await,
+            None => connect_plain_with(url, options).await,
+        }
     }
 
     async fn use_connection(
@@ -162,7 +163,7 @@ impl Session {
 
     /// Logs in, and enters the threads again.
     async fn enter(&mut self, client: &chat::Client) -> Result<(), End> {
-        client.login(self.target.user.clone()).await?;
+        client.login(self.target.user.clone(), self.target.password.clone()).await?;
         for thread in self.threads.clone() {
             match client.join(thread.clone()).await {
                 Ok(()) => {}

@@ -14,6 +14,7 @@ use tokio::task;
 
 use crate::{
     names::{check_thread, check_user},
+    passwords::{Passwords, check_password},
     presence::Presence,
     store::Store,
 };
@@ -22,6 +23,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct House {
     pub(crate) store: Store,
+    pub(crate) passwords: Passwords,
     pub(crate) presence: Presence,
 }
 
@@ -60,10 +62,9 @@ impl ChatEventTopics<Session> for Threads {
 }
 
 impl Chat for App {
-    async fn login(&self, user: String) -> Result<(), ChatError> {
+    async fn login(&self, user: String, password: Option<String>) -> Result<(), ChatError> {
         check_user(&user)?;
-        // A real service does not take the client's word for it: it checks a password here, or a token of the request in
-        // the factory.
+        self.check_is(&user, password).await?;
         if self.user.set(user.clone()).is_err() {
             return Err(ChatError::LoggedIn { user: self.user()?.to_owned() });
         }
@@ -135,6 +136,25 @@ impl App {
         self.user.get().map(String::as_str).ok_or(ChatError::NotLoggedIn)
     }
 
+    /// Checks that the client may log in as this user; keeps the name for who gives a password with it first.
+    async fn check_is(&self, user: &str, password: Option<String>) -> Result<(), ChatError> {
+        let name = user.to_owned();
+        let kept = self.run(move |house| house.store.password_of(&name)).await?;
+        let passwords = &self.house.passwords;
+        let is_right = match (kept, password) {
+            (None, None) => true,
+            (None, Some(password)) => {
+                check_password(&password)?;
+                let (name, hash) = (user.to_owned(), passwords.hash(password).await?);
+                // Somebody else may be quicker, with a password of their own.
+                self.run(move |house| house.store.keep_name(&name, &hash)).await?
+            }
+            (Some(hash), Some(password)) => passwords.verify(password, hash).await?,
+            (Some(_), None) => false,
+        };
+        if is_right { Ok(()) } else { Err(ChatError::WrongPassword) }
+    }
+
     fn check_is_in(&self, thread: &str) -> Result<(), ChatError> {
         if self.conn.state.read().threads.contains(thread) {
             return Ok(());
@@ -178,24 +198,70 @@ mod tests {
     use super::*;
 
     fn app() -> App {
-        let house = House { store: Store::in_memory(), presence: Presence::default() };
-        App::new(chat::Connection::detached(), Arc::new(house))
+        app_in(&Arc::new(House {
+            store: Store::in_memory(),
+            passwords: Passwords::cheap(),
+            presence: Presence::default(),
+        }))
+    }
+
+    fn app_in(house: &Arc<House>) -> App {
+        App::new(chat::Connection::detached(), Arc::clone(house))
     }
 
     async fn app_of(user: &str) -> App {
         let app = app();
-        app.login(user.to_owned()).await.unwrap();
+        app.login(user.to_owned(), None).await.unwrap();
         app
+    }
+
+    async fn login(
+        house: &Arc<House>,
+        user: &str,
+        password: Option<&str>,
+    ) -> Result<(), ChatError> {
+        app_in(house).login(user.to_owned(), password.map(str::to_owned)).await
+    }
+
+    #[tokio::test]
+    async fn a_name_is_kept_by_who_gives_a_password_with_it_first() {
+        let house = app().house.clone();
+        assert_eq!(login(&house, "ann", None).await, Ok(()));
+        assert_eq!(login(&house, "ann", Some("a secret")).await, Ok(()));
+        assert_eq!(login(&house, "ann", Some("a secret")).await, Ok(()));
+        for wrong in [None, Some(""), Some("a guess!")] {
+            assert_eq!(login(&house, "ann", wrong).await, Err(ChatError::WrongPassword));
+        }
+        assert_eq!(login(&house, "bob", None).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn who_gave_a_wrong_password_is_nobody_and_may_try_again() {
+        let ann = app_of("ann").await;
+        assert_eq!(login(&ann.house, "bob", Some("a secret")).await, Ok(()));
+        let bob = app_in(&ann.house);
+        assert_eq!(bob.login("bob".to_owned(), None).await, Err(ChatError::WrongPassword));
+        assert_eq!(bob.join("lobby".to_owned()).await, Err(ChatError::NotLoggedIn));
+        assert_eq!(bob.login("bob".to_owned(), Some("a secret".to_owned())).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn nobody_keeps_a_name_by_a_password_that_is_easily_guessed_or_very_long() {
+        let house = app().house.clone();
+        for bad in ["", "short", &"é".repeat(200)] {
+            assert_eq!(login(&house, "ann", Some(bad)).await, Err(ChatError::BadPassword));
+        }
+        assert_eq!(login(&house, "ann", None).await, Ok(()));
     }
 
     #[tokio::test]
     async fn nothing_is_done_for_who_has_not_logged_in() {
         let app = app();
         assert_eq!(app.join("lobby".to_owned()).await, Err(ChatError::NotLoggedIn));
-        assert_eq!(app.login("no body".to_owned()).await, Err(ChatError::BadName));
-        assert_eq!(app.login("ann".to_owned()).await, Ok(()));
+        assert_eq!(app.login("no body".to_owned(), None).await, Err(ChatError::BadName));
+        assert_eq!(app.login("ann".to_owned(), None).await, Ok(()));
         let refused = Err(ChatError::LoggedIn { user: "ann".to_owned() });
-        assert_eq!(app.login("bob".to_owned()).await, refused);
+        assert_eq!(app.login("bob".to_owned(), None).await, refused);
     }
 
     #[tokio::test]

@@ -1,26 +1,34 @@
 //! The chat example: the server.
 //!
-//! A library, so that `examples/chat/nats` can join two of it; it knows nothing of terminals.
+//! A library, so that `examples/chat/nats` can join two of it and `examples/chat/web` serve a page beside it; it knows nothing
+//! of either, nor of terminals.
 
 mod app;
 mod names;
+mod passwords;
 mod presence;
 mod store;
 
 use std::{
     error::Error,
-    fs, io,
+    fs,
+    future::{Ready, ready},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use chat_shared::chat;
-use hardlight::{BindError, Identity, Keep, Overflow, Pattern, Request, Server, TopicOptions};
+use hardlight::{
+    BindError, EventHub, Identity, Keep, Overflow, Pattern, Refusal, Request, Server, TopicOptions,
+    Unbound,
+};
 use tokio::signal;
 
 pub use crate::store::Store;
 use crate::{
     app::{App, House},
+    passwords::Passwords,
     presence::Presence,
 };
 
@@ -84,19 +92,32 @@ where
 ///
 /// If the address cannot be listened at.
 pub async fn bind(listen: &str, identity: Identity, store: Store) -> Result<Server, BindError> {
-    let house = Arc::new(House { store, presence: Presence::default() });
+    let server = Server::bind(listen, identity, factory(store)).await?;
+    configure(server.hub());
+    Ok(server)
+}
+
+/// A chat server that does not listen: its clients come by a [`mount`](Server::mount) of it.
+pub fn unbound(store: Store) -> Server<Unbound> {
+    let server = Server::unbound(factory(store));
+    configure(server.hub());
+    server
+}
+
+/// What makes the handlers of all connections.
+fn factory(store: Store) -> impl Fn(chat::Connection, Request) -> Ready<Result<App, Refusal>> {
+    let (passwords, presence) = (Passwords::default(), Presence::default());
+    let house = Arc::new(House { store, passwords, presence });
     // Called for each client. What it returns handles the calls of this one connection.
-    let factory = move |conn: chat::Connection, _request: Request| {
-        let app = App::new(conn, Arc::clone(&house));
-        async { Ok(app) }
-    };
-    let server = Server::bind(listen, identity, factory).await?;
+    move |conn, _request| ready(Ok(App::new(conn, Arc::clone(&house))))
+}
+
+fn configure(hub: &EventHub) {
     // Presence is not kept: who was there does not matter to a client that comes back, only who is.
     let messages = Pattern::new("messages/#").expect("its wildcard stands last");
-    server.hub().configure(messages, TopicOptions::new().keep(Keep::events(KEPT_MESSAGES)));
+    hub.configure(messages, TopicOptions::new().keep(Keep::events(KEPT_MESSAGES)));
     let presence = Pattern::new("presence/#").expect("its wildcard stands last");
-    server.hub().configure(presence, TopicOptions::new().overflow(Overflow::Latest));
-    Ok(server)
+    hub.configure(presence, TopicOptions::new().overflow(Overflow::Latest));
 }
 
 /// Writes a file so that a reader finds the old text or the new one, never a part of it.

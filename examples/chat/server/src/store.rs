@@ -1,4 +1,5 @@
-//! The messages, in SQLite. Knows nothing of connections and users' rights. Everything here blocks.
+//! The messages, and by which password a name is kept, in SQLite. Knows nothing of connections and users' rights. Everything
+//! here blocks.
 
 use std::{
     fmt,
@@ -8,7 +9,7 @@ use std::{
 };
 
 use chat_shared::{Message, PAGE};
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 /// Once `AUTOINCREMENT` has given an id, it never does again. With a write-ahead log several servers can share a file.
 const SCHEMA: &str = "
@@ -22,6 +23,10 @@ const SCHEMA: &str = "
         text TEXT NOT NULL
     ) STRICT;
     CREATE INDEX IF NOT EXISTS messages_by_thread ON messages (thread, id);
+    CREATE TABLE IF NOT EXISTS kept_names (
+        name TEXT PRIMARY KEY,
+        password_hash TEXT NOT NULL
+    ) STRICT;
 ";
 
 /// The messages of all threads, in a database. One writes or reads at a time.
@@ -77,6 +82,19 @@ impl Store {
         Ok(messages)
     }
 
+    /// The hash of the password that a name is kept by, if it is.
+    pub(crate) fn password_of(&self, name: &str) -> rusqlite::Result<Option<String>> {
+        let sql = "SELECT password_hash FROM kept_names WHERE name = ?1";
+        self.lock().query_row(sql, params![name], |row| row.get(0)).optional()
+    }
+
+    /// Keeps a name by a password, unless it is kept: whether it is by this one now.
+    pub(crate) fn keep_name(&self, name: &str, password_hash: &str) -> rusqlite::Result<bool> {
+        let sql = "INSERT INTO kept_names (name, password_hash) VALUES (?1, ?2)
+                   ON CONFLICT DO NOTHING";
+        Ok(self.lock().execute(sql, params![name, password_hash])? == 1)
+    }
+
     fn new(connection: Connection) -> rusqlite::Result<Self> {
         connection.execute_batch(SCHEMA)?;
         Ok(Self { connection: Mutex::new(connection) })
@@ -130,6 +148,15 @@ mod tests {
         let rest = store.page("lobby", Some(11)).unwrap();
         assert_eq!(ids(&rest), [1, 2, 3, 5, 6, 7, 8, 9, 10]);
         assert_eq!(store.page("lobby", Some(1)).unwrap(), []);
+    }
+
+    #[test]
+    fn a_name_is_kept_once() {
+        let store = Store::in_memory();
+        assert_eq!(store.password_of("ann"), Ok(None));
+        assert_eq!(store.keep_name("ann", "first"), Ok(true));
+        assert_eq!(store.keep_name("ann", "second"), Ok(false));
+        assert_eq!(store.password_of("ann"), Ok(Some("first".to_owned())));
     }
 
     #[test]

@@ -10,6 +10,12 @@ pub const MAX_CHARS: usize = 1000;
 /// The most characters that the name of a user or of a thread may have.
 pub const MAX_NAME_CHARS: usize = 32;
 
+/// The fewest characters that a password may have.
+pub const MIN_PASSWORD_CHARS: usize = 8;
+
+/// The most bytes that a password may have.
+pub const MAX_PASSWORD_BYTES: usize = 256;
+
 /// The most threads that one connection may be in.
 pub const MAX_THREADS: usize = 64;
 
@@ -20,7 +26,11 @@ pub const PAGE: usize = 50;
 #[rpc(state = Session, events = ChatEvent)]
 pub trait Chat {
     /// Says who this is, once on each connection and before anything else.
-    async fn login(&self, user: String) -> Result<(), ChatError>;
+    ///
+    /// Whoever first gives a password with a name keeps the name by it: nobody logs in under it from here on who does not know
+    /// the password.
+    #[rpc(secret)]
+    async fn login(&self, user: String, password: Option<String>) -> Result<(), ChatError>;
     /// Enters a thread: what is said there reaches this connection from here on. A client that comes back gets what it
     /// missed first.
     ///
@@ -31,6 +41,7 @@ pub trait Chat {
     /// Stores a message, and then sends it to whoever is in the thread: its id.
     async fn send_message(&self, thread: String, text: String) -> Result<i64, ChatError>;
     /// The [`PAGE`] messages of a thread before that one, or the last ones, the oldest first. Fewer: there are no more.
+    #[rpc(idempotent)]
     async fn history(&self, thread: String, before: Option<i64>)
     -> Result<Vec<Message>, ChatError>;
 }
@@ -86,6 +97,14 @@ pub enum ChatError {
     /// This is no name of a user.
     #[error("a name is 1 to {MAX_NAME_CHARS} letters, digits, - and _")]
     BadName,
+    /// Nobody keeps a name by this.
+    #[error(
+        "a password is {MIN_PASSWORD_CHARS} characters or more, of {MAX_PASSWORD_BYTES} bytes at most"
+    )]
+    BadPassword,
+    /// The name is kept by another password, or none was given.
+    #[error("somebody keeps this name by another password")]
+    WrongPassword,
     /// This is no name of a thread.
     #[error(
         "a thread is called by 1 to {MAX_NAME_CHARS} letters, digits, - and _, or @ann,bob for some only"

@@ -1,18 +1,11 @@
 //! The web example: the server.
 
-use std::{
-    error::Error,
-    fs,
-    future::{pending, ready},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{error::Error, fs, future::ready, path::PathBuf, process::ExitCode};
 
-use axum::Router;
 use clap::Parser;
-use hardlight::{ClientAuth, HttpService, Identity, Request, Server, ServerHandle, Unbound};
-use tokio::{net::TcpListener, signal};
-use web::{App, Arrival, PlainListener, TlsListener, Total, routes, tally};
+use hardlight::{ClientAuth, HttpService, Identity, Request, Server, Unbound};
+use tokio::net::TcpListener;
+use web::{App, PlainListener, TlsListener, Total, routes, serve_until_interrupted, tally};
 
 /// Serves a page, JSON and HardLight on one port, until Ctrl-C.
 #[derive(Parser)]
@@ -60,34 +53,13 @@ async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
                 .map_err(|error| format!("cannot write '{}': {error}", file.display()))?;
             let config = identity.server_config(&ClientAuth::None);
             println!("listening on https://localhost:{port} and wss://localhost:{port}/rpc");
-            listen(TlsListener::new(listener, config), app, handle).await?;
+            serve_until_interrupted(TlsListener::new(listener, config), app, handle).await?;
         }
         None => {
             println!("listening on http://localhost:{port} and ws://localhost:{port}/rpc");
-            listen(listener, app, handle).await?;
+            serve_until_interrupted(listener, app, handle).await?;
         }
     }
     running.await?;
-    Ok(())
-}
-
-/// Serves the application until Ctrl-C, and its last request and connection.
-async fn listen<L>(listener: L, app: Router, handle: ServerHandle) -> Result<(), Box<dyn Error>>
-where
-    L: axum::serve::Listener<Addr: std::fmt::Debug>,
-    Arrival: for<'a> axum::extract::connect_info::Connected<axum::serve::IncomingStream<'a, L>>,
-{
-    let app = app.into_make_service_with_connect_info::<Arrival>();
-    // axum does not wait for connections that it has handed over: the server does.
-    let stopped = async move {
-        match signal::ctrl_c().await {
-            Ok(()) => handle.stop().await,
-            Err(error) => {
-                eprintln!("error: Ctrl-C will not be noticed: {error}");
-                pending::<()>().await;
-            }
-        }
-    };
-    axum::serve(listener, app).with_graceful_shutdown(stopped).await?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What the screen looks like.
 
+use chat_front::{Status, Thread};
 use chat_shared::Message;
 use jiff::{Timestamp, tz::TimeZone};
 use ratatui::{
@@ -11,7 +12,7 @@ use ratatui::{
 };
 
 use super::Screen;
-use crate::{command::HELP, model::Thread, update::Status};
+use crate::command::HELP;
 
 /// How wide the lists at the sides are.
 const SIDE: u16 = 20;

@@ -6,6 +6,7 @@ mod tests;
 
 use std::{io, thread};
 
+use chat_front::{Action, Model, Update};
 use jiff::tz::TimeZone;
 use ratatui::{
     DefaultTerminal,
@@ -17,11 +18,7 @@ use tokio::{
 };
 use tui_input::{Input, backend::crossterm::EventHandler as _};
 
-use crate::{
-    command::{self, Command},
-    model::Model,
-    update::{Action, Update},
-};
+use crate::command::{self, Command};
 
 /// What is on the screen.
 struct Screen {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use chat_front::{Gap, Status};
 use chat_shared::Message;
 use ratatui::{Terminal, backend::TestBackend, crossterm::event::KeyCode};
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::*;
-use crate::update::{Gap, Status};
 
 /// A screen of ann's, who is in these threads, and what it wants of the server.
 fn screen(threads: &[&str]) -> (Screen, Receiver<Action>) {

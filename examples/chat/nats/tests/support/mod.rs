@@ -97,7 +97,7 @@ impl ChatServer {
         let options = ClientOptions::new().trust(self.certificate.clone());
         let client: chat::Client = connect_with(&self.url, options).await.unwrap();
         let events = client.events();
-        client.login(name.to_owned()).await.unwrap();
+        client.login(name.to_owned(), None).await.unwrap();
         client.join("lobby".to_owned()).await.unwrap();
         User { client, events }
     }

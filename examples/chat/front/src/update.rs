@@ -1,4 +1,4 @@
-//! What the front ends and the session tell each other.
+//! What a front end and its connection tell each other.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -6,47 +6,65 @@ use chat_shared::Message;
 
 /// What the user wants done on the server. In this order, also while there is no connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
+pub enum Action {
+    /// To enter a thread.
     Join(String),
+    /// To leave it.
     Leave(String),
+    /// To say something.
     Send {
+        /// Where.
         thread: String,
+        /// What.
         text: String,
     },
-    /// The messages before that one.
+    /// The messages before one that is known.
     Older {
+        /// Where.
         thread: String,
+        /// Its id.
         before: i64,
     },
 }
 
 /// What has happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Update {
+pub enum Update {
+    /// The connection.
     Status(Status),
     /// The threads that this connection is in, as its state says.
     Threads(BTreeSet<String>),
     /// Somebody said something.
     Said {
+        /// Where.
         thread: String,
+        /// What, and by whom.
         message: Message,
     },
     /// A page of what was said before.
     Older {
+        /// Where.
         thread: String,
+        /// The oldest first.
         messages: Vec<Message>,
     },
     /// Events were missing. These are all messages that came since, from the store; or the last ones, if `is_all` is not
     /// set, and there are more between them and what was known.
     Filled {
+        /// Where.
         thread: String,
+        /// Why they were missing.
         why: Gap,
+        /// The oldest first.
         messages: Vec<Message>,
+        /// Whether there are no others.
         is_all: bool,
     },
     /// Who is in a thread.
     Present {
+        /// Where.
         thread: String,
+        /// All who are, in order.
         users: Vec<String>,
     },
     /// What the user wanted was done, and there is nothing to tell of it: the state and the events have.
@@ -57,15 +75,21 @@ pub(crate) enum Update {
 
 /// The connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
+pub enum Status {
+    /// It is being made.
     Connecting,
+    /// It is there.
     Online,
-    Offline { why: String },
+    /// It is lost.
+    Offline {
+        /// How.
+        why: String,
+    },
 }
 
 /// Why events of a thread are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Gap {
+pub enum Gap {
     /// The server was started anew, and does not know what this client has.
     Restarted,
     /// The server does not keep that many.

@@ -1,4 +1,4 @@
-//! What a front end shows. Changed by updates alone; knows neither the connection nor the terminal.
+//! What a front end shows.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,58 +7,90 @@ use std::{
 
 use chat_shared::{Message, PAGE};
 
-use crate::update::{Gap, Status, Update};
+use crate::{Gap, Status, Update};
 
 /// How many messages of a thread are held; the oldest go, and can be asked for again.
 const MAX_MESSAGES: usize = 5000;
 
+/// What a front end shows. Changed by updates alone.
 #[derive(Debug)]
-pub(crate) struct Model {
-    pub(crate) user: String,
-    pub(crate) status: Status,
-    pub(crate) threads: BTreeMap<String, Thread>,
+pub struct Model {
+    /// Who has logged in.
+    pub user: String,
+    /// The connection.
+    pub status: Status,
+    /// The threads that it is in, by name.
+    pub threads: BTreeMap<String, Thread>,
     /// The thread that is looked at; in `threads`, if there are any.
-    pub(crate) current: Option<String>,
+    pub current: Option<String>,
     /// What is to be said apart from the threads.
-    pub(crate) notice: Option<String>,
+    pub notice: Option<String>,
 }
 
+/// A thread, as far as it is known here.
 #[derive(Debug, Default)]
-pub(crate) struct Thread {
+pub struct Thread {
     /// By id, so each is there once, in the order of the store, whichever way and however often it came.
-    pub(crate) messages: BTreeMap<i64, Message>,
-    pub(crate) present: Vec<String>,
+    pub messages: BTreeMap<i64, Message>,
+    /// Who is in it now.
+    pub present: Vec<String>,
     /// How many came that were not looked at.
-    pub(crate) unread: usize,
+    pub unread: usize,
     /// Whether the first message is here.
-    pub(crate) is_complete: bool,
+    pub is_complete: bool,
 }
 
 /// What an update has changed, for those who tell it line by line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum News {
+pub enum News {
+    /// The connection is another, or none.
     Status(Status),
+    /// The connection is in this thread now.
     Joined(String),
+    /// The connection is in this thread no longer.
     Left(String),
-    Said { thread: String, message: Message },
-    Gap { thread: String, why: Gap, filled: usize },
-    Present { thread: String, users: Vec<String> },
+    /// A message that was not there before.
+    Said {
+        /// Where.
+        thread: String,
+        /// What, and by whom.
+        message: Message,
+    },
+    /// Events were missing.
+    Gap {
+        /// Where.
+        thread: String,
+        /// Why.
+        why: Gap,
+        /// How many messages the store had in their place; they are news of their own.
+        filled: usize,
+    },
+    /// Others than before are in a thread.
+    Present {
+        /// Where.
+        thread: String,
+        /// All who are.
+        users: Vec<String>,
+    },
+    /// Something was not done: why.
     Refused(String),
 }
 
 impl Model {
-    pub(crate) fn new(user: String) -> Self {
+    /// What is shown to this user before anything is known.
+    pub fn new(user: String) -> Self {
         let (threads, status) = (BTreeMap::new(), Status::Connecting);
         Self { user, status, threads, current: None, notice: None }
     }
 
-    pub(crate) fn current(&self) -> Option<(&str, &Thread)> {
+    /// The thread that is looked at, and its name.
+    pub fn current(&self) -> Option<(&str, &Thread)> {
         let name = self.current.as_ref()?;
         Some((name, self.threads.get(name)?))
     }
 
     /// Looks at a thread, if this connection is in it.
-    pub(crate) fn look_at(&mut self, name: &str) -> bool {
+    pub fn look_at(&mut self, name: &str) -> bool {
         let Some(thread) = self.threads.get_mut(name) else { return false };
         thread.unread = 0;
         self.current = Some(name.to_owned());
@@ -66,7 +98,7 @@ impl Model {
     }
 
     /// Looks at the thread that is `by` places further, round and round.
-    pub(crate) fn move_by(&mut self, by: isize) {
+    pub fn move_by(&mut self, by: isize) {
         let names: Vec<_> = self.threads.keys().cloned().collect();
         let Some(current) = &self.current else { return };
         let place = names.iter().position(|name| name == current).unwrap_or(0) as isize;
@@ -75,7 +107,8 @@ impl Model {
         }
     }
 
-    pub(crate) fn apply(&mut self, update: Update) -> Vec<News> {
+    /// Takes over what has happened.
+    pub fn apply(&mut self, update: Update) -> Vec<News> {
         match update {
             Update::Status(status) => self.set_status(status),
             Update::Threads(names) => self.set_threads(&names),

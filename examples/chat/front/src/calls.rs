@@ -3,13 +3,13 @@
 use chat_shared::{ChatError, Message, PAGE, chat};
 use hardlight::Error;
 
-use crate::update::{Action, Update};
+use crate::{Action, Update};
 
 /// How many pages a gap may have. One that is wider is not closed.
 const MAX_GAP_PAGES: usize = 20;
 
 /// Does what the user wants: what came of it.
-pub(super) async fn run(client: chat::Client, action: Action) -> Update {
+pub async fn run(client: chat::Client, action: Action) -> Update {
     match action {
         Action::Join(thread) => match client.join(thread.clone()).await {
             Ok(()) => last_page(&client, thread).await,
@@ -33,8 +33,8 @@ pub(super) async fn run(client: chat::Client, action: Action) -> Update {
     }
 }
 
-/// What was said last in a thread that was entered.
-pub(super) async fn last_page(client: &chat::Client, thread: String) -> Update {
+/// What was said last in a thread that was entered: a page of it, or why there is none.
+pub async fn last_page(client: &chat::Client, thread: String) -> Update {
     page(client, thread, None).await
 }
 
@@ -46,7 +46,11 @@ async fn page(client: &chat::Client, thread: String, before: Option<i64>) -> Upd
 }
 
 /// What was said in a thread after a message, and whether that is all; else it is the end of it.
-pub(super) async fn since(
+///
+/// # Errors
+///
+/// Those of [`history`](chat_shared::Chat::history).
+pub async fn since(
     client: &chat::Client,
     thread: &str,
     after: i64,
