@@ -36,8 +36,8 @@
 //!
 //! # What it costs
 //!
-//! Without layers nothing. Each layer is an allocation for each call, and so is the handler behind them, which is else kept in memory
-//! that is used again.
+//! Without layers nothing. Each layer is an allocation for each call, some 300 instructions; the first one brings the call's context and
+//! memory for the handler, which else is in memory that is used again: some 800 more.
 
 mod answer;
 mod authorize;

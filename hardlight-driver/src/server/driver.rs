@@ -464,13 +464,18 @@ where
             // Nothing that was taken is still in hand: it is with the connection.
             roomy = commands.set_backlog(backlog);
             commands.take_queue(&mut self.commands);
-            commands.take_dropped()
+            commands.has_dropped().then(|| commands.take_dropped())
         });
         self.note_room(roomy);
-        self.queue.extend(self.commands.drain(..).map(Next::Posted));
-        // Behind what was queued, which may announce the topic.
-        let skip = |(topic, loss)| Next::Skip(topic, loss);
-        self.queue.extend(dropped.into_iter().map(skip));
+        // Most handlers leave neither behind, and to go through nothing costs more than to see that there is nothing.
+        if !self.commands.is_empty() {
+            self.queue.extend(self.commands.drain(..).map(Next::Posted));
+        }
+        if let Some(dropped) = dropped {
+            // Behind what was queued, which may announce the topic.
+            let skip = |(topic, loss)| Next::Skip(topic, loss);
+            self.queue.extend(dropped.into_iter().map(skip));
+        }
     }
 
     /// Hands on what is next, up to an answer that has to wait.

@@ -455,6 +455,11 @@ impl Commands {
         self.feature_bytes = 0;
     }
 
+    /// Whether something was dropped and no event in the queue says so.
+    pub(crate) fn has_dropped(&self) -> bool {
+        !self.dropped.is_empty()
+    }
+
     /// Takes what was dropped of each topic and no event in the queue says so.
     pub(crate) fn take_dropped(&mut self) -> Losses {
         std::mem::take(&mut self.dropped)
