@@ -17,6 +17,7 @@ mod error;
 mod events;
 mod frames;
 mod inside;
+pub mod layer;
 mod local;
 mod mailbox;
 mod offload;
@@ -33,7 +34,7 @@ mod wire;
 pub use client::{
     Attachment, ClientConnection, ClientDriver, ConnectFailure, Connected, ConnectionStatus,
     Connector, DriverOf, EventCounts, EventStream, FeatureWatch, Projection, Received, Reconnect,
-    StateSnapshot, StateWatch, StatusWatch, ValuesSnapshot, client, client_over,
+    Retry, StateSnapshot, StateWatch, StatusWatch, ValuesSnapshot, client, client_over,
     client_reconnecting, client_with, until_open,
 };
 pub use clock::{Clock, Deadline};

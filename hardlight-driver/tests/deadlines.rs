@@ -2,7 +2,12 @@
 
 mod support;
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    rc::Rc,
+    task::{Context, Waker},
+    time::Duration,
+};
 
 use futures_executor::LocalPool;
 use futures_util::future::join_all;
@@ -129,6 +134,18 @@ fn a_timeout_of_zero_makes_no_call() {
     let attempt = start(&mut pool, &client, async |client| client.try_get().await);
     assert_eq!((call.borrow().clone(), attempt.borrow().clone()), (Some(EXCEEDED), Some(EXCEEDED)));
     assert_eq!(desk.to_server.sent().len(), sent);
+}
+
+#[test]
+fn a_call_that_is_dropped_before_the_driver_has_seen_its_deadline_keeps_nobody_busy() {
+    let mut pool = LocalPool::new();
+    let desk = Desk::new(&mut pool);
+    let client = desk.client.with_timeout(5 * SECOND);
+    let mut call = Box::pin(client.get());
+    assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    drop(call);
+    // Which ends only once nobody is awake.
+    pool.run_until_stalled();
 }
 
 #[test]

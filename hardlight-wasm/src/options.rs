@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use hardlight_driver::{
-    Reconnect, Telemetry,
+    Reconnect, Retry, Telemetry,
     proto::{ClientConfig, ConnectionError, Limits, Resume, ServiceSchema},
 };
 
@@ -39,6 +39,8 @@ pub struct ClientOptions {
     pub call_timeout: Option<Duration>,
     /// See [`telemetry`](Self::telemetry).
     pub telemetry: Telemetry,
+    /// See [`retry`](Self::retry).
+    pub retry: Option<Retry>,
 }
 
 impl ClientOptions {
@@ -57,6 +59,7 @@ impl ClientOptions {
             refresh: None,
             call_timeout: None,
             telemetry: Telemetry::new(),
+            retry: None,
         }
     }
 
@@ -172,6 +175,16 @@ impl ClientOptions {
         self
     }
 
+    /// Makes calls again that have failed, where that is safe and may help: `retry(Retry::new())`. `with_retry` of a client makes
+    /// one with other retries for some calls. Default: each call is made once.
+    ///
+    /// Memory: calls keep their arguments until they have ended.
+    #[must_use]
+    pub fn retry(mut self, retry: impl Into<Option<Retry>>) -> Self {
+        self.retry = retry.into();
+        self
+    }
+
     /// What a connection to a service with this schema is made with.
     pub(crate) fn config(&self, schema: &'static ServiceSchema) -> ClientConfig {
         let config = ClientConfig::new(schema)
@@ -202,6 +215,7 @@ impl fmt::Debug for ClientOptions {
             .field("refresh", &self.refresh.is_some())
             .field("call_timeout", &self.call_timeout)
             .field("telemetry", &self.telemetry)
+            .field("retry", &self.retry)
             .finish_non_exhaustive()
     }
 }

@@ -40,8 +40,7 @@ impl Connector for Redial {
     }
 
     fn seed(&self) -> Option<u64> {
-        // 52 bits of it are random, which is enough to tell clients apart.
-        Some(js_sys::Math::random().to_bits())
+        Some(random_seed())
     }
 
     fn poll_hurry(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -70,6 +69,8 @@ pub(crate) fn opened(
     Connected::new(transport, BrowserTimer::new(), options.config(schema))
         .with_call_timeout(options.call_timeout)
         .with_telemetry(options.telemetry.clone())
+        .with_retry(options.retry.clone())
+        .with_seed(Some(random_seed()))
 }
 
 /// The options of the next attempt.
@@ -102,6 +103,11 @@ fn failure(error: ConnectError) -> ConnectFailure {
         error => ConnectionError::Internal(error.to_string().into()),
     };
     ConnectFailure { error, is_retryable, retry_after: None }
+}
+
+/// 52 bits of it are random, which is enough to tell clients apart.
+fn random_seed() -> u64 {
+    js_sys::Math::random().to_bits()
 }
 
 #[cfg(test)]

@@ -167,6 +167,8 @@ where
         .with_max_call_time(options.max_call_time)
         .with_telemetry(options.telemetry.clone())
         .with_endpoint(request.endpoint())
+        .with_layers(options.layers.clone())
+        .with_client_ip(request.client_ip())
         .with_offload(R::offload)
         .with_request(request.clone());
     let making = acceptor.span().in_scope(|| factory(acceptor.connection(), request));

@@ -51,7 +51,8 @@ where
         .with_response(response.clone())
         .with_call_timeout(options.call_timeout)
         .with_telemetry(options.telemetry.clone())
-        .with_endpoint(endpoint);
+        .with_endpoint(endpoint)
+        .with_retry(options.retry.clone());
     let (connecting, driver) = client_over::<C, _, _>(connected);
     let greeted = until_open(connecting, driver).await;
     greeted.map_err(|error| ConnectError::greeting(error, &response))

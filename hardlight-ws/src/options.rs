@@ -3,7 +3,10 @@
 use std::{fmt, time::Duration};
 
 use cookie::{Cookie, CookieJar};
-use hardlight_driver::{Reconnect, Telemetry};
+use hardlight_driver::{
+    Reconnect, Retry, Telemetry,
+    layer::{Layer, Layers},
+};
 use hardlight_proto::{
     ClientConfig, ConnectionError, Limits, MAX_MESSAGE_BYTES, Resume, ServiceSchema,
 };
@@ -61,6 +64,8 @@ pub struct ClientOptions {
     pub call_timeout: Option<Duration>,
     /// See [`telemetry`](Self::telemetry).
     pub telemetry: Telemetry,
+    /// See [`retry`](Self::retry).
+    pub retry: Option<Retry>,
 }
 
 impl ClientOptions {
@@ -84,6 +89,7 @@ impl ClientOptions {
             proxy: None,
             call_timeout: None,
             telemetry: Telemetry::new(),
+            retry: None,
         }
     }
 
@@ -270,6 +276,16 @@ impl ClientOptions {
         self
     }
 
+    /// Makes calls again that have failed, where that is safe and may help: `retry(Retry::new())`. `with_retry` of a client makes
+    /// one with other retries for some calls. Default: each call is made once.
+    ///
+    /// Memory: calls keep their arguments until they have ended.
+    #[must_use]
+    pub fn retry(mut self, retry: impl Into<Option<Retry>>) -> Self {
+        self.retry = retry.into();
+        self
+    }
+
     /// What a connection to a service with this schema is made with.
     pub fn config(&self, schema: &'static ServiceSchema) -> ClientConfig {
         ClientConfig::new(schema)
@@ -301,6 +317,7 @@ impl fmt::Debug for ClientOptions {
             .field("proxy", &self.proxy)
             .field("call_timeout", &self.call_timeout)
             .field("telemetry", &self.telemetry)
+            .field("retry", &self.retry)
             .finish()
     }
 }
@@ -337,6 +354,8 @@ pub struct ServerOptions {
     pub max_call_time: Option<Duration>,
     /// See [`telemetry`](Self::telemetry).
     pub telemetry: Telemetry,
+    /// See [`layer`](Self::layer).
+    pub layers: Layers,
 }
 
 impl ServerOptions {
@@ -354,6 +373,7 @@ impl ServerOptions {
             trusted_proxies: TrustedProxies::none(),
             max_call_time: None,
             telemetry: Telemetry::new(),
+            layers: Layers::none(),
         }
     }
 
@@ -436,6 +456,14 @@ impl ServerOptions {
     #[must_use]
     pub const fn max_call_time(mut self, time: Option<Duration>) -> Self {
         self.max_call_time = time;
+        self
+    }
+
+    /// Has one more layer run around every call, within those that were set before: see
+    /// [`layer`](hardlight_driver::layer). Default: none. Memory: the layer's own; some 300 bytes for each call that runs.
+    #[must_use]
+    pub fn layer(mut self, layer: impl Layer) -> Self {
+        self.layers = self.layers.with(layer);
         self
     }
 

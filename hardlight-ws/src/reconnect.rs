@@ -60,6 +60,7 @@ pub(crate) fn opened<R: Adapter>(
         .with_call_timeout(options.call_timeout)
         .with_telemetry(options.telemetry.clone())
         .with_endpoint(endpoint)
+        .with_retry(options.retry.clone())
         .with_retry_after(retry_after)
 }
 

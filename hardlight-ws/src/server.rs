@@ -16,7 +16,7 @@ use std::{
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use hardlight_driver::{
-    Dispatch, EventEmitter, EventHub, Relay, Service, TimeLimit, proto::Events,
+    Dispatch, EventEmitter, EventHub, Relay, Service, TimeLimit, layer::Layer, proto::Events,
 };
 use rustls::ServerConfig;
 
@@ -220,6 +220,19 @@ impl<R: Adapter, L> Server<R, L> {
     pub fn with_options(mut self, options: ServerOptions) -> Self {
         self.assert_not_mounted();
         self.options = options;
+        self
+    }
+
+    /// Has one more layer run around every call, within those that were set before: [`ServerOptions::layer`] of the options that the
+    /// server has now.
+    ///
+    /// # Panics
+    ///
+    /// If a [mount](Self::mount) was taken already, which would not have it.
+    #[track_caller]
+    pub fn with_layer(mut self, layer: impl Layer) -> Self {
+        self.assert_not_mounted();
+        self.options = self.options.layer(layer);
         self
     }
 

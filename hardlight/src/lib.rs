@@ -164,6 +164,8 @@ handle.stop().await;
 //! | `schema` | | a service as JSON, and what breaks older clients: `hardlight::schema` | `hardlight-schema` |
 //! | `metrics` | | what is measured, through the crate `metrics`: `hardlight::metrics` | `hardlight-driver/metrics` |
 //! | `opentelemetry` | | calls carry the traces of OpenTelemetry: `Propagation::opentelemetry` | `hardlight-driver/opentelemetry` |
+//! | `rate-limit` | | a layer that bounds how often calls are made: `layer::RateLimit` | `hardlight-driver/rate-limit` |
+//! | `tower` | | layers of tower around the calls of a server: `layer::TowerLayer` | `hardlight-driver/tower` |
 //! | `uuid` | | `uuid::Uuid` may travel | `hardlight-driver/uuid` |
 //!
 //! Features add up: none changes what is there without it. TLS is always there, on all native targets.

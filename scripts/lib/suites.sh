@@ -86,6 +86,9 @@ suite_examples() {
         timeout 60 cargo run --quiet -p hardlight-proto --all-features --example "$name" |
             diff "hardlight-proto/examples/expected/$name.txt" -
     done
+    echo "hardlight: example tower"
+    timeout 60 cargo run --quiet -p hardlight --all-features --example tower |
+        diff hardlight/examples/expected/tower.txt -
     echo "hardlight: example schema"
     cargo run --quiet -p hardlight --all-features --example schema |
         diff hardlight/examples/expected/schema.json -
@@ -99,7 +102,7 @@ suite_features() {
         echo "hardlight-proto: features '$features'"
         cargo check --quiet -p hardlight-proto --no-default-features --features "$features"
     done
-    for features in '' async-std axum hyper javascript metrics opentelemetry schema smol testing tokio wasm async-std,smol smol,tokio tokio,wasm async-std,smol,tokio; do
+    for features in '' async-std axum hyper javascript metrics opentelemetry rate-limit schema smol testing tokio tower wasm async-std,smol smol,tokio tokio,wasm async-std,smol,tokio; do
         echo "hardlight: features '$features'"
         cargo check --quiet -p hardlight --no-default-features --features "$features"
     done

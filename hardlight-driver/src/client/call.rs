@@ -13,12 +13,21 @@ use crate::{error::Error, mailbox::Mailbox};
 /// The result of one call.
 pub(super) struct Call<'a> {
     pub(super) mailbox: &'a Mailbox<Calls>,
-    pub(super) stage: Stage,
+    pub(super) stage: Stage<'a>,
 }
 
-pub(super) enum Stage {
-    New { request: Request, turn: Turn, when_full: WhenFull, special: Option<Box<Special>> },
+type Again<'a> = Pin<Box<dyn Future<Output = Result<Bytes, Error>> + Send + 'a>>;
+
+pub(super) enum Stage<'a> {
+    New {
+        request: Request,
+        turn: Turn,
+        when_full: WhenFull,
+        special: Option<Box<Special>>,
+    },
     Waiting(CallKey),
+    /// It is made of several calls.
+    Again(Again<'a>),
     Done,
 }
 
@@ -52,6 +61,13 @@ impl Future for Call<'_> {
                 }
                 result
             }
+            Stage::Again(mut again) => match again.as_mut().poll(cx) {
+                Poll::Ready(result) => Some(result),
+                Poll::Pending => {
+                    this.stage = Stage::Again(again);
+                    None
+                }
+            },
             Stage::Done => None,
         };
         result.map_or(Poll::Pending, Poll::Ready)

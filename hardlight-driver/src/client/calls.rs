@@ -429,7 +429,7 @@ impl Calls {
         }
         self.ended = Some(error.clone());
         self.forget_lines();
-        self.specials = Specials::default();
+        self.specials.end(wakers);
         self.slots.retain(|_, slot| {
             let stage = std::mem::replace(&mut slot.stage, Stage::Abandoned);
             let goes_on = !matches!(stage, Stage::Abandoned);
@@ -546,6 +546,7 @@ mod tests {
                 assert_eq!(poll(&mut calls, key), Some(deadline_exceeded()));
             }
         }
+        assert_eq!(calls.next_deadline(), None);
         assert!(!calls.has_specials());
         assert_eq!(calls.waiting(), 1);
         calls.finish(0, Ok(Bytes::new()), &mut wakers);

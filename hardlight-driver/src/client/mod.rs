@@ -12,6 +12,7 @@ mod published;
 mod queue;
 mod reconnect;
 mod restore;
+mod retry;
 mod shared;
 mod state;
 mod status;
@@ -32,6 +33,7 @@ pub use events::EventCounts;
 pub use features::FeatureWatch;
 pub use open::{DriverOf, client, client_over, client_reconnecting, client_with, until_open};
 pub use reconnect::{ConnectFailure, Connected, Connector, Reconnect};
+pub use retry::Retry;
 pub use state::{StateSnapshot, ValuesSnapshot};
 pub use status::{ConnectionStatus, StatusWatch};
 pub use stream::{EventStream, Received};
@@ -448,8 +450,20 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         special: Option<Box<Special>>,
     ) -> Call<'_> {
         let request = Request { method: self.first_method + method, payload };
-        let stage = Stage::New { request, turn: self.turn, when_full, special };
+        let stage = match self.retry(when_full) {
+            None => Stage::New { request, turn: self.turn, when_full, special },
+            Some(retry) => {
+                let is_idempotent = self.schema.methods[method as usize].idempotent;
+                Stage::Again(Box::pin(self.call_again(retry, request, special, is_idempotent)))
+            }
+        };
         Call { mailbox: &self.shared().mailbox, stage }
+    }
+
+    /// How a call is made again that fails, if it is.
+    fn retry(&self, when_full: WhenFull) -> Option<&Retry> {
+        let retry = self.options.as_ref()?.retry.as_ref();
+        retry.filter(|_| when_full == WhenFull::Wait)
     }
 
     /// What is special about a call that begins now.

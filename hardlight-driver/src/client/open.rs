@@ -70,7 +70,7 @@ where
     T: Transport,
     M: Timer,
 {
-    let options = CallOptions::with_timeout(connected.call_timeout);
+    let options = CallOptions::of(&connected);
     let (shared, connected) = Shared::of::<C, _, _>(connected, false);
     let driver = ClientDriver::new(Arc::clone(&shared), connected, Persistence::Once);
     (open(shared, options), driver)
@@ -94,7 +94,7 @@ where
     C: ServiceClient,
     K: Connector,
 {
-    let options = CallOptions::with_timeout(first.call_timeout);
+    let options = CallOptions::of(&first);
     let (shared, first) = Shared::of::<C, _, _>(first, true);
     let driver = reconnect::run(Arc::clone(&shared), first, connector, policy);
     (open(shared, options), driver)

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use hardlight_proto::{ConnectionState, Events, Extensions};
 
-use super::{ClientConnection, calls::Special};
+use super::{ClientConnection, Connected, Retry, calls::Special};
 use crate::{
     clock::{Clock, Deadline},
     context::CallContext,
@@ -22,12 +22,17 @@ pub(super) struct CallOptions {
     wire: Extensions,
     /// The trace of what they are made for.
     trace: Option<TraceContext>,
+    /// How they are made again.
+    pub(super) retry: Option<Retry>,
 }
 
 impl CallOptions {
-    /// Those of a handle whose calls may take so long; `None` if it says nothing of that.
-    pub(super) fn with_timeout(timeout: Option<Duration>) -> Option<Arc<Self>> {
-        timeout.map(|_| Arc::new(Self { timeout, ..Self::default() }))
+    /// Those of a client's first handle; `None` if it says nothing.
+    pub(super) fn of<T, M>(connected: &Connected<T, M>) -> Option<Arc<Self>> {
+        let timeout = connected.call_timeout;
+        let retry = connected.retry.clone().map(|retry| retry.or_seed(connected.seed));
+        let says_something = timeout.is_some() || retry.is_some();
+        says_something.then(|| Arc::new(Self { timeout, retry, ..Self::default() }))
     }
 
     /// What is special about a call that begins now; `None` if there is no time left for it.
@@ -108,7 +113,7 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         Deadline::after(&self.shared().clock, duration)
     }
 
-    fn with(&self, change: impl FnOnce(&mut CallOptions)) -> Self {
+    pub(super) fn with(&self, change: impl FnOnce(&mut CallOptions)) -> Self {
         let mut options = self.options.as_deref().cloned().unwrap_or_default();
         change(&mut options);
         Self { options: Some(Arc::new(options)), ..self.clone() }

@@ -12,7 +12,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use hardlight_proto::{ClientConfig, ConnectionError, ConnectionState, Events, Initiator};
 
 use super::{
-    ClientDriver, Shared, attached::Attached, calls::Pause, driver::Persistence,
+    ClientDriver, Retry, Shared, attached::Attached, calls::Pause, driver::Persistence,
     status::ConnectionStatus,
 };
 use crate::{
@@ -138,6 +138,8 @@ pub struct Connected<T, M> {
     pub(super) call_timeout: Option<Duration>,
     pub(super) telemetry: Telemetry,
     pub(super) endpoint: Endpoint,
+    pub(super) retry: Option<Retry>,
+    pub(super) seed: Option<u64>,
     /// How long the server asks to wait, if it refuses the connection yet.
     retry_after: Option<Duration>,
 }
@@ -145,15 +147,16 @@ pub struct Connected<T, M> {
 impl<T, M> Connected<T, M> {
     /// One that nobody has said anything on yet.
     pub const fn new(transport: T, timer: M, config: ClientConfig) -> Self {
-        let response = Opening::none();
         Self {
             transport,
             timer,
             config,
-            response,
+            response: Opening::none(),
             call_timeout: None,
             telemetry: Telemetry::new(),
             endpoint: Endpoint::unknown(),
+            retry: None,
+            seed: None,
             retry_after: None,
         }
     }
@@ -184,6 +187,21 @@ impl<T, M> Connected<T, M> {
     #[must_use]
     pub fn with_endpoint(mut self, endpoint: Endpoint) -> Self {
         self.endpoint = endpoint;
+        self
+    }
+
+    /// How calls are made again that fail: see [`ClientConnection::with_retry`](crate::ClientConnection::with_retry). That of a
+    /// client's first connection counts.
+    #[must_use]
+    pub fn with_retry(mut self, retry: Option<Retry>) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// What chance begins with where calls are made again, as [`Connector::seed`]. That of a client's first connection counts.
+    #[must_use]
+    pub const fn with_seed(mut self, seed: Option<u64>) -> Self {
+        self.seed = seed;
         self
     }
 

@@ -36,6 +36,8 @@ pub(super) struct Shared<S, E> {
     /// That of the first connection's timer: what deadlines are counted by.
     pub(super) clock: Clock,
     pub(super) telemetry: ClientTelemetry,
+    /// What chance begins with, where the standard library has none.
+    pub(super) seed: Option<u64>,
 }
 
 impl<S: ConnectionState, E: Events> Shared<S, E> {
@@ -69,6 +71,7 @@ impl<S: ConnectionState, E: Events> Shared<S, E> {
             schema,
             telemetry: ClientTelemetry::new(telemetry, endpoint, schema, clock.clone()),
             clock,
+            seed: connected.seed,
         };
         (Arc::new(shared), connected)
     }

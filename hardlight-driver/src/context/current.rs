@@ -138,7 +138,8 @@ impl Current {
             let current = cell.take();
             let offload = match &current {
                 Self::Handler(running) => Some(running.peer.offload),
-                Self::None | Self::Scope(_) => None,
+                Self::Scope(context) => context.offload(),
+                Self::None => None,
             };
             cell.set(current);
             offload

@@ -4,9 +4,14 @@ mod cancellation;
 mod current;
 mod type_map;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use hardlight_proto::{Extensions, ServiceSchema, Time};
+use hardlight_proto::{Extensions, Feature, FeatureSet, ServiceSchema, Time};
 
 pub use cancellation::CancellationToken;
 pub use current::InContext;
@@ -19,6 +24,7 @@ use crate::{
     events::ConnectionId,
     offload::Offload,
     opening::Opening,
+    server::Alarms,
     telemetry::{
         MethodName, TraceContext,
         server::{ServerCall, ServerTelemetry},
@@ -42,7 +48,8 @@ struct Inner {
     wire: Extensions,
     trace: Option<TraceContext>,
     cancellation: CancellationToken,
-    extensions: TypeMap,
+    /// Shared by all contexts of the call.
+    extensions: OnceLock<Arc<TypeMap>>,
 }
 
 /// What the calls of a connection have in common.
@@ -51,9 +58,20 @@ pub(crate) struct Peer {
     pub(crate) clock: Clock,
     pub(crate) id: ConnectionId,
     pub(crate) request: Opening,
+    pub(crate) client_ip: Option<IpAddr>,
     pub(crate) extensions: Arc<TypeMap>,
     pub(crate) telemetry: ServerTelemetry,
     pub(crate) offload: Offload,
+    pub(crate) allowed: Arc<dyn Allowed>,
+    /// Where layers wait for a time, if there are any.
+    pub(crate) alarms: Option<Arc<Alarms>>,
+}
+
+/// What a connection may do, as its application says just now.
+pub(crate) trait Allowed: Send + Sync {
+    fn features(&self) -> FeatureSet;
+
+    fn has(&self, feature: &str) -> bool;
 }
 
 impl Peer {
@@ -91,7 +109,7 @@ impl CallContext {
             wire: Extensions::new(),
             trace: None,
             cancellation: CancellationToken::new(),
-            extensions: TypeMap::new(),
+            extensions: OnceLock::new(),
         }))
     }
 
@@ -109,13 +127,13 @@ impl CallContext {
             wire,
             trace,
             cancellation: CancellationToken::new(),
-            extensions: TypeMap::new(),
+            extensions: OnceLock::new(),
         }))
     }
 
     /// A context with this deadline, if it is earlier than the one there is, and otherwise as this one is now: a handler gives a part of its time to a part of its work,
-    /// or a test has a handler find a deadline. What is kept in [`extensions`](Self::extensions) does not come along. It is
-    /// cancelled together with this one.
+    /// or a test has a handler find a deadline. It is of the same call: it is cancelled together with this one, and has the same
+    /// [`extensions`](Self::extensions).
     #[must_use]
     pub fn with_deadline(&self, deadline: Deadline) -> Self {
         self.with(|inner| {
@@ -150,7 +168,7 @@ impl CallContext {
             wire: self.0.wire.clone(),
             trace: self.0.trace.clone(),
             cancellation: self.0.cancellation.clone(),
-            extensions: TypeMap::new(),
+            extensions: Arc::clone(self.shared_extensions()).into(),
         };
         change(&mut inner);
         Self(Arc::new(inner))
@@ -205,7 +223,11 @@ impl CallContext {
 
     /// What the application keeps for this call.
     pub fn extensions(&self) -> &TypeMap {
-        &self.0.extensions
+        self.shared_extensions()
+    }
+
+    fn shared_extensions(&self) -> &Arc<TypeMap> {
+        self.0.extensions.get_or_init(Arc::default)
     }
 
     /// What the application keeps for the connection: the same as
@@ -223,6 +245,39 @@ impl CallContext {
     /// [`ServerConnection::request`](crate::ServerConnection::request).
     pub fn request<R: 'static>(&self) -> Option<&R> {
         self.0.peer.as_deref().and_then(|peer| peer.request.get())
+    }
+
+    /// The IP address of the client, as the adapter knows it: that of whoever has connected, or what a proxy says that is
+    /// trusted. `None` outside of a call, and where the transport has none.
+    pub fn client_ip(&self) -> Option<IpAddr> {
+        self.0.peer.as_deref().and_then(|peer| peer.client_ip)
+    }
+
+    /// Whether the connection has a feature just now. Not outside of a call.
+    pub fn has(&self, feature: impl Feature) -> bool {
+        self.has_named(feature.name())
+    }
+
+    pub(crate) fn has_named(&self, feature: &str) -> bool {
+        self.0.peer.as_deref().is_some_and(|peer| peer.allowed.has(feature))
+    }
+
+    /// The features that the connection has just now. None outside of a call.
+    pub fn features(&self) -> FeatureSet {
+        self.0.peer.as_deref().map(|peer| peer.allowed.features()).unwrap_or_default()
+    }
+
+    /// The clock of the connection, by which deadlines are counted; `None` outside of a call.
+    pub fn clock(&self) -> Option<&Clock> {
+        self.0.peer.as_deref().map(|peer| &peer.clock)
+    }
+
+    fn offload(&self) -> Option<Offload> {
+        self.0.peer.as_deref().map(|peer| peer.offload)
+    }
+
+    pub(crate) fn alarms(&self) -> Option<&Arc<Alarms>> {
+        self.0.peer.as_deref().and_then(|peer| peer.alarms.as_ref())
     }
 
     /// Has `future` find this context as the [`current`](Self::current) one, wherever it is polled: for a task that is spawned.

@@ -13,6 +13,7 @@ use crate::{
     client::MaybeError,
     context::Current,
     offload::{dropped_elsewhere, offloaded},
+    service::{MayFail, failed},
 };
 
 /// How long a payload is, in bytes, that is not encoded and decoded in the task of its connection: from here on that takes
@@ -56,6 +57,11 @@ fn decode<T: Codable>(input: &[u8]) -> Result<T, CallError> {
 
 fn encode<T: Codable>(output: &T) -> Result<Bytes, CallError> {
     payload::encode_to_bytes(output).map_err(|_| CallError::EncodeFailed)
+}
+
+/// Notes whether a method that may fail has returned the application's own error: whoever runs the handler finds out.
+pub fn note_result(output: &impl MayFail) {
+    failed::note(output.is_error());
 }
 
 /// Does what is long elsewhere, for the call that runs here.

@@ -18,19 +18,19 @@ pub use self::{
     app::App,
     calls::{
         Call, Returns, ServiceTypes, Types, call, can, check_feature, decode_input, encode_output,
-        flatten, method, method_at, needs, split_method, try_call, types,
+        flatten, method, method_at, needs, note_result, split_method, try_call, types,
     },
     events::{attach, attach_topics, on_event},
     shown::{ByDebug, Hidden, Shown, log_input},
 };
 pub use crate::{
-    client::{Attachment, ClientConnection, EventStream, Received},
+    client::{Attachment, ClientConnection, EventStream, Received, Retry},
     clock::Deadline,
     context::{CallContext, TypeMap},
     error::Error,
     events::{EventEmitter, Interest, Subscriptions, Topic},
     local::MaybeSend,
     server::{FeaturesCell, ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell},
-    service::{Dispatch, Service, ServiceClient, ServiceMethod},
+    service::{Dispatch, MayFail, MethodTypes, Service, ServiceClient, ServiceMethod},
     telemetry::TraceContext,
 };

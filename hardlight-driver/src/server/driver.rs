@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    net::IpAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -17,6 +18,7 @@ use hardlight_proto::{
 
 use super::{
     End,
+    alarms::{Alarms, EndAlarms},
     call_set::CallSet,
     handlers::{Handlers, Start},
     mailbox::{
@@ -26,7 +28,7 @@ use super::{
     unfinished::{Unfinished, run_woken},
 };
 use crate::{
-    context::{Peer, TypeMap},
+    context::{Allowed, Peer, TypeMap},
     inside::Inside,
     offload::Offload,
     opening::Opening,
@@ -67,6 +69,8 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
     /// Until when emitters wait for the client, if any do.
     patience: Option<Time>,
     meter: ConnectionMeter,
+    /// Where layers wait for a time, if there are any.
+    alarms: Option<EndAlarms>,
     end: End<S>,
 }
 
@@ -74,9 +78,12 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
 pub(super) struct Setup {
     pub(super) request: Opening,
     pub(super) extensions: Arc<TypeMap>,
+    pub(super) client_ip: Option<IpAddr>,
     pub(super) max_call_time: Option<Duration>,
     pub(super) telemetry: ServerTelemetry,
     pub(super) offload: Offload,
+    /// Whether something runs around the calls that may wait for a time.
+    pub(super) is_layered: bool,
 }
 
 /// What goes out in the order in which it happened.
@@ -108,10 +115,22 @@ where
         let (schema, close_timeout) = (config.schema(), config.limits().close_timeout());
         let meter = ConnectionMeter::new(&setup.telemetry.meters);
         let wire = Wire::new(transport, timer, meter.bytes());
-        let Setup { request, extensions, max_call_time, telemetry, offload } = setup;
+        let Setup { request, extensions, client_ip, max_call_time, telemetry, offload, is_layered } =
+            setup;
         let id = end.subscriptions.id();
-        let peer =
-            Peer { schema, clock: wire.clock(), id, request, extensions, telemetry, offload };
+        let alarms = is_layered.then(|| Arc::new(Alarms::new(Arc::clone(&shared.mailbox))));
+        let peer = Peer {
+            schema,
+            clock: wire.clock(),
+            id,
+            request,
+            client_ip,
+            extensions,
+            telemetry,
+            offload,
+            allowed: Arc::clone(&shared) as Arc<dyn Allowed>,
+            alarms: alarms.clone(),
+        };
         let (features, snapshot) = shared.go_live();
         let config = config.with_features(features);
         let encoded = snapshot.as_ref().map_or_else(|_| Bytes::new(), Bytes::clone);
@@ -137,6 +156,7 @@ where
             close_timeout,
             patience: None,
             meter,
+            alarms: alarms.map(EndAlarms),
         }
     }
 
@@ -193,10 +213,17 @@ where
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
+        let next = match &self.alarms {
+            Some(EndAlarms(alarms)) => alarms.next().into_iter().chain(next).min(),
+            None => next,
+        };
         let timed_out = self.wire.run_timer(&mut self.connection, next);
         self.end_patience();
         if timed_out {
             self.end_overdue();
+            if let Some(EndAlarms(alarms)) = &self.alarms {
+                alarms.ring(self.wire.now());
+            }
         }
         timed_out
     }
@@ -298,6 +325,7 @@ where
                     self.meter.end(&error);
                     end_connection(self.handlers.connection_span(), &error);
                     self.handlers.give_up_all();
+                    self.alarms = None;
                     self.queue.clear();
                     self.answer = Answer::None;
                     self.end.end();
@@ -447,13 +475,18 @@ where
             // Nothing that was taken is still in hand: it is with the connection.
             roomy = commands.set_backlog(backlog);
             commands.take_queue(&mut self.commands);
-            commands.take_dropped()
+            commands.has_dropped().then(|| commands.take_dropped())
         });
         self.note_room(roomy);
-        self.queue.extend(self.commands.drain(..).map(Next::Posted));
-        // Behind what was queued, which may announce the topic.
-        let skip = |(topic, loss)| Next::Skip(topic, loss);
-        self.queue.extend(dropped.into_iter().map(skip));
+        // Most handlers leave neither behind, and to go through nothing costs more than to see that there is nothing.
+        if !self.commands.is_empty() {
+            self.queue.extend(self.commands.drain(..).map(Next::Posted));
+        }
+        if let Some(dropped) = dropped {
+            // Behind what was queued, which may announce the topic.
+            let skip = |(topic, loss)| Next::Skip(topic, loss);
+            self.queue.extend(dropped.into_iter().map(skip));
+        }
     }
 
     /// Hands on what is next, up to an answer that has to wait.

@@ -74,6 +74,8 @@ pub(crate) struct Commands {
     pub(crate) close: Option<Close>,
     /// Calls whose future was woken.
     woken: CallSet,
+    /// Somebody waits for a time that is earlier than all that the driver has seen.
+    pub(super) alarm_is_set: bool,
 }
 
 pub(crate) enum Command {
@@ -197,6 +199,7 @@ impl Commands {
             awaits_state: false,
             close: None,
             woken: CallSet::new(),
+            alarm_is_set: false,
         }
     }
 
@@ -452,6 +455,11 @@ impl Commands {
         self.feature_bytes = 0;
     }
 
+    /// Whether something was dropped and no event in the queue says so.
+    pub(crate) fn has_dropped(&self) -> bool {
+        !self.dropped.is_empty()
+    }
+
     /// Takes what was dropped of each topic and no event in the queue says so.
     pub(crate) fn take_dropped(&mut self) -> Losses {
         std::mem::take(&mut self.dropped)
@@ -499,8 +507,8 @@ impl Commands {
     }
 
     /// Whether the driver has nothing to do. While an answer waits for the state, all else does so with it.
-    pub(crate) fn lets_driver_sleep(&self, answer: Answer) -> bool {
-        if self.close.is_some() || self.waited.is_some() {
+    pub(crate) fn lets_driver_sleep(&mut self, answer: Answer) -> bool {
+        if self.close.is_some() || self.waited.is_some() || std::mem::take(&mut self.alarm_is_set) {
             return false;
         }
         match answer {

@@ -1,7 +1,9 @@
 //! The server's side of a connection: handles, and the driver that runs the handlers.
 
+mod alarms;
 mod call_set;
 mod deadlines;
+mod dispatched;
 mod driver;
 mod features;
 mod handlers;
@@ -14,6 +16,7 @@ mod values;
 
 use std::{
     fmt,
+    net::IpAddr,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -24,6 +27,7 @@ use hardlight_proto::{
 };
 use tracing::Span;
 
+pub(crate) use alarms::Alarms;
 pub use features::FeaturesCell;
 pub use state::{StateCell, StateGuard, StateReadGuard};
 pub use values::ValuesCell;
@@ -31,6 +35,7 @@ pub use values::ValuesCell;
 use crate::{
     context::TypeMap,
     events::{ConnectionId, EventEmitter, EventHub, Interest, Subscriptions},
+    layer::{Layers, Stack},
     mailbox::Mailbox,
     offload::{Offload, inline},
     opening::Opening,
@@ -39,6 +44,7 @@ use crate::{
     timer::Timer,
     transport::Transport,
 };
+use dispatched::Dispatched;
 use driver::{ServerDriver, Setup};
 use mailbox::{Close, Commands};
 use state::Shared;
@@ -189,6 +195,8 @@ pub struct Acceptor<S: Service> {
     endpoint: Endpoint,
     /// Made when it is first asked for.
     span: OnceLock<Span>,
+    client_ip: Option<IpAddr>,
+    layers: Layers,
     offload: Offload,
     end: End<S::State>,
 }
@@ -231,6 +239,8 @@ impl<S: Service> Acceptor<S> {
             meters: hub.hub.meters.of(S::schema()),
             endpoint: Endpoint::unknown(),
             span: OnceLock::new(),
+            client_ip: None,
+            layers: Layers::none(),
             end,
         }
     }
@@ -249,6 +259,20 @@ impl<S: Service> Acceptor<S> {
     #[must_use]
     pub const fn with_max_call_time(mut self, time: Option<Duration>) -> Self {
         self.max_call_time = time;
+        self
+    }
+
+    /// What runs around every call: see [`layer`](crate::layer). Default: nothing.
+    #[must_use]
+    pub fn with_layers(mut self, layers: Layers) -> Self {
+        self.layers = layers;
+        self
+    }
+
+    /// The IP address of the client, for [`CallContext::client_ip`](crate::CallContext::client_ip). Default: none.
+    #[must_use]
+    pub const fn with_client_ip(mut self, ip: Option<IpAddr>) -> Self {
+        self.client_ip = ip;
         self
     }
 
@@ -317,12 +341,18 @@ impl<S: Service> Acceptor<S> {
     ) -> impl Future<Output = ConnectionError>
     where
         S: Dispatch<H>,
+        H: Send + Sync + 'static,
         T: Transport,
         M: Timer,
     {
         let handler = Arc::new(handler);
-        let dispatch = move |method, input| S::dispatch(Arc::clone(&handler), method, input);
         let span = self.span().clone();
+        let is_layered = !self.layers.is_empty();
+        let stack = is_layered.then(|| Stack::new::<S, H>(self.layers, Arc::clone(&handler)));
+        let dispatch = move |method, input| match &stack {
+            None => Dispatched::plain(S::dispatch(Arc::clone(&handler), method, input)),
+            Some(stack) => Dispatched::layered(Arc::clone(stack), method, input),
+        };
         let config = ServerConfig::new(S::schema())
             .with_limits(self.limits)
             .with_compression(self.compression)
@@ -336,9 +366,11 @@ impl<S: Service> Acceptor<S> {
         let setup = Setup {
             request: self.connection.request.clone(),
             extensions: Arc::clone(&self.connection.extensions),
+            client_ip: self.client_ip,
             max_call_time: self.max_call_time,
             telemetry,
             offload: self.offload,
+            is_layered,
         };
         let driver = ServerDriver::new(config, transport, timer, dispatch, setup, self.end);
         Serving::new(driver, span)

@@ -24,6 +24,7 @@ use super::{
     mailbox::{Command, ServerMailbox},
     topics::StateTopics,
 };
+use crate::context::Allowed;
 
 /// The state of one connection, on the server. Clones share it.
 ///
@@ -45,6 +46,16 @@ pub(super) struct Shared<S: ConnectionState> {
     types: &'static [EventSchema],
     /// What the connection is subscribed to follows from its state, if the application says so.
     pub(super) topics: OnceLock<StateTopics<S>>,
+}
+
+impl<S: ConnectionState> Allowed for Shared<S> {
+    fn features(&self) -> FeatureSet {
+        self.features.read().clone()
+    }
+
+    fn has(&self, feature: &str) -> bool {
+        self.features.read().contains(feature)
+    }
 }
 
 struct Tracked<S: ConnectionState> {

@@ -1,11 +1,15 @@
 //! What generated code tells the driver about a service.
 
+pub(crate) mod failed;
 mod several;
+mod types;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use hardlight_proto::{CallError, ConnectionState, Events, ServiceSchema};
+
+pub use types::{MayFail, MethodTypes};
 
 use crate::{client::ClientConnection, server::ServerConnection};
 
@@ -20,6 +24,12 @@ pub trait Service: Sized + Send + Sync + 'static {
 
     /// Methods in trait order, the fields of the state, the types of events.
     fn schema() -> &'static ServiceSchema;
+
+    /// The types of the methods, in trait order.
+    #[doc(hidden)]
+    fn types() -> &'static [MethodTypes] {
+        &[]
+    }
 
     /// Wraps the driver's handle of a connection.
     fn new(connection: ServerConnection<Self::State, Self::Events>) -> Self;

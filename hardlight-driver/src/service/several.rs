@@ -10,7 +10,7 @@ use bytes::Bytes;
 use hardlight_proto::{CallError, ServiceSchema};
 use parking_lot::Mutex;
 
-use super::{Dispatch, Service, ServiceClient};
+use super::{Dispatch, MethodTypes, Service, ServiceClient};
 use crate::{client::ClientConnection, server::ServerConnection};
 
 /// The schemas of tuples: there are as many as types that are served.
@@ -44,6 +44,16 @@ fn join(parts: &[&'static ServiceSchema]) -> ServiceSchema {
     joined
 }
 
+/// The types of the methods of tuples.
+static JOINED_TYPES: LazyLock<Mutex<HashMap<TypeId, &'static [MethodTypes]>>> =
+    LazyLock::new(Mutex::default);
+
+/// The types of the methods of the tuple `T`.
+fn joined_types<T: 'static>(parts: &[&'static [MethodTypes]]) -> &'static [MethodTypes] {
+    let mut joined = JOINED_TYPES.lock();
+    joined.entry(TypeId::of::<T>()).or_insert_with(|| parts.concat().leak())
+}
+
 /// How many methods a service has.
 fn methods(schema: &ServiceSchema) -> u32 {
     u32::try_from(schema.methods.len()).expect("a schema in memory has fewer methods")
@@ -62,6 +72,10 @@ macro_rules! services {
 
             fn schema() -> &'static ServiceSchema {
                 joined::<Self>(&[$part::schema(), $($other::schema()),+])
+            }
+
+            fn types() -> &'static [MethodTypes] {
+                joined_types::<Self>(&[$part::types(), $($other::types()),+])
             }
 
             fn new(connection: ServerConnection<Self::State, Self::Events>) -> Self {

@@ -14,7 +14,9 @@ use std::{
 use event_listener::Event;
 use futures_executor::LocalPool;
 use hardlight_driver::{
-    Acceptor, CallContext, Connected, Endpoint, EventHub, ServiceClient, Telemetry, client_over,
+    Acceptor, CallContext, Connected, Endpoint, EventHub, Retry, ServiceClient, Telemetry,
+    client_over,
+    layer::Layers,
     proto::{ClientConfig, ConnectionError, Frame, Frames, Limits},
 };
 use hardlight_macros::{codable, rpc};
@@ -44,6 +46,9 @@ pub(crate) trait Work {
     async fn ask_late(&self) -> u32;
     async fn panic(&self) -> u32;
     async fn large(&self, bytes: u32) -> Vec<u8>;
+    async fn halve(&self, number: u32) -> Result<u32, Odd>;
+    #[rpc(idempotent)]
+    async fn again(&self) -> u32;
     async fn refuse(&self, secret: String) -> Result<u32, String>;
     /// Looks at what the next server finds that it calls in turn, without its context.
     async fn pass_on(&self) -> Look;
@@ -52,6 +57,13 @@ pub(crate) trait Work {
     async fn opaque(&self, value: Opaque) -> u32;
     /// Says so by an event, whoever listens.
     async fn say(&self) -> u32;
+}
+
+/// It has no half.
+#[codable]
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Odd {
+    pub(crate) number: u32,
 }
 
 /// A value without `Debug`.
@@ -215,6 +227,16 @@ impl Work for App {
         tracing::info!(target: "app", "after");
         5
     }
+
+    async fn halve(&self, number: u32) -> Result<u32, Odd> {
+        let _runs = self.seen.begin();
+        if number.is_multiple_of(2) { Ok(number / 2) } else { Err(Odd { number }) }
+    }
+
+    async fn again(&self) -> u32 {
+        let _runs = self.seen.begin();
+        5
+    }
 }
 
 /// What is found here.
@@ -244,6 +266,9 @@ pub(crate) struct Choice {
     pub(crate) user: Option<&'static str>,
     pub(crate) server_telemetry: Telemetry,
     pub(crate) client_telemetry: Telemetry,
+    pub(crate) layers: Layers,
+    pub(crate) client_ip: Option<IpAddr>,
+    pub(crate) retry: Option<Retry>,
 }
 
 /// A client and a server, joined; everything on the thread of the pool.
@@ -264,8 +289,19 @@ impl Desk {
     }
 
     pub(crate) fn with(pool: &mut LocalPool, choice: Choice) -> Self {
-        let Choice { limits, call_timeout, max_call_time, next, user, .. } = choice;
-        let Choice { server_telemetry, client_telemetry, .. } = choice;
+        let Choice {
+            limits,
+            call_timeout,
+            max_call_time,
+            next,
+            user,
+            layers,
+            client_ip,
+            retry,
+            ..
+        } = choice;
+        let (server_telemetry, client_telemetry) =
+            (choice.server_telemetry, choice.client_telemetry);
         let limits = limits.unwrap_or_default().with_heartbeat_interval(None);
         let (client_side, server_side, to_client, to_server) = transport();
         let (client_timer, server_timer) = (ManualTimer::default(), ManualTimer::default());
@@ -274,7 +310,9 @@ impl Desk {
         let acceptor = Acceptor::<work::Connection>::new(limits.clone(), &EventHub::new())
             .with_max_call_time(max_call_time)
             .with_telemetry(server_telemetry)
-            .with_endpoint(Endpoint::unknown().with_peer(PEER).with_client(CLIENT));
+            .with_endpoint(Endpoint::unknown().with_peer(PEER).with_client(CLIENT))
+            .with_layers(layers)
+            .with_client_ip(client_ip);
         let connection: work::Connection = acceptor.connection();
         if let Some(user) = user {
             connection.extensions().insert(User(user));
@@ -288,7 +326,8 @@ impl Desk {
         let connected = Connected::new(client_side, client_timer.clone(), config)
             .with_call_timeout(call_timeout)
             .with_telemetry(client_telemetry)
-            .with_endpoint(Endpoint::unknown().with_server("desk.example", Some(443)));
+            .with_endpoint(Endpoint::unknown().with_server("desk.example", Some(443)))
+            .with_retry(retry);
         let (connecting, driver) = client_over(connected);
         note_end(pool, driver);
         let client = pool.run_until(connecting).expect("the server answers");

@@ -138,6 +138,13 @@ fn handles(service: &Service) -> TokenStream {
             quote!(trace: &#root::__private::TraceContext),
             quote!(trace),
         ),
+        (
+            "with_retry",
+            "This client with retries: its calls are made again where they have failed and may succeed. See \
+             `ClientConnection::with_retry`.",
+            quote!(retry: #root::__private::Retry),
+            quote!(retry),
+        ),
     ];
     let is_free = |name: &str| functions(service).all(|ident| plain(ident) != name);
     let handles = handles.into_iter().filter(|(name, ..)| is_free(name));

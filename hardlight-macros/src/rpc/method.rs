@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::{
-    parse::plain,
+    parse::{application_result, plain},
     service::{Method, Service},
 };
 
@@ -109,6 +109,24 @@ pub(super) fn schema(service: &Service, vis: &TokenStream) -> TokenStream {
                 let schema = #root::__private::needs(schema, Method::ALL);
                 #root::__private::types::<Method, #root::__private::Types<State, Events>>(schema)
             })
+        }
+    }
+}
+
+/// `fn types()`, inside the module: what calls and answers may be decoded as.
+pub(super) fn types(service: &Service) -> TokenStream {
+    let root = &service.root.inside;
+    let types = service.methods.iter().map(|method| {
+        let Method { cfgs, input, output, returns, .. } = method;
+        let kind = match application_result(returns) {
+            Some(_) => quote!(fallible),
+            None => quote!(of),
+        };
+        quote!(#(#cfgs)* #root::__private::MethodTypes::#kind::<#input, #output>())
+    });
+    quote! {
+        fn types() -> &'static [#root::__private::MethodTypes] {
+            const { &[#(#types),*] }
         }
     }
 }

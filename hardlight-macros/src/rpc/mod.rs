@@ -85,6 +85,7 @@ fn module(service: &Service) -> TokenStream {
     let types = payloads::types(service);
     let method = method::expand(service, vis);
     let schema = method::schema(service, vis);
+    let method_types = method::types(service);
     let client = client::definition(service, vis);
     let connection = server::connection(service, vis);
     let handler = server::handler(service, vis);
@@ -107,6 +108,7 @@ fn module(service: &Service) -> TokenStream {
 
             #method
             #schema
+            #method_types
             #client
             #connection
             #handler

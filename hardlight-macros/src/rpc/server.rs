@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::{
-    parse::plain,
+    parse::{application_result, plain},
     payloads,
     service::{Method, Service},
 };
@@ -87,6 +87,10 @@ pub(super) fn connection(service: &Service, vis: &TokenStream) -> TokenStream {
 
             fn schema() -> &'static #root::__private::ServiceSchema {
                 schema()
+            }
+
+            fn types() -> &'static [#root::__private::MethodTypes] {
+                types()
             }
 
             fn new(connection: #root::__private::ServerConnection<T::State, T::Events>) -> Self {
@@ -369,7 +373,8 @@ fn dispatcher(service: &Service) -> TokenStream {
 fn arm(service: &Service, method: &Method) -> TokenStream {
     let root = &service.root.inside;
     let service = &service.names.service;
-    let Method { cfgs, variant, ident, input, output, .. } = method;
+    let Method { cfgs, variant, ident, input, output, returns, .. } = method;
+    let note = application_result(returns).map(|_| quote!(#root::__private::note_result(&output);));
     let fields = method.arguments.iter().map(|argument| &argument.ident);
     quote! {
         #(#cfgs)*
@@ -379,7 +384,9 @@ fn arm(service: &Service, method: &Method) -> TokenStream {
                 #root::__private::log_input::<#input, #root::__private::Returns<#output>>(&input);
                 <H as super::#service>::#ident(handler, #(input.#fields),*)
             };
-            #root::__private::encode_output::<#input, #root::__private::Returns<#output>>(call.await).await
+            let output = call.await;
+            #note
+            #root::__private::encode_output::<#input, #root::__private::Returns<#output>>(output).await
         }
     }
 }

@@ -20,11 +20,12 @@
 //! 3. [`proxies`]: who a client is behind a proxy, and clients that have to go through one
 //! 4. [`reconnecting`]: a client that stays, whatever becomes of its connections
 //! 5. [`services`]: services that call services, and stopping one of them without a failed call
-//! 6. [`logging`]: what is logged, and how to see it
-//! 7. [`observability`]: spans, traces that go on elsewhere, metrics, payloads in logs
+//! 6. [`middleware`]: what runs around every call: authorisation, limits, timeouts, tower; calls that a client makes again
+//! 7. [`logging`]: what is logged, and how to see it
+//! 8. [`observability`]: spans, traces that go on elsewhere, metrics, payloads in logs
 #![cfg_attr(
     feature = "schema",
-    doc = "8. [`schema`]: what breaks older clients, found before a release and not after it"
+    doc = "9. [`schema`]: what breaks older clients, found before a release and not after it"
 )]
 //!
 //! # When it is needed
@@ -70,6 +71,9 @@ pub mod reconnecting {}
 
 #[doc = include_str!("services.md")]
 pub mod services {}
+
+#[doc = include_str!("middleware.md")]
+pub mod middleware {}
 
 #[doc = include_str!("logging.md")]
 pub mod logging {}

@@ -14,6 +14,7 @@ use futures_executor::{LocalPool, LocalSpawner};
 use futures_util::{future::join_all, task::LocalSpawnExt};
 use hardlight_driver::{
     Acceptor, Clock, EventHub, Incoming, Outgoing, Timer, Transport, client,
+    layer::{Call, Layers, Next},
     proto::{Limits, Time},
 };
 use hardlight_macros::rpc;
@@ -40,9 +41,20 @@ pub struct Drivers {
 impl Drivers {
     /// Two that have exchanged their Hellos.
     pub fn open() -> Self {
+        Self::within(Layers::none())
+    }
+
+    /// The same, with so many layers around each call that do nothing.
+    pub fn layered(layers: usize) -> Self {
+        let layer = |call: Call, next: Next| next.run(call);
+        Self::within((0..layers).fold(Layers::none(), |layers, _| layers.with(layer)))
+    }
+
+    fn within(layers: Layers) -> Self {
         let mut pool = LocalPool::new();
         let (up, down) = (Channel::default(), Channel::default());
         let acceptor = Acceptor::<counter::Connection>::new(Limits::new(), &EventHub::new());
+        let acceptor = acceptor.with_layers(layers);
         let handler = counter::Handler::new(acceptor.connection());
         let server = acceptor.serve(handler, End::new(&up, &down), Stopped);
         let (opened, driver) = client(End::new(&down, &up), Stopped, Limits::new());

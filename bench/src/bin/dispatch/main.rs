@@ -16,17 +16,31 @@ fn main() -> ExitCode {
 const CASES: &[Case] = &[
     Case {
         name: "dispatched and answered, alone",
-        run: |runs| dispatched(runs, 1),
+        run: |runs| dispatched(Drivers::open(), runs, 1),
         calls: 1,
         above: None,
         budget: Some(4600.0),
     },
     Case {
         name: "dispatched and answered, of 256 at once",
-        run: |runs| dispatched(runs, 256),
+        run: |runs| dispatched(Drivers::open(), runs, 256),
         calls: 256,
         above: None,
         budget: Some(1600.0),
+    },
+    Case {
+        name: "the same within a layer",
+        run: |runs| dispatched(Drivers::layered(1), runs, 256),
+        calls: 256,
+        above: None,
+        budget: Some(3200.0),
+    },
+    Case {
+        name: "the same within four layers",
+        run: |runs| dispatched(Drivers::layered(4), runs, 256),
+        calls: 256,
+        above: None,
+        budget: Some(4200.0),
     },
     Case {
         name: "called, dispatched and awaited, alone",
@@ -44,8 +58,7 @@ const CASES: &[Case] = &[
     },
 ];
 
-fn dispatched(runs: u64, at_once: u32) {
-    let mut drivers = Drivers::open();
+fn dispatched(mut drivers: Drivers, runs: u64, at_once: u32) {
     let messages = drivers.record(at_once);
     for _ in 0..runs {
         assert!(black_box(drivers.replay(black_box(&messages))) > 0);

@@ -1,6 +1,10 @@
-//! Calls that are not made as usual: until a deadline, or with more to say than their input.
+//! Calls that are not made as usual: until a deadline, with more to say than their input, or again after a pause.
 
-use std::{cmp::Reverse, collections::BinaryHeap, task::Waker};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap},
+    task::Waker,
+};
 
 use hardlight_proto::{CallError, Extensions, Time};
 
@@ -11,7 +15,7 @@ use crate::error::Error;
 const MAX_KEPT_CALLS: usize = 64;
 
 /// What is special about a call.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Special {
     /// Until when its caller waits, by the clock of the driver's timer.
     pub(in crate::client) deadline: Option<Time>,
@@ -27,18 +31,22 @@ pub(super) struct Specials {
     /// Those with a deadline, the next one first; and some that have ended since, fewer than there are others or very few.
     deadlines: BinaryHeap<Reverse<(Time, CallKey)>>,
     with_deadline: usize,
-    /// The next one is earlier than the driver knows.
+    /// Those who wait before they make a call again, by the time that they wait for.
+    pauses: BTreeMap<(Time, u64), Waker>,
+    /// Counts these.
+    paused: u64,
+    /// The next one, of either, is earlier than the driver knows.
     pub(super) is_earlier: bool,
 }
 
 impl Specials {
-    pub(super) const fn is_empty(&self) -> bool {
-        self.special == 0
+    pub(super) fn is_empty(&self) -> bool {
+        self.special == 0 && self.pauses.is_empty()
     }
 
     fn insert(&mut self, key: CallKey, special: Box<Special>) {
         if let Some(at) = special.deadline {
-            self.is_earlier |= self.next_deadline().is_none_or(|next| at < next);
+            self.is_earlier |= self.next().is_none_or(|next| at < next);
             self.deadlines.push(Reverse((at, key)));
             self.with_deadline += 1;
         }
@@ -57,7 +65,7 @@ impl Specials {
             self.with_deadline -= 1;
             self.forget_ended();
         }
-        if self.is_empty() {
+        if self.special == 0 {
             self.calls.clear();
             self.calls.shrink_to(MAX_KEPT_CALLS);
         }
@@ -75,6 +83,24 @@ impl Specials {
 
     fn get(&self, key: CallKey) -> Option<&Special> {
         self.calls.get(key)?.as_deref()
+    }
+
+    /// The earliest time that somebody waits for.
+    fn next(&mut self) -> Option<Time> {
+        let deadline = self.next_deadline();
+        let pause = self.pauses.keys().next().map(|&(at, _)| at);
+        deadline.into_iter().chain(pause).min()
+    }
+
+    /// Those whose pause is over.
+    fn take_rested(&mut self, now: Time) -> impl Iterator<Item = Waker> + use<> {
+        let later = self.pauses.split_off(&(now, u64::MAX));
+        std::mem::replace(&mut self.pauses, later).into_values()
+    }
+
+    /// The client has ended: nobody waits any longer.
+    pub(super) fn end(&mut self, wakers: &mut Vec<Waker>) {
+        wakers.extend(std::mem::take(self).pauses.into_values());
     }
 
     fn pop_passed(&mut self, now: Time) -> Option<CallKey> {
@@ -123,19 +149,45 @@ impl Calls {
         self.specials.insert(key, special);
     }
 
-    /// Whether a special call is under way.
+    /// Whether a special call is under way, or was since the driver looked last.
     pub(in crate::client) fn has_specials(&self) -> bool {
-        !self.specials.is_empty()
+        self.specials.is_earlier || !self.specials.is_empty()
     }
 
     /// When the next deadline passes, for the driver to come back then.
     pub(in crate::client) fn next_deadline(&mut self) -> Option<Time> {
         self.specials.is_earlier = false;
-        self.specials.next_deadline()
+        self.specials.next()
+    }
+
+    /// Has somebody woken at that time, unless the client has ended: the waker that was there before, if any. `number` tells them
+    /// apart.
+    pub(in crate::client) fn pause_until(
+        &mut self,
+        at: Time,
+        number: &mut Option<u64>,
+        waker: Waker,
+    ) -> Option<impl Sized + use<>> {
+        if self.ended.is_some() {
+            return None;
+        }
+        let Specials { paused, .. } = &mut self.specials;
+        let number = *number.get_or_insert_with(|| {
+            *paused += 1;
+            *paused
+        });
+        self.specials.is_earlier |= self.specials.next().is_none_or(|next| at < next);
+        Some(self.specials.pauses.insert((at, number), waker))
+    }
+
+    /// Nobody waits for that any longer. What is left of it is handed out, to be dropped without the lock.
+    pub(in crate::client) fn end_pause(&mut self, at: Time, number: u64) -> impl Sized + use<> {
+        self.specials.pauses.remove(&(at, number))
     }
 
     /// Ends the calls whose deadline has passed, in line or in flight. Wakers are handed out, to be woken without the lock.
     pub(in crate::client) fn expire(&mut self, now: Time, wakers: &mut Vec<Waker>) {
+        wakers.extend(self.specials.take_rested(now));
         while let Some(key) = self.specials.pop_passed(now) {
             match std::mem::replace(&mut self.slots[key].stage, Stage::Expired) {
                 Stage::InLine { waker, .. } => {

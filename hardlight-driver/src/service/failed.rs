@@ -1,0 +1,37 @@
+//! Whether a handler has returned the application's own error: its answer alone does not say so without being decoded.
+
+use std::cell::Cell;
+
+thread_local! {
+    static FAILED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A method that may fail has ended: whether it did.
+pub(crate) fn note(failed: bool) {
+    FAILED.set(failed);
+}
+
+/// Polls a handler of a method that may fail: whether it failed, if it has ended.
+pub(crate) fn during<R>(poll: impl FnOnce() -> R) -> (R, bool) {
+    // A handler may run another one to its end within its own poll.
+    let before = FAILED.replace(false);
+    let polled = poll();
+    (polled, FAILED.replace(before))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_within_another_poll_says_nothing_of_that_one() {
+        note(true);
+        let (inner, failed) = during(|| {
+            let ((), inner) = during(|| note(true));
+            inner
+        });
+        assert!(inner && !failed);
+        let ((), failed) = during(|| note(false));
+        assert!(!failed);
+    }
+}
