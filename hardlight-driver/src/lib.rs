@@ -3,6 +3,7 @@
 //!
 //! There is no runtime here. An adapter brings a [`Transport`] and a [`Timer`], and polls (spawns) the futures that
 //! [`client()`] and [`Acceptor::serve`] give it. See the `hardlight` crate for what an application uses.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[doc(hidden)]
 #[path = "private/mod.rs"]

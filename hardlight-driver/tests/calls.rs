@@ -167,3 +167,24 @@ fn an_answer_too_large_for_the_client_fails_alone() {
     assert_eq!(*piecewise.borrow(), Some(Ok(vec![0; 90_000])));
     assert_eq!(*small.borrow(), Some(Ok(vec![0; 10])));
 }
+
+#[test]
+fn what_calls_run_in_is_kept_for_as_many_as_came_last() {
+    let mut joined = Joined::new();
+    let mut allocations = |calls: usize| {
+        let measured = allocation_counter::measure(|| {
+            let calls: Vec<_> = (0..calls)
+                .map(|_| joined.start(async |client| client.increment(1).await.is_ok()))
+                .collect();
+            joined.settle();
+            assert!(calls.iter().all(|call| *call.borrow() == Some(true)));
+        });
+        measured.count_total
+    };
+    allocations(200);
+    let again = allocations(200);
+    allocations(1);
+    let anew = allocations(200);
+    // A place takes two: its future, and its waker.
+    assert!(again + 2 * 199 <= anew, "{again} {anew}");
+}

@@ -10,6 +10,7 @@
 )]
 //! [`Frames`] and [`Frame`] take messages apart, for whoever looks at them without being a side. [`schema`] is about the
 //! descriptions of types and their fingerprints.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 
 extern crate alloc;

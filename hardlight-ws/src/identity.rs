@@ -3,7 +3,7 @@
 use std::{
     fmt, fs,
     path::Path,
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
     time::{Duration, SystemTime},
 };
 
@@ -16,7 +16,7 @@ use rustls::{
         CertificateDer, PrivateKeyDer,
         pem::{self, PemObject},
     },
-    server::NoServerSessionStorage,
+    server::{ClientHello, NoServerSessionStorage, ResolvesServerCert},
     sign::{CertifiedKey, SingleCertAndKey},
 };
 
@@ -92,18 +92,7 @@ impl Identity {
     /// The TLS settings of a server with this identity: TLS 1.2 and 1.3, ALPN `http/1.1`, client certificates as
     /// `client_auth` has it. Where clients may show one no TLS session is resumed.
     pub fn server_config(&self, client_auth: &ClientAuth) -> Arc<ServerConfig> {
-        let mut config = ServerConfig::builder_with_provider(tls::provider())
-            .with_safe_default_protocol_versions()
-            .expect(tls::PROVIDER_SUPPORTS_DEFAULTS)
-            .with_client_cert_verifier(client_auth.verifier())
-            .with_cert_resolver(self.resolver());
-        config.alpn_protocols = tls::alpn();
-        if !matches!(client_auth, ClientAuth::None) {
-            // A session that is resumed shows the certificate of then, and rustls does not look whether it is still good.
-            config.session_storage = Arc::new(NoServerSessionStorage {});
-            config.send_tls13_tickets = 0;
-        }
-        Arc::new(config)
+        server_config(self.resolver(), client_auth)
     }
 
     pub(crate) fn resolver(&self) -> Arc<SingleCertAndKey> {
@@ -130,6 +119,50 @@ impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity").field("certificates", &self.0.cert.len()).finish_non_exhaustive()
     }
+}
+
+/// The identity that a server shows, which may be replaced while it runs. Clones are the same one.
+#[derive(Clone, Debug)]
+pub(crate) struct CurrentIdentity(Arc<RwLock<Identity>>);
+
+impl CurrentIdentity {
+    pub(crate) fn new(identity: Identity) -> Self {
+        Self(Arc::new(RwLock::new(identity)))
+    }
+
+    pub(crate) fn replace(&self, identity: Identity) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = identity;
+    }
+
+    /// As [`Identity::server_config`], with what is current at each handshake.
+    pub(crate) fn server_config(&self, client_auth: &ClientAuth) -> Arc<ServerConfig> {
+        server_config(Arc::new(self.clone()), client_auth)
+    }
+}
+
+impl ResolvesServerCert for CurrentIdentity {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let identity = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(&identity.0))
+    }
+}
+
+fn server_config(
+    resolver: Arc<dyn ResolvesServerCert>,
+    client_auth: &ClientAuth,
+) -> Arc<ServerConfig> {
+    let mut config = ServerConfig::builder_with_provider(tls::provider())
+        .with_safe_default_protocol_versions()
+        .expect(tls::PROVIDER_SUPPORTS_DEFAULTS)
+        .with_client_cert_verifier(client_auth.verifier())
+        .with_cert_resolver(resolver);
+    config.alpn_protocols = tls::alpn();
+    if !matches!(client_auth, ClientAuth::None) {
+        // A session that is resumed shows the certificate of then, and rustls does not look whether it is still good.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
+    Arc::new(config)
 }
 
 /// A development identity for `names`, signed as `sign` does.

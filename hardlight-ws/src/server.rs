@@ -25,6 +25,7 @@ use crate::{
     Scheme, ServerOptions,
     connection::{self, Came, Make, Shared},
     entrance::{ClosedOnDrop, Entrance},
+    identity::CurrentIdentity,
     signal::{GivenOnDrop, Signal},
     url,
 };
@@ -60,7 +61,7 @@ pub struct Server<R: Adapter, L = Listening<R>> {
 pub struct Listening<R: Runtime> {
     listener: R::Listener,
     local_addr: SocketAddr,
-    identity: Option<Identity>,
+    identity: Option<CurrentIdentity>,
 }
 
 /// What a server has that does not listen: nothing.
@@ -133,7 +134,11 @@ impl<R: Adapter> Server<R> {
             Ok(bound) => bound,
             Err(source) => return Err(BindError::Listen { addresses, source }),
         };
-        Ok(Self::new::<S>(Listening { listener, local_addr, identity }, make))
+        let identity = identity.map(CurrentIdentity::new);
+        let listening = Listening { listener, local_addr, identity: identity.clone() };
+        let mut server = Self::new::<S>(listening, make);
+        server.handle.identity = identity;
+        Ok(server)
     }
 
     /// The address that the server listens at, with the port it was given.
@@ -189,7 +194,7 @@ impl<R: Adapter, L> Server<R, L> {
     fn new<S: Service>(listening: L, make: Arc<Make<R>>) -> Self {
         // Services that cannot be joined are found here, and not with the first client.
         let _ = S::schema();
-        let handle = ServerHandle { stop: Signal::default(), ended: Signal::default() };
+        let handle = ServerHandle::default();
         let entrance = Entrance::default();
         Self {
             listening,
@@ -383,11 +388,13 @@ impl<R: Adapter> Serving<R> {
     }
 }
 
-/// Stops a [`Server`]. Clones stop the same one.
-#[derive(Clone, Debug)]
+/// Stops a [`Server`], or gives it another certificate. Clones are of the same one.
+#[derive(Clone, Debug, Default)]
 pub struct ServerHandle {
     stop: Signal,
     ended: Signal,
+    /// `None` without TLS.
+    identity: Option<CurrentIdentity>,
 }
 
 impl ServerHandle {
@@ -400,6 +407,15 @@ impl ServerHandle {
     pub async fn stop(&self) {
         self.stop.give();
         self.ended.given().await;
+    }
+
+    /// Has the server show `identity` in every TLS handshake that begins from now on: a certificate that was renewed, without a
+    /// restart. Connections go on, and a client that resumes a TLS session is shown no certificate. Nothing changes for a
+    /// server that has no TLS of its own.
+    pub fn replace_identity(&self, identity: Identity) {
+        if let Some(current) = &self.identity {
+            current.replace(identity);
+        }
     }
 }
 

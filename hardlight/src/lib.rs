@@ -130,6 +130,8 @@ handle.stop().await;
 //! hardlight = { version = "0.1", default-features = false, features = ["smol"] }
 //! ```
 //!
+//! Import by name: `use hardlight::*` would bring the modules `tokio` and `smol` as well, beside the crates of these names.
+//!
 //! The feature `wasm` is the client for browsers (target `wasm32-unknown-unknown`), without the others:
 //! `hardlight::wasm::connect`, and at the root. On other targets it does nothing, so a crate that is built for both may have it on:
 //!
@@ -144,6 +146,22 @@ handle.stop().await;
 //! The feature `testing` has one more, `hardlight::testing`, for an application's tests: everything in memory and in one thread, with a
 //! clock and a network that the test commands. Nothing of it is at the root.
 //!
+//! # Cargo features
+//!
+//! | feature | default | what it gives | turns on |
+//! |---|---|---|---|
+//! | `tokio` | yes | servers and clients on tokio: `hardlight::tokio`, and the root of this crate | `hardlight-tokio`, `hardlight-ws` |
+//! | `smol` | | the same on smol: `hardlight::smol` | `hardlight-smol`, `hardlight-ws` |
+//! | `async-std` | | the same on async-std, which is discontinued: `hardlight::async_std` | `hardlight-async-std`, `hardlight-ws` |
+//! | `wasm` | | a client for browsers: `hardlight::wasm`, on `wasm32` alone | `hardlight-wasm` |
+//! | `axum` | | a server on a route of an axum application: `HttpService`, which knows axum's `ConnectInfo` | `hyper`, `hardlight-tokio/axum` |
+//! | `hyper` | | a server behind hyper, or whatever takes a service of tower: `HttpService` | `tokio`, `hardlight-tokio/hyper` |
+//! | `testing` | | servers and clients in memory, for an application's tests: `hardlight::testing` | `hardlight-testing`, `hardlight-ws` |
+//! | `schema` | | a service as JSON, and what breaks older clients: `hardlight::schema` | `hardlight-schema` |
+//! | `uuid` | | `uuid::Uuid` may travel | `hardlight-driver/uuid` |
+//!
+//! Features add up: none changes what is there without it. TLS is always there, on all native targets.
+//!
 //! # Other ways to a server
 //!
 //! `Server::mount` brings a server connections that were made elsewhere: over any stream of bytes, over whole messages, and, with the
@@ -156,12 +174,13 @@ handle.stop().await;
 //! [`macro@Events`] what events can be, [`Codable`] which types travel.
 #![cfg_attr(
     feature = "tokio",
-    doc = "The [guides](guide) are about [state](guide::state), [events](guide::events), [the handshake](guide::handshake), [reconnecting](guide::reconnecting), [features](guide::features), [deadlines and contexts](guide::context), [errors](guide::errors), [logging](guide::logging), [transports](guide::transports) and [handles](guide::handles)."
+    doc = "The [guides](guide), in the order to read them in, begin with a [quickstart](guide::quickstart); among them are [TLS in production](guide::tls), [services that call services](guide::services), and moving from [tonic](guide::from_tonic) or [jsonrpsee](guide::from_jsonrpsee)."
 )]
 #![cfg_attr(
     feature = "schema",
     doc = "[`schema`] is a service's description as JSON, and finds what breaks older clients."
 )]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "tokio")]
 pub mod guide;

@@ -6,6 +6,12 @@
 # A whole client for a browser, with gzip: what it takes, and a little more.
 readonly MAX_HELLO_BYTES=$((155 * 1024))
 
+# The workspace's profile, for what is built beside it: so what is built for one serves the other.
+readonly PROFILE=(
+    --config 'profile.dev.debug="line-tables-only"'
+    --config 'profile.dev.package."*".debug=false'
+)
+
 # Tiers: `ci` is bounded, CI runs it; `all` takes tools that are slow to install.
 #     name     tier needs                    about
 suite unit     ci  ''                       'every test and doc test of the workspace, with all features'
@@ -14,8 +20,11 @@ suite vectors  ci  'python_3_11'            'the second reader, in Python, on al
 suite nats     ci  'nats_server'            'two servers joined by NATS, which is killed and started again'
 suite nginx    ci  'nginx'                  'servers behind nginx, with the configuration of examples/nginx'
 suite outside  ci  ''                       'crates outside the workspace: the facade renamed and on smol, each adapter alone, memory alone, the core alone'
+suite quickstart ci ''                      'the guide quickstart, followed from an empty folder'
 suite examples ci  ''                       'the examples of the core end by themselves and print what they should; a schema is exported'
 suite features ci  ''                       'the core, the facade and the schemas build with each feature alone'
+suite package  ci  ''                       'every published crate packs, and builds from what its package and the others hold'
+suite msrv     ci  'rust_1_95'              'the oldest compiler that the manifests promise builds what is published'
 suite trees    ci  ''                       'no runtime below the adapters, one in each, HTTP servers by features, no program in the libraries, nothing twice'
 suite seeds    ci  ''                       'the fuzz targets on their seeds and corpora, with stable Rust'
 suite bench    ci  ''                       'every benchmark, and every load beside peers, runs once; nothing is measured'
@@ -50,8 +59,12 @@ suite_outside() {
     local crate
     for crate in tests/outside/*/; do
         cp Cargo.lock "$crate"
-        CARGO_TARGET_DIR=$target cargo run --quiet --manifest-path "$crate/Cargo.toml"
+        CARGO_TARGET_DIR=$target cargo run --quiet "${PROFILE[@]}" --manifest-path "$crate/Cargo.toml"
     done
+}
+
+suite_quickstart() {
+    CARGO_TARGET_DIR=$target scripts/lib/quickstart "$target/quickstart" "${PROFILE[@]}"
 }
 
 suite_nats() {
@@ -93,6 +106,38 @@ suite_features() {
         echo "hardlight-schema: features '$features'"
         cargo check --quiet -p hardlight-schema --no-default-features --features "$features"
     done
+}
+
+# As options of cargo, the crates that are published: a test holds that they are those that stand at the top.
+published() {
+    local crate
+    for crate in hardlight*/; do
+        printf -- '-p\n%s\n' "${crate%/}"
+    done
+}
+
+# All at once, so that each finds the others' packages, as it would find them in the registry.
+suite_package() {
+    local crates
+    mapfile -t crates < <(published)
+    CARGO_TARGET_DIR=$target cargo package --quiet --allow-dirty "${crates[@]}" "${PROFILE[@]}"
+    local package
+    for package in "$target"/package/*.crate; do
+        printf '%s: %s files, %s bytes\n' "$(basename "$package")" "$(tar tzf "$package" | wc -l)" "$(wc -c <"$package")"
+    done
+}
+
+# Where the compiler is that one anyway, every other suite has shown it.
+suite_msrv() {
+    local declared crates
+    declared=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
+    [[ $RUST_1_95 == "$declared".* ]] || die "Cargo.toml promises Rust $declared, and what is tested is $RUST_1_95"
+    if is_rust_1_95 rustc; then
+        echo "rustc is $RUST_1_95, by which all is built here"
+        return
+    fi
+    mapfile -t crates < <(published)
+    RUSTUP_TOOLCHAIN=$RUST_1_95 CARGO_TARGET_DIR=$target/msrv cargo check "${crates[@]}" --all-features
 }
 
 suite_trees() {

@@ -17,6 +17,8 @@ use crate::context::{Current, Peer, Running};
 pub(super) struct Handlers<F> {
     places: Vec<Option<Place<F>>>,
     running: usize,
+    /// How many places there were calls in since memory was given back last.
+    used: usize,
     deadlines: Deadlines,
     peer: Arc<Peer>,
     /// For the next call: most are over before another one begins.
@@ -46,7 +48,14 @@ struct Place<F> {
 
 impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
     pub(super) fn new(peer: Arc<Peer>) -> Self {
-        Self { places: Vec::new(), running: 0, deadlines: Deadlines::default(), peer, spare: None }
+        Self {
+            places: Vec::new(),
+            running: 0,
+            used: 0,
+            deadlines: Deadlines::default(),
+            peer,
+            spare: None,
+        }
     }
 
     /// Starts a handler and polls it once: most are done with that, and never see an executor.
@@ -68,6 +77,7 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
             call: None,
         });
         (place.method, place.no_cancel) = (method, no_cancel);
+        self.used = self.used.max(id.index() + 1);
         let Ok(future) = catch_unwind(AssertUnwindSafe(future)) else {
             return Poll::Ready(Err(CallError::HandlerPanicked));
         };
@@ -104,11 +114,15 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
         polled
     }
 
-    /// Gives memory back if no handler runs; the first place is kept for the calls that come one at a time.
+    /// Gives memory back if no handler runs. As many places are kept as were needed since this was done last: calls that come
+    /// together come together again. The first is always kept.
     pub(super) fn shrink(&mut self) {
-        if self.running == 0 && self.places.len() > 1 {
-            self.places.truncate(1);
-            self.places.shrink_to_fit();
+        if self.running == 0 {
+            let keeps = std::mem::take(&mut self.used).max(1);
+            if keeps < self.places.len() {
+                self.places.truncate(keeps);
+                self.places.shrink_to_fit();
+            }
         }
     }
 }

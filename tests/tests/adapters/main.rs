@@ -72,6 +72,7 @@ on_each_runtime! {
         a_refused_client_gets_to_read_why
         a_client_that_sends_no_request_is_dropped
         a_certificate_that_is_not_trusted_is_refused
+        a_certificate_is_replaced_while_a_server_runs
         a_server_without_tls_is_no_server_for_a_client_with_tls
         the_certificate_of_a_client_reaches_the_factory
         a_client_without_the_certificate_that_is_required_is_refused

@@ -337,6 +337,22 @@ pub(crate) async fn a_certificate_that_is_not_trusted_is_refused<R: Subject>() {
     assert_tls(R::connect_with(&server.url, options).await);
 }
 
+pub(crate) async fn a_certificate_is_replaced_while_a_server_runs<R: Subject>() {
+    let server = secure::<R>();
+    let before = server.connect::<R>().await;
+    let renewed = Identity::development(["localhost"]).unwrap();
+    let trust = ClientOptions::new().trust(renewed.certificate());
+    let early = R::connect_with::<Client>(&server.url, trust.clone()).await.unwrap_err();
+    assert!(matches!(early, ConnectError::Tls { .. }), "{early}");
+
+    server.handle.replace_identity(renewed);
+    let after = R::connect_with::<Client>(&server.url, trust).await.unwrap();
+    // Each connection has a counter of its own.
+    assert_eq!(after.add(1).await, Ok(1));
+    assert_eq!(before.add(2).await, Ok(2));
+    server.stop().await;
+}
+
 pub(crate) async fn a_server_without_tls_is_no_server_for_a_client_with_tls<R: Subject>() {
     let (plain, secure) = (plain::<R>(), secure::<R>());
     let url = format!("wss://localhost:{}", plain.addr.port());

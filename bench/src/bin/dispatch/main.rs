@@ -26,7 +26,7 @@ const CASES: &[Case] = &[
         run: |runs| dispatched(runs, 256),
         calls: 256,
         above: None,
-        budget: Some(2150.0),
+        budget: Some(1600.0),
     },
     Case {
         name: "called, dispatched and awaited, alone",
@@ -40,7 +40,7 @@ const CASES: &[Case] = &[
         run: |runs| called(runs, 256),
         calls: 256,
         above: None,
-        budget: Some(5200.0),
+        budget: Some(4300.0),
     },
 ];
 
