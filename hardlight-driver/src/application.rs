@@ -8,11 +8,12 @@ pub use hardlight_proto::{
 
 pub use crate::{
     Attachment, CallContext, CancellationToken, ClientConnection, Clock, ConnectionId,
-    ConnectionStatus, Deadline, Dispatch, Emitted, Error, EventCounts, EventEmitter, EventHub,
-    EventStream, FeatureWatch, FeaturesCell, FrameError, FramePair, FrameTransport, InContext,
-    Interest, Keep, MaybeSend, Overflow, Pattern, PatternError, Projection, Received, Reconnect,
-    Relay, RelayError, RelayedEvent, ServerConnection, Service, ServiceClient, ServiceMethod,
-    StateCell, StateGuard, StateReadGuard, StateSnapshot, StateWatch, StatusWatch, SubscribeError,
-    SubscribeOptions, Subscriptions, Topic, TopicNotice, TopicNotices, TopicOptions, TypeMap,
-    ValuesCell, ValuesSnapshot,
+    ConnectionStatus, Deadline, Dispatch, Emitted, Endpoint, Error, EventCounts, EventEmitter,
+    EventHub, EventStream, FeatureWatch, FeaturesCell, FrameError, FramePair, FrameTransport,
+    InContext, Interest, Keep, MaybeSend, Overflow, Pattern, PatternError, Projection, Propagation,
+    Propagator, Received, Reconnect, Relay, RelayError, RelayedEvent, ServerConnection, Service,
+    ServiceClient, ServiceMethod, StateCell, StateGuard, StateReadGuard, StateSnapshot, StateWatch,
+    StatusWatch, SubscribeError, SubscribeOptions, Subscriptions, Telemetry, Topic, TopicNotice,
+    TopicNotices, TopicOptions, TraceContext, TraceContextError, TypeMap, ValuesCell,
+    ValuesSnapshot,
 };

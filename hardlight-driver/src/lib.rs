@@ -23,6 +23,7 @@ mod offload;
 mod opening;
 mod server;
 mod service;
+mod telemetry;
 mod time_limit;
 mod timer;
 mod transport;
@@ -52,6 +53,17 @@ pub use server::{
     Acceptor, FeaturesCell, ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell,
 };
 pub use service::{Dispatch, Service, ServiceClient, ServiceMethod};
+pub use telemetry::{
+    Endpoint, Propagation, Propagator, Telemetry, TraceContext, TraceContextError,
+};
+#[cfg(feature = "metrics")]
+#[doc = include_str!("telemetry/metrics.md")]
+pub mod metrics {
+    pub use crate::telemetry::{METRICS, Metric, MetricKind};
+}
+
+#[doc(hidden)]
+pub use telemetry::note_refused_handshake;
 pub use time_limit::{Late, TimeLimit};
 pub use timer::Timer;
 pub use transport::{Incoming, Outgoing, Transport};

@@ -13,6 +13,7 @@ use hardlight_proto::{Connection, Role, Time, Transmit};
 
 use crate::{
     clock::Clock,
+    telemetry::meters::ByteMeter,
     timer::Timer,
     transport::{Incoming, Outgoing, Transport},
 };
@@ -30,6 +31,7 @@ pub(crate) struct Wire<T, M> {
     /// Why nothing can be written any longer. What the peer sent before that is still read.
     write_failure: Option<String>,
     stage: Stage,
+    bytes: ByteMeter,
     signals: Arc<Signals>,
     /// Made once.
     incoming_waker: Waker,
@@ -93,7 +95,7 @@ enum Stage {
 }
 
 impl<T: Transport, M: Timer> Wire<T, M> {
-    pub(crate) fn new(transport: T, timer: M) -> Self {
+    pub(crate) fn new(transport: T, timer: M, bytes: ByteMeter) -> Self {
         let (incoming, alarm) = (AtomicBool::new(true), AtomicBool::new(false));
         let signals = Arc::new(Signals { incoming, alarm, driver: AtomicWaker::new() });
         Self {
@@ -107,6 +109,7 @@ impl<T: Transport, M: Timer> Wire<T, M> {
             peer_closed: false,
             write_failure: None,
             stage: Stage::Running,
+            bytes,
         }
     }
 
@@ -182,6 +185,9 @@ impl<T: Transport, M: Timer> Wire<T, M> {
     ) -> Result<(), T::Error> {
         while connection.has_transmit() && self.transport.poll_ready(cx)?.is_ready() {
             let Some(message) = next_outgoing(connection) else { break };
+            if let Outgoing::Message(message) = &message {
+                self.bytes.sent(message.len());
+            }
             self.transport.start_send(message)?;
             self.unflushed = true;
         }
@@ -193,7 +199,10 @@ impl<T: Transport, M: Timer> Wire<T, M> {
 
     fn receive<R: Role>(&mut self, incoming: Incoming, connection: &mut Connection<R>) {
         match incoming {
-            Incoming::Message(message) => connection.handle_message(message),
+            Incoming::Message(message) => {
+                self.bytes.received(message.len());
+                connection.handle_message(message);
+            }
             Incoming::Text => connection.handle_text(),
             Incoming::Close(reason) => {
                 self.peer_closed = true;

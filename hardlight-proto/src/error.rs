@@ -95,6 +95,28 @@ impl CallError {
         matches!(self, Self::TooManyCallsInFlight | Self::Busy | Self::GoingAway)
     }
 
+    /// The error's name in SPEC.md, section 18.1, or, of those that a caller finds by itself, that of the variant, written
+    /// likewise: what traces and metrics call it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::TooManyCallsInFlight => "TOO_MANY_CALLS_IN_FLIGHT",
+            Self::Cancelled => "CANCELLED",
+            Self::HandlerPanicked => "HANDLER_PANICKED",
+            Self::UnknownMethod => "UNKNOWN_METHOD",
+            Self::IncompatibleMethod => "INCOMPATIBLE_METHOD",
+            Self::InvalidInput => "INVALID_INPUT",
+            Self::InvalidOutput => "INVALID_OUTPUT",
+            Self::InputTooLarge { .. } => "INPUT_TOO_LARGE",
+            Self::OutputTooLarge => "OUTPUT_TOO_LARGE",
+            Self::EncodeFailed => "ENCODE_FAILED",
+            Self::GoingAway => "GOING_AWAY",
+            Self::MissingFeature => "MISSING_FEATURE",
+            Self::Busy => "BUSY",
+            Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
+            Self::Unknown(_) => "UNKNOWN",
+        }
+    }
+
     /// The code that stands for this error in an ERROR frame (SPEC.md, section 18.1).
     pub(crate) const fn code(&self) -> u32 {
         match self {
@@ -182,6 +204,20 @@ pub enum ConnectionError {
 }
 
 impl ConnectionError {
+    /// The variant's name, as call errors have theirs: what traces and metrics call it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Closed { .. } => "CLOSED",
+            Self::Lost(_) => "LOST",
+            Self::Protocol(_) => "PROTOCOL",
+            Self::Incompatible(_) => "INCOMPATIBLE",
+            Self::LimitExceeded { .. } => "LIMIT_EXCEEDED",
+            Self::HandshakeTimeout => "HANDSHAKE_TIMEOUT",
+            Self::HeartbeatTimeout => "HEARTBEAT_TIMEOUT",
+            Self::Internal(_) => "INTERNAL",
+        }
+    }
+
     /// Whether a new connection may well succeed, later and unchanged: this one was lost or too slow, or it was closed with a
     /// code [that says so](crate::CloseCode::is_retryable). What does not fit, or was broken, it will be again.
     ///

@@ -37,6 +37,7 @@ mod operation;
 pub mod payload;
 pub mod schema;
 mod sink;
+mod sorted_map;
 #[cfg(feature = "payload")]
 mod state;
 #[cfg(feature = "payload")]
@@ -47,8 +48,8 @@ mod varint;
 
 pub use close::{CloseCode, CloseReason, MAX_CLOSE_REASON_BYTES};
 pub use connection::{
-    Client, ClientConfig, ClientEvent, Connection, MAX_CALLS_IN_FLIGHT, Role, SchemaMismatch,
-    SchemaPart, Server, ServerConfig, ServerEvent, Transmit,
+    Client, ClientConfig, ClientEvent, Connection, EventTally, MAX_CALLS_IN_FLIGHT, Role,
+    SchemaMismatch, SchemaPart, Server, ServerConfig, ServerEvent, Transmit,
 };
 pub use error::{CallError, ConnectionError, Initiator, ProtocolError};
 #[cfg(feature = "payload")]

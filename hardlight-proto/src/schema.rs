@@ -203,6 +203,8 @@ impl fmt::Display for TypeDescription {
 pub struct MethodSchema {
     /// The method's name.
     pub name: &'static str,
+    /// The name of the service that it is of; empty if it is not known.
+    pub service: &'static str,
     /// The 64-bit FNV-1a hash of the name.
     pub name_hash: u64,
     /// The fingerprint of the method's input and output.
@@ -233,6 +235,7 @@ impl MethodSchema {
         let ty = String::new();
         Self {
             name,
+            service: "",
             name_hash,
             fingerprint,
             ty,
@@ -388,7 +391,8 @@ impl ServiceSchema {
     #[must_use]
     #[cfg(feature = "payload")]
     pub fn method<I: Codable, O: Codable>(mut self, name: &'static str) -> Self {
-        self.methods.push(MethodSchema::new::<I, O>(name));
+        let service = self.name;
+        self.methods.push(MethodSchema { service, ..MethodSchema::new::<I, O>(name) });
         self
     }
 

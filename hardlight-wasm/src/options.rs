@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use hardlight_driver::{
-    Reconnect,
+    Reconnect, Telemetry,
     proto::{ClientConfig, ConnectionError, Limits, Resume, ServiceSchema},
 };
 
@@ -37,6 +37,8 @@ pub struct ClientOptions {
     pub refresh: Option<Refresh>,
     /// See [`call_timeout`](Self::call_timeout).
     pub call_timeout: Option<Duration>,
+    /// See [`telemetry`](Self::telemetry).
+    pub telemetry: Telemetry,
 }
 
 impl ClientOptions {
@@ -54,6 +56,7 @@ impl ClientOptions {
             reconnect: None,
             refresh: None,
             call_timeout: None,
+            telemetry: Telemetry::new(),
         }
     }
 
@@ -161,6 +164,14 @@ impl ClientOptions {
         self
     }
 
+    /// What the client tells of itself: whether its calls carry trace contexts, whether payloads are logged. Default
+    /// [`Telemetry::new`]. Memory: as its parts say.
+    #[must_use]
+    pub fn telemetry(mut self, telemetry: Telemetry) -> Self {
+        self.telemetry = telemetry;
+        self
+    }
+
     /// What a connection to a service with this schema is made with.
     pub(crate) fn config(&self, schema: &'static ServiceSchema) -> ClientConfig {
         let config = ClientConfig::new(schema)
@@ -190,6 +201,7 @@ impl fmt::Debug for ClientOptions {
             .field("reconnect", &self.reconnect)
             .field("refresh", &self.refresh.is_some())
             .field("call_timeout", &self.call_timeout)
+            .field("telemetry", &self.telemetry)
             .finish_non_exhaustive()
     }
 }

@@ -69,6 +69,7 @@ pub(crate) fn opened(
 ) -> Opened {
     Connected::new(transport, BrowserTimer::new(), options.config(schema))
         .with_call_timeout(options.call_timeout)
+        .with_telemetry(options.telemetry.clone())
 }
 
 /// The options of the next attempt.

@@ -4,15 +4,15 @@ use std::{io, marker::PhantomData, net::SocketAddr, pin::Pin};
 
 use futures_util::future::Either;
 use hardlight_driver::{
-    DriverOf, Late, ServiceClient, TimeLimit, Timer, client_reconnecting, proto::ConnectionError,
-    until_open,
+    DriverOf, Endpoint, Late, ServiceClient, TimeLimit, Timer, client_reconnecting,
+    proto::ConnectionError, until_open,
 };
 
 use crate::{
     Adapter, ClientOptions, ConnectError, ConnectPhase, Response, Scheme, Target, Trust,
     WebSocketTransport,
-    greet::greet,
-    proxy::Endpoint,
+    greet::greet_over,
+    proxy,
     reconnect::{Redial, opened},
     tunnel,
 };
@@ -69,7 +69,7 @@ async fn establish<R: Adapter, C: ServiceClient>(
     };
     let (mut deadline, response) = (dialed.deadline, dialed.response);
     let schema = C::schema();
-    let first = opened::<R>(dialed.socket, response.clone(), &options, schema);
+    let first = opened::<R>(dialed.socket, response.clone(), dialed.endpoint, &options, schema);
     let (url, runtime) = (url.to_owned(), PhantomData);
     let redial = Redial::<R> { url, scheme, options, schema, runtime };
     let (connecting, driver) = client_reconnecting::<C, _>(first, redial, reconnect);
@@ -84,6 +84,7 @@ async fn establish<R: Adapter, C: ServiceClient>(
 pub(crate) struct Dialed<R: Adapter> {
     pub(crate) socket: R::Socket,
     pub(crate) response: Response,
+    pub(crate) endpoint: Endpoint,
     /// What is left of the time for connecting.
     deadline: TimeLimit<R::Timer>,
 }
@@ -94,7 +95,8 @@ impl<R: Adapter> Dialed<R> {
         mut self,
         options: &ClientOptions,
     ) -> Result<(C, Once<R, C>), ConnectError> {
-        let greeting = greet(self.socket, R::timer(), options, self.response);
+        let transport = WebSocketTransport::new(self.socket);
+        let greeting = greet_over(transport, R::timer(), options, self.response, self.endpoint);
         within(&mut self.deadline, ConnectPhase::Hello, greeting).await?
     }
 }
@@ -114,7 +116,7 @@ pub(crate) async fn dial<R: Adapter>(
     };
     let mut deadline = TimeLimit::new(R::timer(), options.connect_timeout);
     let proxy = options.proxy.as_ref().map(|proxy| proxy.before(&target, scheme)).transpose()?;
-    let tcp = match proxy.flatten() {
+    let (tcp, peer) = match proxy.flatten() {
         Some(proxy) => connect_through::<R>(proxy, &target, &mut deadline).await?,
         None => connect_tcp::<R>("", target.host(), target.port(), &mut deadline).await?,
     };
@@ -127,13 +129,14 @@ pub(crate) async fn dial<R: Adapter>(
         }
         None => R::plain(tcp),
     };
-    open::<R>(stream, &target, options, deadline).await
+    open::<R>(stream, &target, Some(peer), options, deadline).await
 }
 
 /// The WebSocket, over a stream that is connected.
 pub(crate) async fn open<R: Adapter>(
     stream: R::Stream,
     target: &Target,
+    peer: Option<SocketAddr>,
     options: &ClientOptions,
     mut deadline: TimeLimit<R::Timer>,
 ) -> Result<Dialed<R>, ConnectError> {
@@ -141,7 +144,8 @@ pub(crate) async fn open<R: Adapter>(
     let (socket, response) = within(&mut deadline, ConnectPhase::WebSocket, handshake)
         .await?
         .map_err(|error| ConnectError::handshake(error, target))?;
-    Ok(Dialed { socket, response: Response::accepted(response)?, deadline })
+    let endpoint = target.endpoint().with_peer(peer);
+    Ok(Dialed { socket, response: Response::accepted(response)?, endpoint, deadline })
 }
 
 /// One step of connecting.
@@ -156,16 +160,16 @@ pub(crate) async fn within<M: Timer, F: Future>(
 
 /// A TCP connection to a proxy, which has connected it with the target.
 async fn connect_through<R: Adapter>(
-    proxy: &Endpoint,
+    proxy: &proxy::Endpoint,
     target: &Target,
     deadline: &mut TimeLimit<R::Timer>,
-) -> Result<R::Tcp, ConnectError> {
-    let mut tcp = connect_tcp::<R>("the proxy ", &proxy.host, proxy.port, deadline).await?;
+) -> Result<(R::Tcp, SocketAddr), ConnectError> {
+    let (mut tcp, peer) = connect_tcp::<R>("the proxy ", &proxy.host, proxy.port, deadline).await?;
     let opening = tunnel::open(R::raw(&mut tcp), proxy, target);
     within(deadline, ConnectPhase::Proxy, opening)
         .await?
         .map_err(|source| ConnectError::Proxy { proxy: proxy.to_string(), source })?;
-    Ok(tcp)
+    Ok((tcp, peer))
 }
 
 /// Tries the addresses of a name in turn. Each gets its share of the time, so that one that does not answer leaves some
@@ -175,7 +179,7 @@ async fn connect_tcp<R: Adapter>(
     host: &str,
     port: u16,
     deadline: &mut TimeLimit<R::Timer>,
-) -> Result<R::Tcp, ConnectError> {
+) -> Result<(R::Tcp, SocketAddr), ConnectError> {
     let failed = |tried: &str, source| ConnectError::Io {
         address: format!("{what}{host}, port {port}{tried}"),
         source,
@@ -187,7 +191,7 @@ async fn connect_tcp<R: Adapter>(
     for (&address, left) in addresses.iter().zip((1..=addresses.len()).rev()) {
         let share = deadline.remaining() / u32::try_from(left).unwrap_or(u32::MAX);
         match TimeLimit::new(R::timer(), share).within(R::connect(address)).await {
-            Ok(Ok(tcp)) => return Ok(tcp),
+            Ok(Ok(tcp)) => return Ok((tcp, address)),
             Ok(Err(error)) => last = error,
             Err(Late) if left == 1 => {
                 let (phase, limit) = (ConnectPhase::Tcp, deadline.limit());

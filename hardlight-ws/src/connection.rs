@@ -16,10 +16,11 @@ use futures_util::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt, copy, sink},
 };
 use hardlight_driver::{
-    Acceptor, Dispatch, EventHub, Outgoing, Service, TimeLimit, Transport,
+    Acceptor, Dispatch, EventHub, Outgoing, Service, TimeLimit, Transport, note_refused_handshake,
     proto::{CloseCode, CloseReason, ConnectionError},
 };
 use rustls::ServerConfig;
+use tracing::Instrument;
 
 use crate::{
     AcceptError, Adapter, Closers, Handshake, Peer, Refusal, Registered, Request, ServerOptions,
@@ -96,7 +97,10 @@ pub(crate) async fn outlive(
 ) {
     match AssertUnwindSafe(life).catch_unwind().await {
         Ok(Ok(reason)) => tracing::debug!(?peer, %reason, "connection ended"),
-        Ok(Err(error)) => tracing::debug!(?peer, %error, "no connection"),
+        Ok(Err(error)) => {
+            note_refused_handshake(&error.reason());
+            tracing::debug!(?peer, %error, "no connection");
+        }
         // Its message may hold anything; the panic hook has it.
         Err(_) => tracing::error!(?peer, "a connection panicked"),
     }
@@ -161,9 +165,12 @@ where
     let acceptor = acceptor
         .with_compression(options.compression)
         .with_max_call_time(options.max_call_time)
+        .with_telemetry(options.telemetry.clone())
+        .with_endpoint(request.endpoint())
         .with_offload(R::offload)
         .with_request(request.clone());
-    let handler = factory(acceptor.connection(), request).await?;
+    let making = acceptor.span().in_scope(|| factory(acceptor.connection(), request));
+    let handler = making.instrument(acceptor.span().clone()).await?;
     Ok(Box::new(move |transport| {
         let connection = acceptor.handle().clone();
         let registered = shared.closers.register(move || {

@@ -318,6 +318,19 @@ pub enum AcceptError {
 }
 
 impl AcceptError {
+    /// Why, for metrics.
+    pub(crate) fn reason(&self) -> String {
+        let reason = match self {
+            Self::Tls(_) => "tls",
+            Self::Io(_) => "io",
+            Self::Timeout => "timeout",
+            Self::NoUpgrade => "no_upgrade",
+            Self::Refused(refusal) => return refusal.status().as_str().to_owned(),
+            Self::Stopping => "stopping",
+        };
+        reason.to_owned()
+    }
+
     /// Whether an error of the system's `accept` concerns one connection, that of a client which is gone already. Any
     /// other means that none can be accepted for now, because file descriptors or memory ran out.
     pub fn concerns_one_connection(error: &io::Error) -> bool {

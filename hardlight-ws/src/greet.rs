@@ -3,7 +3,8 @@
 use futures_core::Stream;
 use futures_sink::Sink;
 use hardlight_driver::{
-    ClientDriver, Connected, DriverOf, ServiceClient, Timer, Transport, client_over, until_open,
+    ClientDriver, Connected, DriverOf, Endpoint, ServiceClient, Timer, Transport, client_over,
+    until_open,
 };
 use tungstenite::{Error, Message};
 
@@ -28,7 +29,8 @@ where
     W: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin,
     M: Timer,
 {
-    greet_over(WebSocketTransport::new(socket), timer, options, response).await
+    let transport = WebSocketTransport::new(socket);
+    greet_over(transport, timer, options, response, Endpoint::unknown()).await
 }
 
 /// As [`greet`], over any transport.
@@ -37,6 +39,7 @@ pub(crate) async fn greet_over<C, T, M>(
     timer: M,
     options: &ClientOptions,
     response: Response,
+    endpoint: Endpoint,
 ) -> Result<(C, DriverOf<C, T, M>), ConnectError>
 where
     C: ServiceClient,
@@ -46,7 +49,9 @@ where
     let config = options.config(C::schema());
     let connected = Connected::new(transport, timer, config)
         .with_response(response.clone())
-        .with_call_timeout(options.call_timeout);
+        .with_call_timeout(options.call_timeout)
+        .with_telemetry(options.telemetry.clone())
+        .with_endpoint(endpoint);
     let (connecting, driver) = client_over::<C, _, _>(connected);
     let greeted = until_open(connecting, driver).await;
     greeted.map_err(|error| ConnectError::greeting(error, &response))

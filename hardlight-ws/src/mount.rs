@@ -3,7 +3,7 @@
 use std::{fmt, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
-use hardlight_driver::{FrameError, FrameTransport, TimeLimit, Transport};
+use hardlight_driver::{FrameError, FrameTransport, TimeLimit, Transport, note_refused_handshake};
 use http::StatusCode;
 
 use crate::{
@@ -93,6 +93,7 @@ impl<R: Adapter> Mount<R> {
 }
 
 fn log_refusal(refusal: &Refusal) {
+    note_refused_handshake(refusal.status().as_str());
     tracing::debug!(%refusal, "no connection");
 }
 

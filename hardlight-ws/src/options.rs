@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use cookie::{Cookie, CookieJar};
-use hardlight_driver::Reconnect;
+use hardlight_driver::{Reconnect, Telemetry};
 use hardlight_proto::{
     ClientConfig, ConnectionError, Limits, MAX_MESSAGE_BYTES, Resume, ServiceSchema,
 };
@@ -59,6 +59,8 @@ pub struct ClientOptions {
     pub proxy: Option<Proxy>,
     /// See [`call_timeout`](Self::call_timeout).
     pub call_timeout: Option<Duration>,
+    /// See [`telemetry`](Self::telemetry).
+    pub telemetry: Telemetry,
 }
 
 impl ClientOptions {
@@ -81,6 +83,7 @@ impl ClientOptions {
             refresh: None,
             proxy: None,
             call_timeout: None,
+            telemetry: Telemetry::new(),
         }
     }
 
@@ -259,6 +262,14 @@ impl ClientOptions {
         self
     }
 
+    /// What the client tells of itself: whether its calls carry trace contexts, whether payloads are logged. Default
+    /// [`Telemetry::new`]. Memory: as its parts say.
+    #[must_use]
+    pub fn telemetry(mut self, telemetry: Telemetry) -> Self {
+        self.telemetry = telemetry;
+        self
+    }
+
     /// What a connection to a service with this schema is made with.
     pub fn config(&self, schema: &'static ServiceSchema) -> ClientConfig {
         ClientConfig::new(schema)
@@ -289,6 +300,7 @@ impl fmt::Debug for ClientOptions {
             .field("refresh", &self.refresh.is_some())
             .field("proxy", &self.proxy)
             .field("call_timeout", &self.call_timeout)
+            .field("telemetry", &self.telemetry)
             .finish()
     }
 }
@@ -323,6 +335,8 @@ pub struct ServerOptions {
     pub trusted_proxies: TrustedProxies,
     /// See [`max_call_time`](Self::max_call_time).
     pub max_call_time: Option<Duration>,
+    /// See [`telemetry`](Self::telemetry).
+    pub telemetry: Telemetry,
 }
 
 impl ServerOptions {
@@ -339,6 +353,7 @@ impl ServerOptions {
             refuse_in_band: RefuseInBand::WithOrigin,
             trusted_proxies: TrustedProxies::none(),
             max_call_time: None,
+            telemetry: Telemetry::new(),
         }
     }
 
@@ -429,6 +444,14 @@ impl ServerOptions {
     #[must_use]
     pub const fn refuse_in_band(mut self, in_band: RefuseInBand) -> Self {
         self.refuse_in_band = in_band;
+        self
+    }
+
+    /// What the server tells of itself: whether calls carry trace contexts, whether payloads are logged. Default
+    /// [`Telemetry::new`]. Memory: as its parts say.
+    #[must_use]
+    pub fn telemetry(mut self, telemetry: Telemetry) -> Self {
+        self.telemetry = telemetry;
         self
     }
 

@@ -1,7 +1,9 @@
 //! The client over what the application has connected.
 
 use futures_util::future::Either;
-use hardlight_driver::{DriverOf, FrameError, FrameTransport, ServiceClient, TimeLimit, Transport};
+use hardlight_driver::{
+    DriverOf, Endpoint, FrameError, FrameTransport, ServiceClient, TimeLimit, Transport,
+};
 
 use crate::{
     Adapter, Carry, ClientOptions, ConnectError, ConnectPhase, Driver, Response, Scheme, Target,
@@ -43,7 +45,7 @@ pub async fn connect_stream_driver<R: Carry<T>, C: ServiceClient, T>(
     Box::pin(async {
         let target = Target::parse(url, Scheme::Plain)?;
         let deadline = TimeLimit::new(R::timer(), options.connect_timeout);
-        let dialed = open::<R>(R::carry(stream), &target, &options, deadline).await?;
+        let dialed = open::<R>(R::carry(stream), &target, None, &options, deadline).await?;
         let (client, driver) = dialed.greet::<C>(&options).await?;
         Ok((client, Either::Left(driver)))
     })
@@ -86,7 +88,8 @@ where
     Box::pin(async {
         let mut deadline = TimeLimit::new(R::timer(), options.connect_timeout);
         let transport = FrameTransport::new(frames);
-        let greeting = greet_over(transport, R::timer(), &options, Response::default());
+        let greeting =
+            greet_over(transport, R::timer(), &options, Response::default(), Endpoint::unknown());
         within(&mut deadline, ConnectPhase::Hello, greeting).await?
     })
     .await

@@ -3,7 +3,7 @@
 use std::{marker::PhantomData, pin::Pin};
 
 use hardlight_driver::{
-    ConnectFailure, Connected, Connector, Late, TimeLimit,
+    ConnectFailure, Connected, Connector, Endpoint, Late, TimeLimit,
     proto::{CloseCode, CloseReason, ConnectionError, Initiator, ServiceSchema},
 };
 
@@ -40,7 +40,7 @@ impl<R: Adapter> Connector for Redial<R> {
         Box::pin(async move {
             let options = refreshed::<R>(options, error).await?;
             let dialed = dial::<R>(&url, scheme, &options).await.map_err(failure)?;
-            Ok(opened::<R>(dialed.socket, dialed.response, &options, schema))
+            Ok(opened::<R>(dialed.socket, dialed.response, dialed.endpoint, &options, schema))
         })
     }
 }
@@ -49,6 +49,7 @@ impl<R: Adapter> Connector for Redial<R> {
 pub(crate) fn opened<R: Adapter>(
     socket: R::Socket,
     response: Response,
+    endpoint: Endpoint,
     options: &ClientOptions,
     schema: &'static ServiceSchema,
 ) -> Opened<R> {
@@ -57,6 +58,8 @@ pub(crate) fn opened<R: Adapter>(
     Connected::new(transport, R::timer(), options.config(schema))
         .with_response(response)
         .with_call_timeout(options.call_timeout)
+        .with_telemetry(options.telemetry.clone())
+        .with_endpoint(endpoint)
         .with_retry_after(retry_after)
 }
 

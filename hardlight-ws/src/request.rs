@@ -7,9 +7,11 @@ use std::{
 };
 
 use cookie::Cookie;
+use hardlight_driver::Endpoint;
 use http::{
     Extensions, HeaderMap, Uri,
     header::{AUTHORIZATION, COOKIE, HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL},
+    uri::Authority,
 };
 
 use crate::{
@@ -126,6 +128,17 @@ impl Request {
             ClientHost::Told(host) => Some(host),
             ClientHost::Unknown => None,
         }
+    }
+
+    /// Who talks to whom, for spans.
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        let endpoint =
+            Endpoint::unknown().with_peer(self.peer_addr()).with_client(self.client_ip());
+        let Some(host) = self.host().and_then(|host| host.parse::<Authority>().ok()) else {
+            return endpoint;
+        };
+        let default = self.known_secure().map(|secure| if secure { 443 } else { 80 });
+        endpoint.with_server(host.host(), host.port_u16().or(default))
     }
 
     /// Whether the client uses TLS; `None` where nobody has said.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use hardlight_driver::Endpoint;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Uri,
     header::{AUTHORIZATION, COOKIE, ORIGIN, SEC_WEBSOCKET_PROTOCOL},
@@ -90,6 +91,11 @@ impl Target {
     /// The port.
     pub const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The server, for spans.
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        Endpoint::unknown().with_server(self.host(), Some(self.port()))
     }
 
     /// What the server's certificate must be for.

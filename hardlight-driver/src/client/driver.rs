@@ -13,6 +13,7 @@ use hardlight_proto::{
     CallError, CallId, Client, ClientEvent, CloseCode, CloseReason, Connection, ConnectionError,
     ConnectionState, Events, SchemaMismatch, StateError, Time, Topic, TopicStart,
 };
+use tracing::Span;
 
 use super::{
     Connected, ConnectionStatus, Shared,
@@ -20,7 +21,14 @@ use super::{
     calls::{CallKey, Gate, Taken},
     state::StateReplica,
 };
-use crate::{error::Error, inside::Inside, timer::Timer, transport::Transport, wire::Wire};
+use crate::{
+    error::Error,
+    inside::Inside,
+    telemetry::{end_connection, enter, meters::ConnectionMeter},
+    timer::Timer,
+    transport::Transport,
+    wire::Wire,
+};
 
 /// Rounds of reading and writing before the driver lets others run.
 const MAX_ROUNDS: usize = 16;
@@ -101,6 +109,9 @@ pub struct ClientDriver<S: ConnectionState, E: Events, T, M> {
     leaving: bool,
     /// The connection is lost, and the client goes on without it.
     interrupted: bool,
+    /// Of the connection.
+    span: Span,
+    meter: ConnectionMeter,
 }
 
 impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T, M> {
@@ -110,11 +121,13 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
         persistence: Persistence,
     ) -> Self {
         let Connected { transport, timer, config, .. } = connected;
-        let wire = Wire::new(transport, timer);
+        let meter = ConnectionMeter::new(&shared.telemetry.meters);
+        let wire = Wire::new(transport, timer, meter.bytes());
         let close_timeout = config.limits().close_timeout();
         let service = config.schema().name;
         let state = StateReplica::new(config.limits().max_state_bytes());
         let began = Began { here: wire.now(), shared: shared.clock.now() };
+        let span = shared.telemetry.connection(service);
         Self {
             connection: Connection::client(config, wire.now()),
             wire,
@@ -137,6 +150,8 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
             closing: false,
             leaving: false,
             interrupted: false,
+            span,
+            meter,
         }
     }
 
@@ -278,6 +293,8 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T
 
     fn end(&mut self, error: &ConnectionError) {
         tracing::debug!(%error, "connection ended");
+        self.meter.end(error);
+        end_connection(&self.span, error);
         self.hand_over();
         self.note_resume_point();
         self.shared.events.catch_up();
@@ -419,6 +436,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> Future for ClientDri
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        let _entered = enter(&this.span);
         let _inside = Inside::enter();
         this.shared.mailbox.wake_up(cx);
         this.wire.wake_up(cx);
@@ -430,6 +448,7 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> Future for ClientDri
         if !this.connection.is_ended() && this.run(cx) {
             cx.waker().wake_by_ref();
         }
+        this.meter.look_at_client(&this.connection, || this.shared.events.counts());
         let Some(error) = this.connection.error() else {
             return Poll::Pending;
         };

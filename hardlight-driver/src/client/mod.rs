@@ -20,6 +20,7 @@ mod watch;
 
 use std::{fmt, sync::Arc};
 
+use bytes::Bytes;
 use hardlight_proto::{
     CallError, CloseReason, Codable, ConnectionError, ConnectionState, Events, Feature, FeatureSet,
     GapReason, NoEvents, Resume, SchemaMismatch, ServiceSchema, Topic, payload,
@@ -40,10 +41,12 @@ use crate::{
     error::Error,
     local::{Local, MaybeSend, boxed},
     service::{ServiceClient, ServiceMethod},
+    telemetry::{self, client::ClientCall},
 };
 use attached::Attached;
 use call::{Call, Stage};
-use calls::{Calls, Request, Special, Turn, WhenFull};
+pub(crate) use calls::Special;
+use calls::{Calls, Request, Turn, WhenFull};
 use options::CallOptions;
 use queue::Kind;
 use shared::Shared;
@@ -58,6 +61,22 @@ pub struct ClientConnection<S: ConnectionState, E: Events = NoEvents> {
     first_method: u32,
     turn: Turn,
     options: Option<Arc<CallOptions>>,
+    /// All calls are told of, whoever listens.
+    tells: bool,
+}
+
+/// Tells which outputs are errors of the application's, for traces and metrics.
+pub(crate) trait MaybeError<O> {
+    fn is_error(output: &O) -> bool;
+}
+
+/// None is.
+struct NeverAnError;
+
+impl<O> MaybeError<O> for NeverAnError {
+    fn is_error(_: &O) -> bool {
+        false
+    }
 }
 
 /// Closes the connection when the last clone of a [`ClientConnection`] is gone.
@@ -75,7 +94,7 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     /// [`Error::Call`] if this call failed, [`Error::NotSent`] or [`Error::Indeterminate`] if the connection ended before the
     /// answer arrived.
     pub async fn call<I: Codable, O: Codable>(&self, method: u32, input: I) -> Result<O, Error> {
-        self.call_when(WhenFull::Wait, method, input).await
+        self.call_when::<I, O, NeverAnError>(WhenFull::Wait, method, input).await
     }
 
     /// Like [`call`](Self::call), but fails with [`CallError::TooManyCallsInFlight`] instead of waiting in line, and with
@@ -89,7 +108,36 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         method: u32,
         input: I,
     ) -> Result<O, Error> {
-        self.call_when(WhenFull::Fail, method, input).await
+        self.call_when::<I, O, NeverAnError>(WhenFull::Fail, method, input).await
+    }
+
+    /// [`call`](Self::call), whose output may be an error of the application's, as `R` tells.
+    pub(crate) async fn call_fallible<I: Codable, O: Codable, R: MaybeError<O>>(
+        &self,
+        method: u32,
+        input: I,
+    ) -> Result<O, Error> {
+        self.call_when::<I, O, R>(WhenFull::Wait, method, input).await
+    }
+
+    /// [`try_call`](Self::try_call), likewise.
+    pub(crate) async fn try_call_fallible<I: Codable, O: Codable, R: MaybeError<O>>(
+        &self,
+        method: u32,
+        input: I,
+    ) -> Result<O, Error> {
+        self.call_when::<I, O, R>(WhenFull::Fail, method, input).await
+    }
+
+    /// Like [`call`](Self::call), with the payload of the arguments (SPEC.md, section 21.11), for that of the answer: for those who
+    /// know types at run time only. What it holds is neither looked at on the way out nor on the way in.
+    ///
+    /// # Errors
+    ///
+    /// As for [`call`](Self::call).
+    pub async fn call_encoded(&self, method: u32, input: Bytes) -> Result<Bytes, Error> {
+        let special = self.special()?;
+        self.start(WhenFull::Wait, method, input, special).await
     }
 
     /// The connection as a service has it whose methods begin at this place.
@@ -200,10 +248,11 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         let handle = Arc::downgrade(&self.handle);
         let (schema, first_method, options) =
             (self.schema, self.first_method, self.options.clone());
+        let tells = self.tells;
         self.shared().restores.add(move |connection| {
             let (handle, turn) = (handle.upgrade()?, Turn::First(connection));
             let options = options.clone();
-            Some(restore(C::new(Self { handle, schema, first_method, turn, options })))
+            Some(restore(C::new(Self { handle, schema, first_method, turn, options, tells })))
         });
     }
 
@@ -333,27 +382,74 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         self.shared().wait_for(opened).await
     }
 
-    async fn call_when<I: Codable, O: Codable>(
+    async fn call_when<I: Codable, O: Codable, R: MaybeError<O>>(
         &self,
         when_full: WhenFull,
         method: u32,
         input: I,
     ) -> Result<O, Error> {
-        let special = self.special()?;
-        let payload =
-            payload::encode_to_bytes(&input).map_err(|_| Error::Call(CallError::EncodeFailed))?;
-        drop(input);
-        let call = Call {
-            mailbox: &self.shared().mailbox,
-            stage: Stage::New {
-                request: Request { method: self.first_method + method, payload },
-                turn: self.turn,
-                when_full,
-                special,
-            },
+        let mut told = self.begin(method);
+        let mut special = match self.special() {
+            Ok(special) => special,
+            Err(error) => return Err(tell(told, error)),
         };
-        let output = call.await?;
-        payload::decode(&output).map_err(|_| Error::Call(CallError::InvalidOutput))
+        if let Some(call) = told {
+            told = Some(call.say(&mut special));
+        }
+        let Ok(payload) = payload::encode_to_bytes(&input) else {
+            return Err(tell(told, CallError::EncodeFailed.into()));
+        };
+        drop(input);
+        let output = match self.start(when_full, method, payload, special).await {
+            Ok(output) => output,
+            Err(error) => return Err(tell(told, error)),
+        };
+        let Ok(output) = payload::decode(&output) else {
+            return Err(tell(told, CallError::InvalidOutput.into()));
+        };
+        if let Some(told) = told {
+            told.end(R::is_error(&output));
+        }
+        Ok(output)
+    }
+
+    /// Whether inputs and outputs may be logged.
+    pub(crate) fn logs_payloads(&self) -> bool {
+        self.shared().telemetry.logs_payloads()
+    }
+
+    /// A method as traces name it.
+    pub(crate) fn method_name(&self, method: u32) -> String {
+        let name = telemetry::MethodName::of(self.schema, method);
+        name.map(|name| name.to_string()).unwrap_or_default()
+    }
+
+    /// What is told of a call that begins, if anybody wants to know.
+    #[inline(always)]
+    fn begin(&self, method: u32) -> Option<Box<ClientCall>> {
+        if self.tells || telemetry::wants_calls() {
+            return self.begin_told(method);
+        }
+        None
+    }
+
+    #[cold]
+    fn begin_told(&self, method: u32) -> Option<Box<ClientCall>> {
+        let cause = self.options.as_ref().and_then(|options| options.trace().cloned());
+        self.shared().telemetry.begin(self.schema, self.first_method, method, cause)
+    }
+
+    #[inline(always)]
+    fn start(
+        &self,
+        when_full: WhenFull,
+        method: u32,
+        payload: Bytes,
+        special: Option<Box<Special>>,
+    ) -> Call<'_> {
+        let request = Request { method: self.first_method + method, payload };
+        let stage = Stage::New { request, turn: self.turn, when_full, special };
+        Call { mailbox: &self.shared().mailbox, stage }
     }
 
     /// What is special about a call that begins now.
@@ -368,6 +464,15 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     fn shared(&self) -> &Arc<Shared<S, E>> {
         &self.handle.shared
     }
+}
+
+/// Tells why a call has failed, if anybody wants to know.
+#[cold]
+fn tell(told: Option<Box<ClientCall>>, error: Error) -> Error {
+    if let Some(told) = told {
+        told.fail(&error);
+    }
+    error
 }
 
 impl<S: ConnectionState, E: Events> Clone for ClientConnection<S, E> {

@@ -129,10 +129,10 @@ async fn open<C: ServiceClient>(
     shared: Arc<Shared<C::State, C::Events>>,
     options: Option<Arc<CallOptions>>,
 ) -> Result<C, ConnectionError> {
-    let schema = shared.schema;
+    let (schema, tells) = (shared.schema, shared.telemetry.tells());
     let handle = Arc::new(Handle { shared });
     let connection =
-        ClientConnection { handle, schema, first_method: 0, turn: Turn::InOrder, options };
+        ClientConnection { handle, schema, first_method: 0, turn: Turn::InOrder, options, tells };
     connection.opened().await?;
     Ok(C::new(connection))
 }

@@ -8,6 +8,7 @@ use super::{ClientConnection, calls::Special};
 use crate::{
     clock::{Clock, Deadline},
     context::CallContext,
+    telemetry::TraceContext,
 };
 
 /// What a handle says of its calls. Handles that say nothing have none.
@@ -19,6 +20,8 @@ pub(super) struct CallOptions {
     deadline: Option<Deadline>,
     /// What they say besides their input.
     wire: Extensions,
+    /// The trace of what they are made for.
+    trace: Option<TraceContext>,
 }
 
 impl CallOptions {
@@ -36,6 +39,16 @@ impl CallOptions {
         }
         let deadline = left.map(|left| clock.now() + left);
         Some(Special { deadline, wire: self.wire.clone() })
+    }
+
+    /// The trace of what the calls are made for, if that is known.
+    pub(super) const fn trace(&self) -> Option<&TraceContext> {
+        self.trace.as_ref()
+    }
+
+    fn follow(&mut self, trace: &TraceContext) {
+        self.wire = trace.put(std::mem::take(&mut self.wire));
+        self.trace = Some(trace.clone());
     }
 
     /// Until this, if that is earlier.
@@ -75,16 +88,18 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
             if let Some(deadline) = context.deadline() {
                 options.until(deadline);
             }
-            let said = context.wire_extensions();
-            let mut wire = options.wire.clone();
-            if let Some(parent) = said.traceparent() {
-                wire = wire.with_traceparent(&parent).unwrap_or_default();
+            if let Some(trace) = context.trace_context() {
+                options.follow(trace);
             }
-            if let Some(state) = said.tracestate() {
-                wire = wire.with_tracestate(&state).unwrap_or_default();
-            }
-            options.wire = wire;
         })
+    }
+
+    /// This handle for calls that belong to a trace which is known from elsewhere, such as the headers of an HTTP request. They
+    /// say so as it is, unless the client [takes part](crate::Telemetry::propagation) in traces: then they say the span of each,
+    /// within that trace.
+    #[must_use]
+    pub fn with_trace_context(&self, trace: &TraceContext) -> Self {
+        self.with(|options| options.follow(trace))
     }
 
     /// A deadline that long from now on, by the connection's clock: for [`with_deadline`](Self::with_deadline), of this client

@@ -15,7 +15,13 @@ use super::{
     ClientDriver, Shared, attached::Attached, calls::Pause, driver::Persistence,
     status::ConnectionStatus,
 };
-use crate::{inside::Inside, opening::Opening, timer::Timer, transport::Transport};
+use crate::{
+    inside::Inside,
+    opening::Opening,
+    telemetry::{Endpoint, Telemetry},
+    timer::Timer,
+    transport::Transport,
+};
 
 /// No server is waited for any longer than this, whatever it asks for: one answer must not keep a client away for good.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(10 * 60);
@@ -130,6 +136,8 @@ pub struct Connected<T, M> {
     pub(super) config: ClientConfig,
     pub(super) response: Opening,
     pub(super) call_timeout: Option<Duration>,
+    pub(super) telemetry: Telemetry,
+    pub(super) endpoint: Endpoint,
     /// How long the server asks to wait, if it refuses the connection yet.
     retry_after: Option<Duration>,
 }
@@ -138,7 +146,16 @@ impl<T, M> Connected<T, M> {
     /// One that nobody has said anything on yet.
     pub const fn new(transport: T, timer: M, config: ClientConfig) -> Self {
         let response = Opening::none();
-        Self { transport, timer, config, response, call_timeout: None, retry_after: None }
+        Self {
+            transport,
+            timer,
+            config,
+            response,
+            call_timeout: None,
+            telemetry: Telemetry::new(),
+            endpoint: Endpoint::unknown(),
+            retry_after: None,
+        }
     }
 
     /// What the server accepted it with: [`ClientConnection::response`](crate::ClientConnection::response) finds it.
@@ -153,6 +170,20 @@ impl<T, M> Connected<T, M> {
     #[must_use]
     pub const fn with_call_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.call_timeout = timeout;
+        self
+    }
+
+    /// What the client tells of itself. That of a client's first connection counts. Default: [`Telemetry::new`].
+    #[must_use]
+    pub fn with_telemetry(mut self, telemetry: Telemetry) -> Self {
+        self.telemetry = telemetry;
+        self
+    }
+
+    /// Where the ends of the connection are, for its spans. Default: nobody knows.
+    #[must_use]
+    pub fn with_endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.endpoint = endpoint;
         self
     }
 
@@ -289,9 +320,13 @@ impl<S: ConnectionState, E: Events, K: Connector> Redialer<S, E, K> {
                 .await;
             self.shared.status.publish(ConnectionStatus::Connecting { attempt });
             let failure = match self.connector.connect(&error).await {
-                Ok(connected) => return Ok(self.resuming(connected)),
+                Ok(connected) => {
+                    self.shared.telemetry.meters.reconnected(true);
+                    return Ok(self.resuming(connected));
+                }
                 Err(failure) => failure,
             };
+            self.shared.telemetry.meters.reconnected(false);
             if !failure.is_retryable {
                 return Err(failure.error);
             }
@@ -328,6 +363,7 @@ impl<S: ConnectionState, E: Events, K: Connector> Redialer<S, E, K> {
         );
         let response = std::mem::replace(&mut connected.response, Opening::none());
         self.shared.response.store(Arc::new(response));
+        self.shared.telemetry.move_to(std::mem::take(&mut connected.endpoint));
         let resume = self.shared.mailbox.with(|calls| calls.resume.clone());
         connected.config = connected.config.with_resume(resume);
         connected

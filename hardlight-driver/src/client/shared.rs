@@ -16,7 +16,8 @@ use super::{
     state::PublishedState,
 };
 use crate::{
-    clock::Clock, mailbox::Mailbox, opening::Opening, service::ServiceClient, timer::Timer,
+    clock::Clock, mailbox::Mailbox, opening::Opening, service::ServiceClient,
+    telemetry::client::ClientTelemetry, timer::Timer,
 };
 
 /// What the handles of a client share with its driver.
@@ -34,6 +35,7 @@ pub(super) struct Shared<S, E> {
     pub(super) schema: &'static ServiceSchema,
     /// That of the first connection's timer: what deadlines are counted by.
     pub(super) clock: Clock,
+    pub(super) telemetry: ClientTelemetry,
 }
 
 impl<S: ConnectionState, E: Events> Shared<S, E> {
@@ -49,8 +51,11 @@ impl<S: ConnectionState, E: Events> Shared<S, E> {
         let schema = C::schema();
         let config = &connected.config;
         assert!(std::ptr::eq(config.schema(), schema), "the schema is that of the service");
-        let max_event_bytes = config.limits().max_queued_event_bytes();
         let response = std::mem::replace(&mut connected.response, Opening::none());
+        let max_event_bytes = connected.config.limits().max_queued_event_bytes();
+        let telemetry = std::mem::take(&mut connected.telemetry);
+        let endpoint = std::mem::take(&mut connected.endpoint);
+        let clock = connected.timer.clock();
         let comes_back = comes_back.then_some(schema);
         let shared = Self {
             mailbox: Mailbox::new(Calls::new(comes_back)),
@@ -62,7 +67,8 @@ impl<S: ConnectionState, E: Events> Shared<S, E> {
             progress: Event::new(),
             response: ArcSwap::new(Arc::new(response)),
             schema,
-            clock: connected.timer.clock(),
+            telemetry: ClientTelemetry::new(telemetry, endpoint, schema, clock.clone()),
+            clock,
         };
         (Arc::new(shared), connected)
     }

@@ -11,7 +11,10 @@ use std::{
 use hardlight_proto::{Extensions, Time};
 
 use super::{CallContext, Peer};
-use crate::offload::{Offload, inline};
+use crate::{
+    offload::{Offload, inline},
+    telemetry::{TraceContext, server::ServerCall},
+};
 
 thread_local! {
     static CURRENT: Cell<Current> = const { Cell::new(Current::None) };
@@ -37,6 +40,8 @@ pub(crate) struct Running {
     /// When it is to end.
     pub(crate) deadline: Option<Time>,
     pub(crate) wire: Extensions,
+    /// What is told of the call, if anybody wants to know.
+    pub(crate) told: Option<Box<ServerCall>>,
     context: Option<CallContext>,
     /// It was given up, and runs on.
     is_cancelled: bool,
@@ -49,6 +54,7 @@ impl Running {
             method: 0,
             deadline: None,
             wire: Extensions::new(),
+            told: None,
             context: None,
             is_cancelled: false,
         }
@@ -62,17 +68,29 @@ impl Running {
         }
     }
 
+    /// What happens from here on happens in the call, as far as anybody wants to know.
+    #[cold]
+    pub(crate) fn enter(&mut self) {
+        if let Some(told) = &mut self.told {
+            told.enter();
+        }
+    }
+
     /// The call has ended: there is nothing left of it.
+    #[inline(always)]
     pub(crate) fn clear(&mut self) {
         self.deadline = None;
         self.is_cancelled = false;
         self.context = None;
         self.wire = Extensions::new();
+        self.told = None;
     }
 
     fn context(&mut self) -> CallContext {
         let made = self.context.get_or_insert_with(|| {
-            CallContext::of(&self.peer, self.method, self.deadline, self.wire.clone())
+            let trace = self.told.as_ref().and_then(|told| told.trace().cloned());
+            let trace = trace.or_else(|| TraceContext::of(&self.wire));
+            CallContext::of(&self.peer, self.method, self.deadline, self.wire.clone(), trace)
         });
         if self.is_cancelled {
             made.cancellation().cancel();
@@ -100,6 +118,20 @@ impl Current {
         CURRENT.with(|current| current.replace(self))
     }
 
+    /// The call that the thread runs answers with the application's own error.
+    #[cold]
+    pub(crate) fn note_failure() {
+        CURRENT.with(|cell| {
+            let mut current = cell.take();
+            if let Self::Handler(running) = &mut current {
+                if let Some(told) = &mut running.told {
+                    told.note_failure();
+                }
+            }
+            cell.set(current);
+        });
+    }
+
     /// Where the thread's call has long work done; here, outside of one.
     pub(crate) fn offload() -> Offload {
         let offload = CURRENT.try_with(|cell| {
@@ -112,6 +144,19 @@ impl Current {
             offload
         });
         offload.ok().flatten().unwrap_or(inline)
+    }
+
+    /// The method of the call that the thread runs, if its payloads may be logged.
+    pub(crate) fn method_with_payloads() -> Option<String> {
+        CURRENT.with(|cell| {
+            let current = cell.take();
+            let method = match &current {
+                Self::Handler(running) => running.peer.method_with_payloads(running.method),
+                Self::None | Self::Scope(_) => None,
+            };
+            cell.set(current);
+            method
+        })
     }
 
     /// The context of what the thread runs.

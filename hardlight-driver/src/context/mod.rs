@@ -19,6 +19,10 @@ use crate::{
     events::ConnectionId,
     offload::Offload,
     opening::Opening,
+    telemetry::{
+        MethodName, TraceContext,
+        server::{ServerCall, ServerTelemetry},
+    },
 };
 
 /// The call that a handler runs for: its method, its deadline, what its caller said besides, and what the application keeps
@@ -36,6 +40,7 @@ struct Inner {
     method: &'static str,
     deadline: Option<Deadline>,
     wire: Extensions,
+    trace: Option<TraceContext>,
     cancellation: CancellationToken,
     extensions: TypeMap,
 }
@@ -47,7 +52,21 @@ pub(crate) struct Peer {
     pub(crate) id: ConnectionId,
     pub(crate) request: Opening,
     pub(crate) extensions: Arc<TypeMap>,
+    pub(crate) telemetry: ServerTelemetry,
     pub(crate) offload: Offload,
+}
+
+impl Peer {
+    /// The name of a method, if its payloads may be logged.
+    fn method_with_payloads(&self, method: u32) -> Option<String> {
+        let name = MethodName::of(self.schema, method)?;
+        self.telemetry.options.payloads.then(|| name.to_string())
+    }
+
+    /// What is told of a call that begins, for those who [want to know](ServerTelemetry::wants_calls).
+    pub(crate) fn begin(&self, method: u32, wire: &Extensions) -> Option<Box<ServerCall>> {
+        self.telemetry.begin(self.schema, self.id, &self.clock, method, wire)
+    }
 }
 
 impl CallContext {
@@ -70,6 +89,7 @@ impl CallContext {
             method: "",
             deadline: None,
             wire: Extensions::new(),
+            trace: None,
             cancellation: CancellationToken::new(),
             extensions: TypeMap::new(),
         }))
@@ -80,12 +100,14 @@ impl CallContext {
         method: u32,
         deadline: Option<Time>,
         wire: Extensions,
+        trace: Option<TraceContext>,
     ) -> Self {
         Self(Arc::new(Inner {
             method: peer.schema.methods[method as usize].name,
             deadline: deadline.map(|at| Deadline::at(at, &peer.clock)),
             peer: Some(Arc::clone(peer)),
             wire,
+            trace,
             cancellation: CancellationToken::new(),
             extensions: TypeMap::new(),
         }))
@@ -108,7 +130,16 @@ impl CallContext {
     /// for it say the same of their trace.
     #[must_use]
     pub fn with_wire_extensions(&self, wire: Extensions) -> Self {
-        self.with(|inner| inner.wire = wire)
+        self.with(|inner| {
+            inner.trace = TraceContext::of(&wire);
+            inner.wire = wire;
+        })
+    }
+
+    /// A context of this trace, and otherwise as [`with_deadline`](Self::with_deadline) makes it.
+    #[must_use]
+    pub fn with_trace_context(&self, trace: TraceContext) -> Self {
+        self.with(|inner| inner.trace = Some(trace))
     }
 
     fn with(&self, change: impl FnOnce(&mut Inner)) -> Self {
@@ -117,6 +148,7 @@ impl CallContext {
             method: self.0.method,
             deadline: self.0.deadline.clone(),
             wire: self.0.wire.clone(),
+            trace: self.0.trace.clone(),
             cancellation: self.0.cancellation.clone(),
             extensions: TypeMap::new(),
         };
@@ -162,6 +194,13 @@ impl CallContext {
     /// itself (SPEC.md, section 7). What is left until the deadline stands there as it was when the call began.
     pub fn wire_extensions(&self) -> &Extensions {
         &self.0.wire
+    }
+
+    /// The trace that calls belong to which are made because of this one: on a server that
+    /// [takes part](crate::Telemetry::propagation) in traces the span of this call, else what its caller said. `None` if that is
+    /// nothing.
+    pub fn trace_context(&self) -> Option<&TraceContext> {
+        self.0.trace.as_ref()
     }
 
     /// What the application keeps for this call.

@@ -1,14 +1,16 @@
 //! What generated clients and dispatchers do to each call.
 
-use std::marker::PhantomData;
+use std::{fmt, marker::PhantomData};
 
 use bytes::Bytes;
 use hardlight_proto::{
     CallError, Codable, ConnectionState, Events, ServiceSchema, WithValues, payload, read_varint,
 };
 
+use super::shown::{log, log_output, wants_payloads};
 use crate::{
     ClientConnection, Error, Offload, ServerConnection, ServiceMethod,
+    client::MaybeError,
     context::Current,
     offload::{dropped_elsewhere, offloaded},
 };
@@ -38,6 +40,10 @@ pub async fn decode_input<T: Codable>(input: Bytes) -> Result<T, CallError> {
 /// [`CallError::EncodeFailed`] if it cannot be encoded.
 #[inline]
 pub async fn encode_output<I: Codable, R: Call<I>>(output: R::Output) -> Result<Bytes, CallError> {
+    if R::is_error(&output) {
+        Current::note_failure();
+    }
+    log_output::<I, R>(&output);
     if payload::min_bytes(&output, LONG_BYTES) < LONG_BYTES {
         return encode(&output);
     }
@@ -69,6 +75,38 @@ async fn elsewhere<T: Send + 'static>(
 pub trait Call<I> {
     /// What the method returns.
     type Output: Codable;
+
+    /// Whether this is an error of the application's.
+    fn is_error(output: &Self::Output) -> bool {
+        let _ = output;
+        false
+    }
+
+    /// Whether inputs and outputs may be logged: the method is not secret.
+    const SHOWS: bool = false;
+
+    /// Writes the input into a log.
+    #[expect(clippy::missing_errors_doc, reason = "as every `Debug`")]
+    fn show_input(input: &I, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let _ = input;
+        f.write_str("_")
+    }
+
+    /// Writes the output into a log.
+    #[expect(clippy::missing_errors_doc, reason = "as every `Debug`")]
+    fn show_output(output: &Self::Output, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let _ = output;
+        f.write_str("_")
+    }
+}
+
+/// Asks a [`Call`] whether an output is an error.
+struct Fallible<I, R>(PhantomData<(I, R)>);
+
+impl<I, R: Call<I>> MaybeError<R::Output> for Fallible<I, R> {
+    fn is_error(output: &R::Output) -> bool {
+        R::is_error(output)
+    }
 }
 
 /// Stands for a return type in implementations of [`Call`]. The type is an argument here, so that it may be more private
@@ -125,7 +163,15 @@ pub async fn call<I: Codable, R: Call<I>, S: ConnectionState, E: Events>(
     method: u32,
     input: I,
 ) -> Result<R::Output, Error> {
-    connection.call(method, input).await
+    let logs = R::SHOWS && wants_payloads() && connection.logs_payloads();
+    if logs {
+        log("input", &connection.method_name(method), &input, R::show_input);
+    }
+    let result = connection.call_fallible::<I, R::Output, Fallible<I, R>>(method, input).await;
+    if logs && let Ok(output) = &result {
+        log("output", &connection.method_name(method), output, R::show_output);
+    }
+    result
 }
 
 /// [`ClientConnection::try_call`] of a method.
@@ -138,7 +184,15 @@ pub async fn try_call<I: Codable, R: Call<I>, S: ConnectionState, E: Events>(
     method: u32,
     input: I,
 ) -> Result<R::Output, Error> {
-    connection.try_call(method, input).await
+    let logs = R::SHOWS && wants_payloads() && connection.logs_payloads();
+    if logs {
+        log("input", &connection.method_name(method), &input, R::show_input);
+    }
+    let result = connection.try_call_fallible::<I, R::Output, Fallible<I, R>>(method, input).await;
+    if logs && let Ok(output) = &result {
+        log("output", &connection.method_name(method), output, R::show_output);
+    }
+    result
 }
 
 /// Whether a client may call a method. No method of the connection, so that each client has it for its own methods only.

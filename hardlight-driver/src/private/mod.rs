@@ -3,6 +3,7 @@
 mod app;
 mod calls;
 mod events;
+mod shown;
 
 pub use bytes::Bytes;
 pub use hardlight_proto::__private::*;
@@ -20,6 +21,7 @@ pub use self::{
         flatten, method, method_at, needs, split_method, try_call, types,
     },
     events::{attach, attach_topics, on_event},
+    shown::{ByDebug, Hidden, Shown, log_input},
 };
 pub use crate::{
     client::{Attachment, ClientConnection, EventStream, Received},
@@ -30,4 +32,5 @@ pub use crate::{
     local::MaybeSend,
     server::{FeaturesCell, ServerConnection, StateCell, StateGuard, StateReadGuard, ValuesCell},
     service::{Dispatch, Service, ServiceClient, ServiceMethod},
+    telemetry::TraceContext,
 };

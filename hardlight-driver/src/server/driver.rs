@@ -30,6 +30,7 @@ use crate::{
     inside::Inside,
     offload::Offload,
     opening::Opening,
+    telemetry::{end_connection, meters::ConnectionMeter, server::ServerTelemetry},
     timer::Timer,
     transport::Transport,
     wire::Wire,
@@ -65,6 +66,7 @@ pub(super) struct ServerDriver<S: ConnectionState, T, M, D, F> {
     close_timeout: Duration,
     /// Until when emitters wait for the client, if any do.
     patience: Option<Time>,
+    meter: ConnectionMeter,
     end: End<S>,
 }
 
@@ -73,6 +75,7 @@ pub(super) struct Setup {
     pub(super) request: Opening,
     pub(super) extensions: Arc<TypeMap>,
     pub(super) max_call_time: Option<Duration>,
+    pub(super) telemetry: ServerTelemetry,
     pub(super) offload: Offload,
 }
 
@@ -103,10 +106,12 @@ where
     ) -> Self {
         let shared = Arc::clone(&end.shared);
         let (schema, close_timeout) = (config.schema(), config.limits().close_timeout());
-        let wire = Wire::new(transport, timer);
-        let Setup { request, extensions, max_call_time, offload } = setup;
+        let meter = ConnectionMeter::new(&setup.telemetry.meters);
+        let wire = Wire::new(transport, timer, meter.bytes());
+        let Setup { request, extensions, max_call_time, telemetry, offload } = setup;
         let id = end.subscriptions.id();
-        let peer = Peer { schema, clock: wire.clock(), id, request, extensions, offload };
+        let peer =
+            Peer { schema, clock: wire.clock(), id, request, extensions, telemetry, offload };
         let (features, snapshot) = shared.go_live();
         let config = config.with_features(features);
         let encoded = snapshot.as_ref().map_or_else(|_| Bytes::new(), Bytes::clone);
@@ -131,6 +136,7 @@ where
             schema,
             close_timeout,
             patience: None,
+            meter,
         }
     }
 
@@ -235,7 +241,7 @@ where
     fn end_overdue(&mut self) {
         let now = self.wire.now();
         while let Some(id) = self.handlers.pop_overdue(now) {
-            if self.handlers.give_up(id) {
+            if self.handlers.give_up(id, &CallError::DeadlineExceeded) {
                 self.refuse(id, CallError::DeadlineExceeded);
             }
         }
@@ -279,7 +285,7 @@ where
                 }
                 Some(ServerEvent::Cancel { id }) => {
                     // One that runs to its end is answered with what comes of it.
-                    if self.handlers.give_up(id) {
+                    if self.handlers.give_up(id, &CallError::Cancelled) {
                         self.refuse(id, CallError::Cancelled);
                     }
                 }
@@ -289,6 +295,8 @@ where
                 }
                 Some(ServerEvent::Closed(error)) => {
                     tracing::debug!(%error, "connection ended");
+                    self.meter.end(&error);
+                    end_connection(self.handlers.connection_span(), &error);
                     self.handlers.give_up_all();
                     self.queue.clear();
                     self.answer = Answer::None;
@@ -302,8 +310,10 @@ where
 
     fn start(&mut self, id: CallId, method: u32, wire: Extensions, input: Bytes) {
         if !self.may_run(method) {
+            let index = method;
             let method = self.schema.methods[method as usize].name;
             tracing::debug!(service = self.schema.name, method, "a call lacks its feature");
+            self.handlers.note_refusal(index, &wire, &CallError::MissingFeature);
             return self.answer(id, Err(CallError::MissingFeature));
         }
         let no_cancel = self.schema.methods[method as usize].no_cancel;
@@ -556,9 +566,11 @@ where
         let _inside = Inside::enter();
         this.mailbox.wake_up(cx);
         this.wire.wake_up(cx);
+        this.handlers.look_for_listeners();
         if !this.connection.is_ended() && this.run(cx) {
             cx.waker().wake_by_ref();
         }
+        this.meter.look_at_server(&this.connection);
         let Some(error) = this.connection.error() else {
             return Poll::Pending;
         };

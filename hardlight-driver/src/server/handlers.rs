@@ -9,9 +9,13 @@ use std::{
 
 use bytes::Bytes;
 use hardlight_proto::{CallError, CallId, ConnectionState, Extensions, Time};
+use tracing::Span;
 
 use super::{deadlines::Deadlines, state::Shared};
-use crate::context::{Current, Peer, Running};
+use crate::{
+    context::{Current, Peer, Running},
+    telemetry::server::ServerCall,
+};
 
 /// The futures of the calls that run, one place for each call id. A place is used again and again.
 pub(super) struct Handlers<F> {
@@ -23,6 +27,8 @@ pub(super) struct Handlers<F> {
     peer: Arc<Peer>,
     /// For the next call: most are over before another one begins.
     spare: Option<Box<Running>>,
+    /// Somebody wants to know of calls, or did: then those that run may have been told of.
+    tells: bool,
 }
 
 /// A call that is to run.
@@ -55,6 +61,7 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
             deadlines: Deadlines::default(),
             peer,
             spare: None,
+            tells: false,
         }
     }
 
@@ -84,6 +91,9 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
         let spare = self.spare.take();
         let call = place.call.insert(spare.unwrap_or_else(|| Box::new(Running::new(&self.peer))));
         call.method = method;
+        if self.tells {
+            call.told = self.peer.begin(method, &wire);
+        }
         call.wire = wire;
         if let Some(at) = deadline {
             call.deadline = deadline;
@@ -99,15 +109,25 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
         let Some(Some(place)) = self.places.get_mut(id.index()) else {
             return Poll::Pending;
         };
-        let (Some(future), Some(call)) = (place.future.as_mut().as_pin_mut(), place.call.take())
+        let (Some(future), Some(mut call)) =
+            (place.future.as_mut().as_pin_mut(), place.call.take())
         else {
             return Poll::Pending;
         };
         let mut cx = Context::from_waker(&place.waker);
         let poll = || catch_unwind(AssertUnwindSafe(|| future.poll(&mut cx)));
+        if self.tells {
+            call.enter();
+        }
         let (polled, call) = Current::run(call, poll);
         place.call = call;
         let polled = polled.unwrap_or(Poll::Ready(Err(CallError::HandlerPanicked)));
+        if self.tells
+            && let Some(told) = place.told()
+        {
+            told.leave();
+            told.end(&polled);
+        }
         if polled.is_ready() {
             self.remove(id);
         }
@@ -134,6 +154,25 @@ impl<F> Handlers<F> {
         Some(place.method)
     }
 
+    /// Looks whether somebody wants to know of the calls to come.
+    #[inline(always)]
+    pub(super) fn look_for_listeners(&mut self) {
+        self.tells |= self.peer.telemetry.wants_calls();
+    }
+
+    /// Tells of a call that is not started.
+    pub(super) fn note_refusal(&self, method: u32, wire: &Extensions, why: &CallError) {
+        let told = self.tells.then(|| self.peer.begin(method, wire)).flatten();
+        if let Some(mut told) = told {
+            told.give_up(why);
+        }
+    }
+
+    /// The span of the connection.
+    pub(super) fn connection_span(&self) -> &Span {
+        &self.peer.telemetry.span
+    }
+
     /// Whether none runs.
     pub(super) const fn is_empty(&self) -> bool {
         self.running == 0
@@ -151,7 +190,7 @@ impl<F> Handlers<F> {
 
     /// Gives the handler of a call up, if it runs: drops it, unless it runs to its end all the same. Whether nothing of it is
     /// left.
-    pub(super) fn give_up(&mut self, id: CallId) -> bool {
+    pub(super) fn give_up(&mut self, id: CallId, why: &CallError) -> bool {
         let Some(Some(place)) = self.places.get_mut(id.index()) else {
             return true;
         };
@@ -163,6 +202,9 @@ impl<F> Handlers<F> {
         }
         if place.no_cancel {
             return false;
+        }
+        if let Some(told) = place.told() {
+            told.give_up(why);
         }
         self.remove(id);
         true
@@ -179,6 +221,11 @@ impl<F> Handlers<F> {
         self.running -= 1;
         if let Some(at) = place.call.as_ref().and_then(|call| call.deadline) {
             self.deadlines.remove(at, id);
+        }
+        if self.tells
+            && let Some(told) = place.told()
+        {
+            told.enter();
         }
         let mut future = place.future.as_mut();
         let call = &mut place.call;
@@ -198,7 +245,7 @@ impl<F> Handlers<F> {
     /// Gives all handlers up: those are left that run to their end all the same.
     pub(super) fn give_up_all(&mut self) {
         (0..=u8::MAX).map(CallId).for_each(|id| {
-            self.give_up(id);
+            self.give_up(id, &CallError::Cancelled);
         });
         if self.is_empty() {
             self.places = Vec::new();
@@ -210,6 +257,14 @@ impl<F> Handlers<F> {
         self.give_up_all();
         (0..=u8::MAX).map(CallId).for_each(|id| self.remove(id));
         self.places = Vec::new();
+    }
+}
+
+impl<F> Place<F> {
+    /// What is told of the call, if anybody wants to know.
+    #[cold]
+    fn told(&mut self) -> Option<&mut ServerCall> {
+        self.call.as_mut()?.told.as_deref_mut()
     }
 }
 

@@ -12,12 +12,17 @@ mod topics;
 mod unfinished;
 mod values;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use hardlight_proto::{
     CloseReason, ConnectionError, ConnectionState, EventSchema, Events, Limits, NoEvents,
     ServerConfig,
 };
+use tracing::Span;
 
 pub use features::FeaturesCell;
 pub use state::{StateCell, StateGuard, StateReadGuard};
@@ -30,6 +35,7 @@ use crate::{
     offload::{Offload, inline},
     opening::Opening,
     service::{Dispatch, Service},
+    telemetry::{Endpoint, Telemetry, meters::Meters, server::ServerTelemetry, server_connection},
     timer::Timer,
     transport::Transport,
 };
@@ -178,6 +184,11 @@ pub struct Acceptor<S: Service> {
     limits: Limits,
     compression: bool,
     max_call_time: Option<Duration>,
+    telemetry: Telemetry,
+    meters: Arc<Meters>,
+    endpoint: Endpoint,
+    /// Made when it is first asked for.
+    span: OnceLock<Span>,
     offload: Offload,
     end: End<S::State>,
 }
@@ -210,7 +221,18 @@ impl<S: Service> Acceptor<S> {
             shared: Arc::clone(connection.shared()),
             subscriptions: connection.subscriptions.clone(),
         };
-        Self { connection, limits, compression: false, max_call_time: None, offload: inline, end }
+        Self {
+            connection,
+            limits,
+            compression: false,
+            max_call_time: None,
+            offload: inline,
+            telemetry: Telemetry::new(),
+            meters: hub.hub.meters.of(S::schema()),
+            endpoint: Endpoint::unknown(),
+            span: OnceLock::new(),
+            end,
+        }
     }
 
     /// Whether payloads may travel compressed, if the client wants it too: see
@@ -243,6 +265,28 @@ impl<S: Service> Acceptor<S> {
     pub fn with_request<R: Send + Sync + 'static>(mut self, request: R) -> Self {
         self.connection = self.connection.with_request(request);
         self
+    }
+
+    /// What the connection tells of itself. Default: [`Telemetry::new`].
+    #[must_use]
+    pub fn with_telemetry(mut self, telemetry: Telemetry) -> Self {
+        self.telemetry = telemetry;
+        self
+    }
+
+    /// Where its ends are, for its spans. Default: nobody knows.
+    #[must_use]
+    pub fn with_endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.endpoint = endpoint;
+        self
+    }
+
+    /// The connection's span, with what was said of its ends before this is first called: for what is done before the connection is
+    /// [served](Self::serve), which is done in it anyway.
+    pub fn span(&self) -> &Span {
+        self.span.get_or_init(|| {
+            server_connection(S::schema().name, &self.endpoint, self.connection.id())
+        })
     }
 
     /// The handle for the handler. What is written to its state before [`serve`](Self::serve) is in the snapshot that
@@ -278,18 +322,26 @@ impl<S: Service> Acceptor<S> {
     {
         let handler = Arc::new(handler);
         let dispatch = move |method, input| S::dispatch(Arc::clone(&handler), method, input);
+        let span = self.span().clone();
         let config = ServerConfig::new(S::schema())
             .with_limits(self.limits)
             .with_compression(self.compression)
             .with_epoch(self.end.subscriptions.epoch());
+        let telemetry = ServerTelemetry {
+            options: self.telemetry,
+            endpoint: self.endpoint,
+            meters: self.meters,
+            span: span.clone(),
+        };
         let setup = Setup {
             request: self.connection.request.clone(),
             extensions: Arc::clone(&self.connection.extensions),
             max_call_time: self.max_call_time,
+            telemetry,
             offload: self.offload,
         };
         let driver = ServerDriver::new(config, transport, timer, dispatch, setup, self.end);
-        Serving::new(driver)
+        Serving::new(driver, span)
     }
 }
 

@@ -8,13 +8,14 @@ use std::{
 
 use bytes::Bytes;
 use hardlight_proto::{CallError, ConnectionError, ConnectionState};
+use tracing::Span;
 
 use super::{
     driver::ServerDriver,
     handlers::Handlers,
     mailbox::{Commands, ServerMailbox},
 };
-use crate::{inside::Inside, timer::Timer, transport::Transport};
+use crate::{inside::Inside, telemetry::enter, timer::Timer, transport::Transport};
 
 /// Rounds of polling before others get their turn.
 const MAX_ROUNDS: usize = 16;
@@ -24,11 +25,13 @@ pub(super) struct Serving<S: ConnectionState, T, M, D, F> {
     /// Dropped with its transport once the connection has ended.
     driver: Option<ServerDriver<S, T, M, D, F>>,
     rest: Option<(Unfinished<F>, ConnectionError)>,
+    /// Of the connection: all that is done here is done in it.
+    span: Span,
 }
 
 impl<S: ConnectionState, T, M, D, F> Serving<S, T, M, D, F> {
-    pub(super) const fn new(driver: ServerDriver<S, T, M, D, F>) -> Self {
-        Self { driver: Some(driver), rest: None }
+    pub(super) const fn new(driver: ServerDriver<S, T, M, D, F>, span: Span) -> Self {
+        Self { driver: Some(driver), rest: None, span }
     }
 }
 
@@ -44,6 +47,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ConnectionError> {
         let this = self.get_mut();
+        let _entered = enter(&this.span);
         if let Some(driver) = &mut this.driver {
             let error = ready!(Pin::new(driver).poll(cx));
             this.rest = this.driver.take().map(|driver| (driver.into_unfinished(), error));

@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     rc::Rc,
     sync::{
         Arc,
@@ -13,13 +14,17 @@ use std::{
 use event_listener::Event;
 use futures_executor::LocalPool;
 use hardlight_driver::{
-    Acceptor, CallContext, Connected, EventHub, ServiceClient, client_over,
+    Acceptor, CallContext, Connected, Endpoint, EventHub, ServiceClient, Telemetry, client_over,
     proto::{ClientConfig, ConnectionError, Frame, Frames, Limits},
 };
 use hardlight_macros::{codable, rpc};
 use parking_lot::Mutex;
 
 use super::{ManualTimer, Pipe, joined::note_end, transport};
+
+/// Where the client is, to the server, and who it says that it is.
+const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 7)), 50_000);
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 #[rpc]
 pub(crate) trait Work {
@@ -39,6 +44,20 @@ pub(crate) trait Work {
     async fn ask_late(&self) -> u32;
     async fn panic(&self) -> u32;
     async fn large(&self, bytes: u32) -> Vec<u8>;
+    async fn refuse(&self, secret: String) -> Result<u32, String>;
+    /// Looks at what the next server finds that it calls in turn, without its context.
+    async fn pass_on(&self) -> Look;
+    #[rpc(secret)]
+    async fn whisper(&self, secret: String) -> String;
+    async fn opaque(&self, value: Opaque) -> u32;
+    /// Says so by an event, whoever listens.
+    async fn say(&self) -> u32;
+}
+
+/// A value without `Debug`.
+#[codable]
+pub(crate) struct Opaque {
+    pub(crate) number: u32,
 }
 
 /// What a handler finds around its call.
@@ -49,6 +68,9 @@ pub(crate) struct Look {
     pub(crate) method: String,
     pub(crate) remaining: Option<Duration>,
     pub(crate) traceparent: Option<String>,
+    pub(crate) tracestate: Option<String>,
+    /// What its own calls are to say.
+    pub(crate) trace: Option<String>,
     pub(crate) user: Option<String>,
 }
 
@@ -169,18 +191,45 @@ impl Work for App {
     async fn large(&self, bytes: u32) -> Vec<u8> {
         vec![0; bytes as usize]
     }
+
+    async fn refuse(&self, secret: String) -> Result<u32, String> {
+        Err(secret)
+    }
+
+    async fn pass_on(&self) -> Look {
+        let next = self.next.as_ref().expect("there is a server behind this one");
+        next.look().await.expect("it is there")
+    }
+
+    async fn whisper(&self, secret: String) -> String {
+        secret
+    }
+
+    async fn opaque(&self, value: Opaque) -> u32 {
+        value.number
+    }
+
+    async fn say(&self) -> u32 {
+        tracing::info!(target: "app", "before");
+        self.seen.gate().await;
+        tracing::info!(target: "app", "after");
+        5
+    }
 }
 
 /// What is found here.
 pub(crate) fn look() -> Look {
     let context = CallContext::current();
-    let traceparent = context.wire_extensions().traceparent();
+    let wire = context.wire_extensions();
+    let text = |bytes: Option<bytes::Bytes>| Some(String::from_utf8_lossy(&bytes?).into_owned());
     let user = context.connection_extensions().and_then(|extensions| extensions.get::<User>());
     Look {
         service: context.service().into(),
         method: context.method().into(),
         remaining: context.remaining(),
-        traceparent: traceparent.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        traceparent: text(wire.traceparent()),
+        tracestate: text(wire.tracestate()),
+        trace: context.trace_context().map(ToString::to_string),
         user: user.map(|User(name)| name.into()),
     }
 }
@@ -193,6 +242,8 @@ pub(crate) struct Choice {
     pub(crate) max_call_time: Option<Duration>,
     pub(crate) next: Option<work::Client>,
     pub(crate) user: Option<&'static str>,
+    pub(crate) server_telemetry: Telemetry,
+    pub(crate) client_telemetry: Telemetry,
 }
 
 /// A client and a server, joined; everything on the thread of the pool.
@@ -213,14 +264,17 @@ impl Desk {
     }
 
     pub(crate) fn with(pool: &mut LocalPool, choice: Choice) -> Self {
-        let Choice { limits, call_timeout, max_call_time, next, user } = choice;
+        let Choice { limits, call_timeout, max_call_time, next, user, .. } = choice;
+        let Choice { server_telemetry, client_telemetry, .. } = choice;
         let limits = limits.unwrap_or_default().with_heartbeat_interval(None);
         let (client_side, server_side, to_client, to_server) = transport();
         let (client_timer, server_timer) = (ManualTimer::default(), ManualTimer::default());
         // Their origins need not agree.
         server_timer.advance(Duration::from_secs(1000));
         let acceptor = Acceptor::<work::Connection>::new(limits.clone(), &EventHub::new())
-            .with_max_call_time(max_call_time);
+            .with_max_call_time(max_call_time)
+            .with_telemetry(server_telemetry)
+            .with_endpoint(Endpoint::unknown().with_peer(PEER).with_client(CLIENT));
         let connection: work::Connection = acceptor.connection();
         if let Some(user) = user {
             connection.extensions().insert(User(user));
@@ -232,7 +286,9 @@ impl Desk {
         let config =
             ClientConfig::new(<work::Client as ServiceClient>::schema()).with_limits(limits);
         let connected = Connected::new(client_side, client_timer.clone(), config)
-            .with_call_timeout(call_timeout);
+            .with_call_timeout(call_timeout)
+            .with_telemetry(client_telemetry)
+            .with_endpoint(Endpoint::unknown().with_server("desk.example", Some(443)));
         let (connecting, driver) = client_over(connected);
         note_end(pool, driver);
         let client = pool.run_until(connecting).expect("the server answers");

@@ -4,6 +4,7 @@
 pub(crate) mod desk;
 pub(crate) mod house;
 pub(crate) mod joined;
+pub(crate) mod recorder;
 pub(crate) mod returning;
 
 use std::{

@@ -131,6 +131,13 @@ fn handles(service: &Service) -> TokenStream {
             quote!(context: &#root::__private::CallContext),
             quote!(context),
         ),
+        (
+            "with_trace_context",
+            "This client for calls that belong to a trace which is known from elsewhere, such as the headers of an HTTP \
+             request. See `ClientConnection::with_trace_context`.",
+            quote!(trace: &#root::__private::TraceContext),
+            quote!(trace),
+        ),
     ];
     let is_free = |name: &str| functions(service).all(|ident| plain(ident) != name);
     let handles = handles.into_iter().filter(|(name, ..)| is_free(name));

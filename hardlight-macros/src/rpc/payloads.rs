@@ -7,7 +7,7 @@ use syn::{Ident, spanned::Spanned};
 
 use super::{
     names::{generated, visibility},
-    parse::plain,
+    parse::{application_result, plain},
     service::{Method, Service},
 };
 use crate::span::placed;
@@ -60,9 +60,19 @@ fn definition(service: &Service, method: &Method) -> TokenStream {
     let output_doc = format!("What [`{path}`] returns.");
     let name = method.input.to_string();
     let span = generated(returns.span());
+    let is_error = application_result(returns).map(|_| {
+        quote! {
+            fn is_error(output: &Self::Output) -> bool {
+                ::core::result::Result::is_err(output)
+            }
+        }
+    });
+    let shows = (!method.marks.common.secret).then(|| shows(method, root, &input));
     let call = quote_spanned! {span=>
         impl #root::__private::Call<#input> for #root::__private::Returns<#returns> {
             type Output = #returns;
+            #is_error
+            #shows
         }
     };
     let structure = codable(
@@ -96,6 +106,32 @@ fn definition(service: &Service, method: &Method) -> TokenStream {
 
         #(#cfgs)*
         #call
+    }
+}
+
+/// How logs show the arguments and the result, as far as these have `Debug`.
+fn shows(method: &Method, root: &TokenStream, input: &Ident) -> TokenStream {
+    let name = plain(&method.ident);
+    let fields = method.arguments.iter().map(|argument| {
+        let (ident, name) = (&argument.ident, plain(&argument.ident));
+        quote!(shown.field(#name, (&#root::__private::Shown(&input.#ident)).shown());)
+    });
+    quote! {
+        const SHOWS: bool = true;
+
+        #[allow(unused_imports, unused_variables)]
+        fn show_input(input: &#input, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            use #root::__private::{ByDebug as _, Hidden as _};
+            let mut shown = f.debug_struct(#name);
+            #(#fields)*
+            shown.finish()
+        }
+
+        #[allow(unused_imports)]
+        fn show_output(output: &Self::Output, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            use #root::__private::{ByDebug as _, Hidden as _};
+            ::core::fmt::Debug::fmt((&#root::__private::Shown(output)).shown(), f)
+        }
     }
 }
 

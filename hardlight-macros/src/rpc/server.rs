@@ -376,6 +376,7 @@ fn arm(service: &Service, method: &Method) -> TokenStream {
         Method::#variant => {
             let call = {
                 let input = #root::__private::decode_input::<#input>(input).await?;
+                #root::__private::log_input::<#input, #root::__private::Returns<#output>>(&input);
                 <H as super::#service>::#ident(handler, #(input.#fields),*)
             };
             #root::__private::encode_output::<#input, #root::__private::Returns<#output>>(call.await).await

@@ -8,8 +8,9 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Connection, MAX_QUIET_FRAMES, Phase, Role, call::Call, call_ids::CallIds, check_revision,
-    config::ServerConfig, heartbeat::Heartbeat, held::Held, inputs::Inputs, sealed, skip::touches,
+    Connection, EventTally, MAX_QUIET_FRAMES, Phase, Role, call::Call, call_ids::CallIds,
+    check_revision, config::ServerConfig, heartbeat::Heartbeat, held::Held, inputs::Inputs, sealed,
+    skip::touches, tally::Refusals,
 };
 use crate::{
     close::CloseReason,
@@ -44,6 +45,7 @@ pub struct Server {
     epoch: Option<u64>,
     features: FeatureSet,
     methods: MethodTable,
+    refusals: Refusals,
 }
 
 /// What happened on a server's connection.
@@ -97,6 +99,7 @@ impl sealed::Role for Server {
     const HANDLES_LATE_INPUT: bool = false;
     const SENDS_PINGS: bool = true;
     const WITHHOLDS_CREDIT: bool = true;
+    const SENDS_EVENTS: bool = true;
 
     fn has_open_calls(&self) -> bool {
         !self.running.is_empty() || !self.held.is_empty()
@@ -148,6 +151,7 @@ impl Connection<Server> {
             epoch,
             features,
             methods: MethodTable::Same(0),
+            refusals: Refusals::default(),
         };
         let mut connection = Self::new(schema, limits, compression, role, now);
         connection.withhold_events(None);
@@ -191,6 +195,16 @@ impl Connection<Server> {
     #[inline(always)]
     fn may_not_start(&self) -> bool {
         self.role.holds_calls || self.link.is_congested()
+    }
+
+    /// The calls that this side has answered by itself so far, without giving them out: with which errors, and how many each.
+    pub fn refusals(&self) -> impl Iterator<Item = (CallError, u64)> + use<> {
+        self.role.refusals.iter()
+    }
+
+    /// What became of the events of this connection so far.
+    pub const fn event_tally(&self) -> EventTally {
+        self.link.outbox.event_tally()
     }
 
     /// The features of the connection.
@@ -620,6 +634,7 @@ impl Connection<Server> {
         let method = match self.admit(method, &extensions, bytes) {
             Ok(method) => method,
             Err(refusal) => {
+                self.role.refusals.note(&refusal);
                 self.link.outbox.push(error_frame(id, refusal));
                 return Ok(None);
             }
@@ -707,6 +722,7 @@ impl Connection<Server> {
     }
 
     fn refuse_held(&mut self, id: CallId, error: CallError) {
+        self.role.refusals.note(&error);
         self.role.inputs.remove(id);
         self.link.outbox.push(error_frame(id, error));
     }

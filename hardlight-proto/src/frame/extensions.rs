@@ -95,6 +95,15 @@ impl Extensions {
         self.with(TRACESTATE, tracestate)
     }
 
+    /// The same without what W3C Trace Context says: neither `traceparent` nor `tracestate`.
+    #[must_use]
+    pub fn without_trace(self) -> Self {
+        let mut block = BytesMut::new();
+        let others = |(tag, _): &(u64, Bytes)| !matches!(*tag, TRACEPARENT | TRACESTATE);
+        self.iter().filter(others).for_each(|(tag, body)| put_entry(&mut block, tag, &body));
+        Self { block: (!block.is_empty()).then(|| Box::new(block.freeze())) }
+    }
+
     /// Calls with the same key ask for the same thing to be done once: 1 to 64 bytes.
     ///
     /// # Errors
@@ -179,10 +188,7 @@ impl Extensions {
             return Err(ExtensionError::InvalidBody { tag });
         }
         let mut block = BytesMut::new();
-        let mut put = |tag, body: &[u8]| {
-            varint::put(&mut block, tag);
-            varint::put_section(&mut block, body);
-        };
+        let mut put = |tag, body: &[u8]| put_entry(&mut block, tag, body);
         self.iter().take_while(|(other, _)| *other < tag).for_each(|(tag, body)| put(tag, &body));
         put(tag, body);
         self.iter().filter(|(other, _)| *other > tag).for_each(|(tag, body)| put(tag, &body));
@@ -235,6 +241,11 @@ impl core::fmt::Debug for Extensions {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }
+}
+
+fn put_entry(block: &mut BytesMut, tag: u64, body: &[u8]) {
+    varint::put(block, tag);
+    varint::put_section(block, body);
 }
 
 fn take_entry(rest: &mut Bytes) -> Result<Option<(u64, Bytes)>, ProtocolError> {

@@ -21,9 +21,10 @@
 //! 4. [`reconnecting`]: a client that stays, whatever becomes of its connections
 //! 5. [`services`]: services that call services, and stopping one of them without a failed call
 //! 6. [`logging`]: what is logged, and how to see it
+//! 7. [`observability`]: spans, traces that go on elsewhere, metrics, payloads in logs
 #![cfg_attr(
     feature = "schema",
-    doc = "7. [`schema`]: what breaks older clients, found before a release and not after it"
+    doc = "8. [`schema`]: what breaks older clients, found before a release and not after it"
 )]
 //!
 //! # When it is needed
@@ -72,6 +73,9 @@ pub mod services {}
 
 #[doc = include_str!("logging.md")]
 pub mod logging {}
+
+#[doc = include_str!("observability.md")]
+pub mod observability {}
 
 #[cfg(feature = "schema")]
 #[doc = include_str!("schema.md")]

@@ -30,7 +30,9 @@ use super::{
     subscriber::{ConnectionId, Subscriber},
     trie::{Trie, tree_levels},
 };
-use crate::{server::mailbox::ServerMailbox, wakes::WakesLater};
+use crate::{
+    server::mailbox::ServerMailbox, telemetry::meters::MetersOfServices, wakes::WakesLater,
+};
 
 /// What all topics keep together, in bytes, unless something else is chosen.
 const MAX_KEPT_BYTES: usize = 64 << 20;
@@ -65,6 +67,8 @@ pub(crate) struct Hub {
     /// Events that went to nobody since the topic's name was too long.
     too_long: AtomicU64,
     pub(super) exports: Exports,
+    /// What is measured of its connections.
+    pub(crate) meters: MetersOfServices,
 }
 
 /// What connections are subscribed to by pattern.
@@ -131,6 +135,7 @@ impl Hub {
             watches: Watches::default(),
             too_long: AtomicU64::new(0),
             exports: Exports::default(),
+            meters: MetersOfServices::default(),
         }
     }
 

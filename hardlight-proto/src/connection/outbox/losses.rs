@@ -1,7 +1,10 @@
 //! Events that are not sent: what is lost of a subscription is stated before its next event, or once nothing waits.
 
 use super::{Outbox, Subscription};
-use crate::frame::{Frame, GapReason};
+use crate::{
+    connection::sealed::Role,
+    frame::{Frame, GapReason},
+};
 
 /// Events of a subscription that were dropped.
 #[derive(Clone, Copy, Debug)]
@@ -11,7 +14,7 @@ pub(in crate::connection) struct Loss {
     pub(super) reason: GapReason,
 }
 
-impl Outbox {
+impl<R: Role> Outbox<R> {
     /// The events of a topic up to this one are dropped, as far as they were not sent.
     pub(in crate::connection) fn skip_events(&mut self, topic: u64, last: u64, reason: GapReason) {
         if let Some(queued) = self.queued_topics.get(&topic)
@@ -59,6 +62,7 @@ impl Outbox {
         let first = packed.next;
         if let Some(next) = last.checked_add(1).filter(|_| first <= last) {
             packed.next = next;
+            self.tally.lose(next - first, reason);
             self.pack_frame(&Frame::Gap { topic, first, last, reason });
         }
     }

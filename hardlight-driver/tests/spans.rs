@@ -1,0 +1,275 @@
+//! What subscribers see of connections and calls.
+
+mod support;
+
+use std::time::Duration;
+
+use futures_executor::LocalPool;
+use hardlight_driver::{
+    Propagation, Telemetry, TraceContext,
+    proto::{CallError, CloseReason},
+};
+use support::{
+    desk::{Choice, Desk, Opaque},
+    joined::note_end,
+    recorder::{Recorder, Seen},
+};
+use tracing::{Level, level_filters::LevelFilter};
+use tracing_subscriber::filter::Targets;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn calls() -> Targets {
+    Targets::new()
+        .with_target("hardlight::call", Level::DEBUG)
+        .with_target("hardlight::connection", Level::INFO)
+        .with_target("app", Level::INFO)
+}
+
+fn fields<'a>(span: &'a Seen, names: &[&str]) -> Vec<Option<&'a str>> {
+    names.iter().map(|name| span.field(name)).collect()
+}
+
+#[test]
+fn a_call_has_a_span_on_either_side_with_the_fields_of_opentelemetry() {
+    let recorder = Recorder::default();
+    recorder.run(calls(), || {
+        let mut pool = LocalPool::new();
+        let desk = Desk::new(&mut pool);
+        let caller = tracing::info_span!(target: "app", "caller");
+        let call = caller.in_scope(|| desk.client.get());
+        assert_eq!(pool.run_until(tracing::Instrument::instrument(call, caller)), Ok(3));
+    });
+    let (server, client) = (recorder.span("rpc.server.call"), recorder.span("rpc.client.call"));
+    for span in [&server, &client] {
+        let names = ["otel.name", "rpc.system.name", "rpc.method", "rpc.status_code", "error.type"];
+        let expected = [Some("Work/get"), Some("hardlight"), Some("Work/get"), Some("OK"), None];
+        assert_eq!(fields(span, &names), expected);
+        assert_eq!(span.field("otel.status_code"), None);
+        assert!(span.is_closed);
+    }
+    assert_eq!(
+        fields(&client, &["otel.kind", "server.address", "server.port"]),
+        [Some("client"), Some("desk.example"), Some("443")]
+    );
+    // The caller's span is around the client's, and nothing around the server's: no connection makes its calls one trace.
+    assert_eq!((client.parent, server.parent), (Some("caller"), None));
+    assert_eq!(server.follows, ["rpc.server.connection"]);
+    let names = ["otel.kind", "network.peer.address", "network.peer.port", "client.address"];
+    let expected = [Some("server"), Some("10.0.0.7"), Some("50000"), Some("192.0.2.1")];
+    assert_eq!(fields(&server, &names), expected);
+    assert!(server.field("hardlight.connection.id").is_some());
+}
+
+#[test]
+fn what_a_handler_logs_is_in_its_calls_span_at_each_poll() {
+    let recorder = Recorder::default();
+    recorder.run(calls(), || {
+        let mut pool = LocalPool::new();
+        let desk = Desk::new(&mut pool);
+        let client = desk.client.clone();
+        let call = note_end(&mut pool, async move { client.say().await });
+        pool.run_until_stalled();
+        desk.seen.open_gate();
+        pool.run_until_stalled();
+        assert_eq!(*call.borrow(), Some(Ok(5)));
+    });
+    assert_eq!(recorder.span("rpc.server.call").events, ["before", "after"]);
+    assert!(recorder.span("rpc.client.call").events.is_empty());
+}
+
+#[test]
+fn a_call_that_ends_otherwise_says_how_and_whose_failure_it_was() {
+    let recorder = Recorder::default();
+    recorder.run(calls(), || {
+        let mut pool = LocalPool::new();
+        let desk = Desk::new(&mut pool);
+        assert!(pool.run_until(desk.client.refuse("no".into())).is_err());
+        assert!(pool.run_until(desk.client.panic()).is_err());
+        let client = desk.client.with_timeout(SECOND);
+        note_end(&mut pool, async move { client.hang().await });
+        pool.run_until_stalled();
+        desk.server_timer.advance(SECOND);
+        pool.run_until_stalled();
+        let client = desk.client.clone();
+        let mut given_up = Box::pin(async move { client.hang().await });
+        let waker = futures_util::task::noop_waker();
+        assert!(given_up.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+        pool.run_until_stalled();
+        drop(given_up);
+        pool.run_until_stalled();
+    });
+    let outcomes = |name: &str| -> Vec<_> {
+        let spans = recorder.spans(name);
+        assert!(spans.iter().all(|span| span.is_closed));
+        spans
+            .iter()
+            .map(|span| {
+                let text = |name| span.field(name).unwrap_or_default().to_owned();
+                (text("rpc.status_code"), text("error.type"), text("otel.status_code"))
+            })
+            .collect()
+    };
+    let text = |status: &str| (status.to_owned(), String::new(), String::new());
+    let failed = |status: &str| (status.to_owned(), status.to_owned(), "ERROR".to_owned());
+    // To the server its application's error is an answer, and a caller that goes away is no failure.
+    assert_eq!(
+        outcomes("rpc.server.call"),
+        [
+            text("APPLICATION_ERROR"),
+            failed("HANDLER_PANICKED"),
+            failed("DEADLINE_EXCEEDED"),
+            text("CANCELLED"),
+        ]
+    );
+    assert_eq!(
+        outcomes("rpc.client.call"),
+        [
+            failed("APPLICATION_ERROR"),
+            failed("HANDLER_PANICKED"),
+            failed("DEADLINE_EXCEEDED"),
+            text("CANCELLED"),
+        ]
+    );
+}
+
+#[test]
+fn calls_that_the_end_of_a_connection_ends_say_so() {
+    let recorder = Recorder::default();
+    recorder.run(calls(), || {
+        let mut pool = LocalPool::new();
+        let desk = Desk::new(&mut pool);
+        let client = desk.client.clone();
+        note_end(&mut pool, async move { client.hang().await });
+        pool.run_until_stalled();
+        desk.to_server.cut();
+        desk.to_client.cut();
+        pool.run_until_stalled();
+        assert!(pool.run_until(desk.client.get()).is_err());
+    });
+    assert_eq!(recorder.span("rpc.server.call").field("rpc.status_code"), Some("CANCELLED"));
+    let statuses: Vec<_> = recorder.spans("rpc.client.call");
+    let statuses: Vec<_> = statuses.iter().map(|span| span.field("rpc.status_code")).collect();
+    assert_eq!(statuses, [Some("INDETERMINATE"), Some("NOT_SENT")]);
+    for name in ["rpc.server.connection", "rpc.client.connection"] {
+        let span = recorder.span(name);
+        assert_eq!(
+            fields(&span, &["error.type", "otel.status_code"]),
+            [Some("LOST"), Some("ERROR")]
+        );
+    }
+}
+
+#[test]
+fn a_connection_has_a_span_until_its_end() {
+    let recorder = Recorder::default();
+    let targets = calls().with_target("hardlight_driver", Level::DEBUG);
+    recorder.run(targets, || {
+        let mut pool = LocalPool::new();
+        let desk = Desk::new(&mut pool);
+        assert!(!recorder.span("rpc.server.connection").is_closed);
+        desk.connection.close(CloseReason::normal());
+        drop(desk);
+        pool.run_until_stalled();
+    });
+    for name in ["rpc.server.connection", "rpc.client.connection"] {
+        let span = recorder.span(name);
+        assert!(span.is_closed && span.parent.is_none(), "{span:?}");
+        let names = ["rpc.system.name", "rpc.service", "hardlight.close.code", "error.type"];
+        assert_eq!(fields(&span, &names), [Some("hardlight"), Some("Work"), Some("1000"), None]);
+        assert_eq!(span.events, ["connection ended"]);
+    }
+}
+
+#[test]
+fn payloads_are_logged_only_where_the_application_and_a_subscriber_want_them() {
+    let payloads = |telemetry: Telemetry, level: Level| {
+        let recorder = Recorder::default();
+        let targets = Targets::new().with_target("hardlight::payload", level);
+        recorder.run(targets, || {
+            let mut pool = LocalPool::new();
+            let choice = Choice {
+                server_telemetry: telemetry.clone(),
+                client_telemetry: telemetry,
+                ..Choice::default()
+            };
+            let desk = Desk::with(&mut pool, choice);
+            assert!(pool.run_until(desk.client.refuse("hush".into())).is_err());
+            assert_eq!(pool.run_until(desk.client.whisper("hush".into())), Ok("hush".into()));
+            assert!(pool.run_until(desk.client.opaque(Opaque { number: 7 })).is_ok());
+        });
+        let events = recorder.events("hardlight::payload").into_iter();
+        let text = |fields: &support::recorder::Fields| {
+            ["message", "rpc.method", "payload"].map(|name| fields[name].clone()).join(" ")
+        };
+        events.map(|(_, _, fields)| text(&fields)).collect::<Vec<_>>()
+    };
+    let logged = payloads(Telemetry::new().payloads(true), Level::TRACE);
+    let refused = "Work/refuse refuse { secret: \"hush\" }";
+    let opaque = "Work/opaque opaque { value: _ }";
+    assert_eq!(
+        logged,
+        [
+            &format!("input {refused}"),
+            &format!("input {refused}"),
+            "output Work/refuse Err(\"hush\")",
+            "output Work/refuse Err(\"hush\")",
+            // Nothing of `whisper`, which is secret, and of a type without `Debug` no more than that there is one.
+            &format!("input {opaque}"),
+            &format!("input {opaque}"),
+            "output Work/opaque 7",
+            "output Work/opaque 7",
+        ]
+    );
+    assert!(payloads(Telemetry::new(), Level::TRACE).is_empty());
+    assert!(payloads(Telemetry::new().payloads(true), Level::DEBUG).is_empty());
+}
+
+#[test]
+fn one_trace_goes_through_a_nested_call_and_each_span_says_its_parent() {
+    let recorder = Recorder::default();
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let trace = TraceContext::parse(trace.as_bytes()).unwrap();
+    let takes_part = |seed| Telemetry::new().propagation(Propagation::trace_ids_from(seed));
+    let found = recorder.run(calls(), || {
+        let mut pool = LocalPool::new();
+        let choice = || Choice {
+            server_telemetry: takes_part(2),
+            client_telemetry: takes_part(3),
+            ..Choice::default()
+        };
+        let behind = Desk::with(&mut pool, choice());
+        let desk = Desk::with(&mut pool, Choice { next: Some(behind.client), ..choice() });
+        desk.seen.open_gate();
+        pool.run_until(desk.client.with_trace_context(&trace).ask()).unwrap()
+    });
+    let clients = recorder.spans("rpc.client.call");
+    let servers = recorder.spans("rpc.server.call");
+    let id = |span: &Seen, name| span.field(name).unwrap().to_owned();
+    let chain = [&clients[0], &servers[0], &clients[1], &servers[1]];
+    for span in chain {
+        assert_eq!(id(span, "trace_id"), "0af7651916cd43dd8448eb211c80319c");
+    }
+    assert_eq!(id(chain[0], "parent_span_id"), "b7ad6b7169203331");
+    for pair in chain.windows(2) {
+        assert_eq!(id(pair[0], "span_id"), id(pair[1], "parent_span_id"));
+    }
+    // What the last handler finds is the span of its own call.
+    let last = TraceContext::parse(found.trace.unwrap().as_bytes()).unwrap();
+    assert_eq!(format!("{:016x}", last.parent_id()), id(chain[3], "span_id"));
+}
+
+#[test]
+fn nobody_who_does_not_ask_is_told_of_calls() {
+    let recorder = Recorder::default();
+    recorder.run(Targets::new().with_default(LevelFilter::INFO), || {
+        let mut pool = LocalPool::new();
+        let desk = Desk::with(&mut pool, Choice::default());
+        assert_eq!(pool.run_until(desk.client.get()), Ok(3));
+        let refused = pool.run_until(desk.client.with_timeout(Duration::ZERO).get());
+        assert_eq!(refused, Err(CallError::DeadlineExceeded.into()));
+    });
+    assert!(recorder.spans("rpc.server.call").is_empty());
+    assert!(recorder.spans("rpc.client.call").is_empty());
+    assert_eq!(recorder.spans("rpc.server.connection").len(), 1);
+}
