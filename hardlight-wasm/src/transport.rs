@@ -31,7 +31,7 @@ const DRAIN_PAUSE: Duration = Duration::from_millis(4);
 #[non_exhaustive]
 pub enum TransportError {
     /// The connection broke, or the server broke the rules of WebSocket; the browser does not say which.
-    #[error("the connection was lost")]
+    #[error("the browser does not say why")]
     Lost,
     /// The user has left the page.
     #[error("the page was left")]

@@ -191,7 +191,7 @@ test("nothing is wider than its screen, by day and by night", async () => {
   const server = await Server.start();
   const crowd = await enter(has.browser, server, "ann-with-a-name-that-is-quite-long");
   await crowd.evaluate(async () => {
-    for (const thread of ["plans", "a-thread-with-a-name-of-32-letters", "music"]) await chat.join(thread).catch(() => {});
+    for (const thread of ["plans", "a-thread-with-a-name-of-32-chars", "music"]) await chat.join(thread).catch(() => {});
     await chat.sendMessage("lobby", "a text of many words, ".repeat(20));
     await chat.sendMessage("lobby", "withoutanyspaces".repeat(20));
   });

@@ -4,7 +4,6 @@
 const { spawn } = require("node:child_process");
 const { once } = require("node:events");
 const fs = require("node:fs");
-const os = require("node:os");
 const path = require("node:path");
 const readline = require("node:readline");
 const { after, before } = require("node:test");
@@ -105,8 +104,9 @@ async function terminal(server, user) {
   return client;
 }
 
+/** A new one, beside the pictures. */
 function folder() {
-  return fs.mkdtempSync(path.join(os.tmpdir(), "hardlight-page-"));
+  return fs.mkdtempSync(path.join(SHOTS, "files-"));
 }
 
 const arguments_ = [

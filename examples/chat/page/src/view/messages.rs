@@ -21,6 +21,8 @@ pub(super) struct Messages {
     /// What the list has: of which thread, and which.
     thread: Option<String>,
     ids: Vec<i64>,
+    /// What the list of those that wait has.
+    waits: Vec<String>,
 }
 
 impl Messages {
@@ -33,6 +35,7 @@ impl Messages {
             waiting: by_id("waiting"),
             thread: None,
             ids: Vec::new(),
+            waits: Vec::new(),
         }
     }
 
@@ -51,7 +54,8 @@ impl Messages {
             None => self.clear(),
         };
         self.thread = name.map(str::to_owned);
-        self.show_waiting(waiting.iter().filter(|(thread, _)| Some(thread.as_str()) == name));
+        let waiting = waiting.iter().filter(|(thread, _)| Some(thread.as_str()) == name);
+        self.show_waiting(waiting.map(|(_, text)| text.clone()).collect());
         let grown = self.scroll.scroll_height() - height;
         if !is_same || is_at_end {
             self.scroll.set_scroll_top(self.scroll.scroll_height());
@@ -83,9 +87,13 @@ impl Messages {
         false
     }
 
-    fn show_waiting<'a>(&self, waiting: impl Iterator<Item = &'a (String, String)>) {
+    fn show_waiting(&mut self, waits: Vec<String>) {
+        if waits == self.waits {
+            return;
+        }
+        self.waits = waits;
         self.waiting.set_text_content(None);
-        for (_, text) in waiting {
+        for text in &self.waits {
             let item = document().create_element("li").expect("it is the name of an element");
             item.set_text_content(Some(text));
             append(&self.waiting, &item);
