@@ -13,7 +13,7 @@ use crate::{
     client::MaybeError,
     context::Current,
     offload::{dropped_elsewhere, offloaded},
-    service::{MayFail, failed},
+    service::failed,
 };
 
 /// How long a payload is, in bytes, that is not encoded and decoded in the task of its connection: from here on that takes
@@ -34,21 +34,26 @@ pub async fn decode_input<T: Codable>(input: Bytes) -> Result<T, CallError> {
     elsewhere(move |_| decode(&input)).await
 }
 
-/// Writes the result of a call, and lets go of it.
+/// Writes the result of a call, and lets go of it. Whoever runs the handler finds out whether it is an error of the application's.
 ///
 /// # Errors
 ///
 /// [`CallError::EncodeFailed`] if it cannot be encoded.
 #[inline]
 pub async fn encode_output<I: Codable, R: Call<I>>(output: R::Output) -> Result<Bytes, CallError> {
-    if R::is_error(&output) {
-        Current::note_failure();
-    }
+    let is_error = R::is_error(&output);
     log_output::<I, R>(&output);
-    if payload::min_bytes(&output, LONG_BYTES) < LONG_BYTES {
-        return encode(&output);
+    let encoded = if payload::min_bytes(&output, LONG_BYTES) < LONG_BYTES {
+        encode(&output)
+    } else {
+        elsewhere(move |offload| Ok(dropped_elsewhere(offload, encode(&output)?))).await
+    };
+    if is_error {
+        // With the poll that the handler ends in.
+        Current::note_failure();
+        failed::note();
     }
-    elsewhere(move |offload| Ok(dropped_elsewhere(offload, encode(&output)?))).await
+    encoded
 }
 
 fn decode<T: Codable>(input: &[u8]) -> Result<T, CallError> {
@@ -57,11 +62,6 @@ fn decode<T: Codable>(input: &[u8]) -> Result<T, CallError> {
 
 fn encode<T: Codable>(output: &T) -> Result<Bytes, CallError> {
     payload::encode_to_bytes(output).map_err(|_| CallError::EncodeFailed)
-}
-
-/// Notes whether a method that may fail has returned the application's own error: whoever runs the handler finds out.
-pub fn note_result(output: &impl MayFail) {
-    failed::note(output.is_error());
 }
 
 /// Does what is long elsewhere, for the call that runs here.

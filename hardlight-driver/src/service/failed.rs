@@ -6,12 +6,12 @@ thread_local! {
     static FAILED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A method that may fail has ended: whether it did.
-pub(crate) fn note(failed: bool) {
-    FAILED.set(failed);
+/// A method has ended with an error of the application's.
+pub(crate) fn note() {
+    FAILED.set(true);
 }
 
-/// Polls a handler of a method that may fail: whether it failed, if it has ended.
+/// Polls a handler: whether it failed, if it has ended.
 pub(crate) fn during<R>(poll: impl FnOnce() -> R) -> (R, bool) {
     // A handler may run another one to its end within its own poll.
     let before = FAILED.replace(false);
@@ -25,13 +25,13 @@ mod tests {
 
     #[test]
     fn what_ends_within_another_poll_says_nothing_of_that_one() {
-        note(true);
+        note();
         let (inner, failed) = during(|| {
-            let ((), inner) = during(|| note(true));
+            let ((), inner) = during(note);
             inner
         });
         assert!(inner && !failed);
-        let ((), failed) = during(|| note(false));
+        let ((), failed) = during(|| {});
         assert!(!failed);
     }
 }

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::{
-    parse::{application_result, plain},
+    parse::plain,
     payloads,
     service::{Method, Service},
 };
@@ -373,8 +373,7 @@ fn dispatcher(service: &Service) -> TokenStream {
 fn arm(service: &Service, method: &Method) -> TokenStream {
     let root = &service.root.inside;
     let service = &service.names.service;
-    let Method { cfgs, variant, ident, input, output, returns, .. } = method;
-    let note = application_result(returns).map(|_| quote!(#root::__private::note_result(&output);));
+    let Method { cfgs, variant, ident, input, output, .. } = method;
     let fields = method.arguments.iter().map(|argument| &argument.ident);
     quote! {
         #(#cfgs)*
@@ -384,9 +383,7 @@ fn arm(service: &Service, method: &Method) -> TokenStream {
                 #root::__private::log_input::<#input, #root::__private::Returns<#output>>(&input);
                 <H as super::#service>::#ident(handler, #(input.#fields),*)
             };
-            let output = call.await;
-            #note
-            #root::__private::encode_output::<#input, #root::__private::Returns<#output>>(output).await
+            #root::__private::encode_output::<#input, #root::__private::Returns<#output>>(call.await).await
         }
     }
 }
