@@ -10,7 +10,7 @@ use hardlight_driver::{
     Error, Incoming,
     proto::{CallError, Limits},
 };
-use support::joined::{Joined, Underflow};
+use support::joined::{Joined, Underflow, counter};
 
 #[test]
 fn an_error_of_the_application_arrives_as_its_variant() {
@@ -18,6 +18,21 @@ fn an_error_of_the_application_arrives_as_its_variant() {
     let result = joined.start(async |client| client.decrement(1).await);
     joined.settle();
     assert_eq!(*result.borrow(), Some(Err(Error::Application(Underflow { counter: 0 }))));
+}
+
+#[test]
+fn a_call_with_a_payload_gets_the_payload_of_its_answer() {
+    let mut joined = Joined::new();
+    let increment = counter::Method::Increment.index();
+    let answers = joined.start(async move |client| {
+        let good = client.call_encoded(increment, Bytes::from_static(&[5, 0, 0, 0])).await;
+        let bad = client.call_encoded(increment, Bytes::from_static(&[5])).await;
+        (good, bad)
+    });
+    joined.settle();
+    let refused = Err(Error::Call(CallError::InvalidInput));
+    assert_eq!(*answers.borrow(), Some((Ok(Bytes::from_static(&[5, 0, 0, 0])), refused)));
+    assert_eq!(joined.client().state().counter, 5);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Features: names that decide what a connection may do (SPEC.md, section 14).
 
-use alloc::{collections::BTreeSet, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 
 use bytes::{Buf, Bytes};
 use thiserror::Error;
@@ -18,7 +18,8 @@ pub const MAX_FEATURES: usize = 256;
 /// Memory: at most [`MAX_FEATURES`] names of [`MAX_FEATURE_NAME_BYTES`] each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FeatureSet {
-    names: BTreeSet<String>,
+    /// In ascending order, each once.
+    names: Vec<String>,
 }
 
 /// Something that a connection may be allowed: a name, which methods, state fields and events may need.
@@ -48,7 +49,7 @@ pub enum FeatureError {
 impl FeatureSet {
     /// None.
     pub const fn new() -> Self {
-        Self { names: BTreeSet::new() }
+        Self { names: Vec::new() }
     }
 
     /// Adds a feature.
@@ -61,21 +62,23 @@ impl FeatureSet {
         if !is_name(&name) {
             return Err(FeatureError::InvalidName);
         }
-        if self.names.len() == MAX_FEATURES && !self.names.contains(&name) {
+        let Err(place) = self.names.binary_search(&name) else { return Ok(()) };
+        if self.names.len() == MAX_FEATURES {
             return Err(FeatureError::TooMany);
         }
-        self.names.insert(name);
+        self.names.insert(place, name);
         Ok(())
     }
 
     /// Removes a feature: whether it was there.
     pub fn remove(&mut self, name: &str) -> bool {
-        self.names.remove(name)
+        let place = self.place(name);
+        place.map(|place| self.names.remove(place)).is_ok()
     }
 
     /// Whether a feature is there.
     pub fn contains(&self, name: &str) -> bool {
-        self.names.contains(name)
+        self.place(name).is_ok()
     }
 
     /// How many features there are.
@@ -95,12 +98,16 @@ impl FeatureSet {
 
     /// The names as they travel.
     pub(crate) fn to_names(&self) -> Vec<String> {
-        self.names.iter().cloned().collect()
+        self.names.clone()
     }
 
-    /// Of names that were received.
-    pub(crate) fn of_names(names: Vec<String>) -> Self {
-        Self { names: names.into_iter().collect() }
+    /// Of names that were received, in ascending order.
+    pub(crate) const fn of_names(names: Vec<String>) -> Self {
+        Self { names }
+    }
+
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        self.names.binary_search_by(|other| other.as_str().cmp(name))
     }
 }
 

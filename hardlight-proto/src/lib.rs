@@ -37,6 +37,7 @@ mod operation;
 pub mod payload;
 pub mod schema;
 mod sink;
+mod sorted_map;
 #[cfg(feature = "payload")]
 mod state;
 #[cfg(feature = "payload")]

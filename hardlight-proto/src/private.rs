@@ -9,6 +9,7 @@ pub use crate::{
     connection::{Unannounced, Untold},
     features::Feature,
     schema::{EventSchema, FieldSchema, TypeDescription},
+    sorted_map::SortedMap,
 };
 
 #[cfg(feature = "payload")]

@@ -34,6 +34,14 @@ pub enum SchemaError {
         /// Their index.
         index: u32,
     },
+    /// A type is not known, or its description is none (SPEC.md, section 20.1).
+    #[error("the type of the {part} `{name}` is not known, or none")]
+    MalformedType {
+        /// What has it.
+        part: Part,
+        /// The name of that.
+        name: String,
+    },
     /// A fingerprint is not that of the type beside it.
     #[error("the fingerprint of the {part} `{name}` is not that of its type, {expected}")]
     WrongFingerprint {

@@ -6,9 +6,11 @@ mod compare;
 mod error;
 mod fingerprint;
 mod schema;
+mod typescript;
 
 pub use change::{Change, Part, What};
 pub use compare::compare;
 pub use error::SchemaError;
 pub use hardlight_proto::{Fingerprint, ServiceSchema};
 pub use schema::{Entry, FORMAT, Schema, to_json};
+pub use typescript::to_typescript;

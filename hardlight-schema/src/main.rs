@@ -59,6 +59,11 @@ enum Command {
         /// The schema: a file, or - for standard input
         file: PathBuf,
     },
+    /// Prints declarations for TypeScript, of the module that is made of the service for JavaScript
+    Typescript {
+        /// The schema: a file, or - for standard input
+        file: PathBuf,
+    },
 }
 
 /// What is printed, and whether something breaks.
@@ -73,6 +78,7 @@ fn main() -> ExitCode {
         Command::Show { file } => {
             read(&file).map(|schema| Report { text: format!("{schema}\n"), breaks: false })
         }
+        Command::Typescript { file } => typescript(&file),
     };
     match report.and_then(|report| print(&report.text).map(|()| report.breaks)) {
         Ok(false) => ExitCode::SUCCESS,
@@ -82,6 +88,12 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn typescript(file: &Path) -> Result<Report, String> {
+    let declarations = read(file)?.to_typescript();
+    let malformed = |error| format!("{} cannot be declared: {error}", named(file));
+    declarations.map_err(malformed).map(|text| Report { text, breaks: false })
 }
 
 fn check(old: &Path, new: &Path) -> Result<Report, String> {

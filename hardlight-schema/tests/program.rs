@@ -186,3 +186,11 @@ fn wrong_arguments_are_no_breaking_change() {
     assert_eq!((code, &*printed), (2, ""));
     assert!(errors.contains("<OLD>"), "{errors}");
 }
+
+#[test]
+fn declarations_for_typescript_are_printed() {
+    let folder = Folder::new();
+    let (code, declarations, errors) = run(&["typescript".as_ref(), &folder.path("old.json")]);
+    assert_eq!((code, errors.as_str()), (0, ""));
+    assert_eq!(declarations, hardlight_schema::to_typescript(&counter()));
+}

@@ -4,6 +4,8 @@
 mod connect;
 mod error;
 mod inbox;
+#[cfg(feature = "javascript")]
+pub mod javascript;
 mod options;
 mod page;
 mod reconnect;

@@ -18,7 +18,15 @@ pub(crate) struct Listener {
 
 impl Listener {
     pub(crate) fn new(event: &'static str, callback: impl FnMut() + 'static) -> Self {
-        let target: EventTarget = js_sys::global().unchecked_into();
+        Self::of(js_sys::global().unchecked_into(), event, callback)
+    }
+
+    /// The same of something else than the page or the worker.
+    pub(crate) fn of(
+        target: EventTarget,
+        event: &'static str,
+        callback: impl FnMut() + 'static,
+    ) -> Self {
         let callback = Closure::<dyn FnMut()>::new(callback);
         // Where there are no such events there is nothing to listen to.
         let _ = target.add_event_listener_with_callback(event, callback.as_ref().unchecked_ref());

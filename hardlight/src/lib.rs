@@ -143,6 +143,9 @@ handle.stop().await;
 //! hardlight = { version = "0.1", features = ["tokio"] }
 //! ```
 //!
+//! The feature `javascript` makes of a service a module for programs in JavaScript, where there is no Rust:
+//! `hardlight::javascript::offer`, on the same target. See `examples/javascript`.
+//!
 //! The feature `testing` has one more, `hardlight::testing`, for an application's tests: everything in memory and in one thread, with a
 //! clock and a network that the test commands. Nothing of it is at the root.
 //!
@@ -154,6 +157,7 @@ handle.stop().await;
 //! | `smol` | | the same on smol: `hardlight::smol` | `hardlight-smol`, `hardlight-ws` |
 //! | `async-std` | | the same on async-std, which is discontinued: `hardlight::async_std` | `hardlight-async-std`, `hardlight-ws` |
 //! | `wasm` | | a client for browsers: `hardlight::wasm`, on `wasm32` alone | `hardlight-wasm` |
+//! | `javascript` | | a service for programs in JavaScript: `hardlight::javascript`, on `wasm32` alone | `wasm` |
 //! | `axum` | | a server on a route of an axum application: `HttpService`, which knows axum's `ConnectInfo` | `hyper`, `hardlight-tokio/axum` |
 //! | `hyper` | | a server behind hyper, or whatever takes a service of tower: `HttpService` | `tokio`, `hardlight-tokio/hyper` |
 //! | `testing` | | servers and clients in memory, for an application's tests: `hardlight::testing` | `hardlight-testing`, `hardlight-ws` |
@@ -227,6 +231,10 @@ pub use hardlight_tokio as tokio;
 #[cfg(all(feature = "wasm", target_arch = "wasm32"))]
 #[doc(no_inline)]
 pub use hardlight_wasm as wasm;
+
+#[cfg(all(feature = "javascript", target_arch = "wasm32"))]
+#[doc(no_inline)]
+pub use hardlight_wasm::javascript;
 
 #[cfg(all(feature = "async-std", not(any(feature = "smol", feature = "tokio"))))]
 pub use hardlight_async_std::{

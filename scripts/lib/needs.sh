@@ -140,6 +140,19 @@ install_wasm_opt() {
     npm install --silent --prefix "$tools/binaryen" "binaryen@$BINARYEN"
 }
 
+# What the tests of the JavaScript package need of npm, as its lock file has it.
+have_node_tools() {
+    cmp --silent tests/javascript/package-lock.json "$tools/node/package-lock.json" &&
+        [[ -d $tools/node/node_modules/playwright-core ]]
+}
+
+install_node_tools() {
+    command -v npm >/dev/null || apt_install nodejs npm || return
+    mkdir -p "$tools/node"
+    cp tests/javascript/package.json tests/javascript/package-lock.json "$tools/node"
+    npm ci --silent --prefix "$tools/node"
+}
+
 have_chromium() {
     command -v chromium >/dev/null && command -v chromedriver >/dev/null
 }

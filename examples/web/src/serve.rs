@@ -16,7 +16,7 @@ use crate::Arrival;
 ///
 /// # Errors
 ///
-/// Those of [`axum::serve`].
+/// Those of [`axum::serve()`].
 pub async fn serve_until_interrupted<L>(
     listener: L,
     app: Router,

@@ -32,7 +32,7 @@ impl Future for Call<'_> {
                 let inserted = this.mailbox.post(|calls| {
                     let key = calls.insert(request, turn, when_full)?;
                     if let Some(special) = special {
-                        calls.set_special(key, *special);
+                        calls.set_special(key, special);
                     }
                     calls.poll(key, cx.waker());
                     Ok(key)

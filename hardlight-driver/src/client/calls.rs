@@ -1,6 +1,10 @@
 //! The calls of one client: from the caller's future to the driver and back.
 
-use std::{collections::VecDeque, task::Waker, time::Duration};
+use std::{
+    collections::{BinaryHeap, VecDeque},
+    task::Waker,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use hardlight_proto::{
@@ -413,7 +417,8 @@ impl Calls {
             }
             true
         });
-        line.sort_unstable();
+        // A heap sorts by code that a browser has anyway, for deadlines.
+        let line = BinaryHeap::from(line).into_sorted_vec();
         self.line.extend(line.into_iter().map(|(_, key)| key));
     }
 
@@ -510,7 +515,7 @@ mod tests {
     fn timed(calls: &mut Calls, seconds: u64) -> CallKey {
         let key = calls.insert(request(0), Turn::InOrder, WhenFull::Wait).unwrap();
         let special = Special { deadline: Some(at(seconds)), wire: Extensions::new() };
-        calls.set_special(key, special);
+        calls.set_special(key, Box::new(special));
         key
     }
 
@@ -594,6 +599,21 @@ mod tests {
         calls.finish(answered, Ok(Bytes::new()), &mut Vec::new());
         assert!(!calls.has_specials());
         assert_eq!(calls.next_deadline(), None);
+    }
+
+    #[test]
+    fn what_has_ended_takes_no_memory_for_its_deadline() {
+        let mut calls = Calls::default();
+        let last = timed(&mut calls, 1);
+        for _ in 0..10_000 {
+            let key = timed(&mut calls, 1_000);
+            drop(calls.abandon(key));
+            calls.take_line(Time::ZERO, &mut Vec::new());
+        }
+        assert!(calls.specials.kept() < 200);
+        assert_eq!(calls.next_deadline(), Some(at(1)));
+        drop(calls.abandon(last));
+        assert_eq!((calls.next_deadline(), calls.specials.kept()), (None, 0));
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! Events on the client: who takes them, and how many there were.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Weak},
     task::Waker,
 };
 
 use bytes::Bytes;
-use hardlight_proto::{Events, GapReason, Topic};
+use hardlight_proto::{__private::SortedMap, Events, GapReason, Topic};
 use parking_lot::Mutex;
 
 use super::{
@@ -30,11 +29,11 @@ struct Inner {
     /// Of all topics.
     streams: Vec<Weak<Mutex<Queue>>>,
     /// Of one topic.
-    topics: BTreeMap<Topic, Vec<Weak<Mutex<Queue>>>>,
+    topics: SortedMap<Topic, Vec<Weak<Mutex<Queue>>>>,
     /// So many topics with streams are no reason to look which of them are gone.
     max_topics: usize,
     /// What there are handlers of.
-    handled: BTreeSet<Kind>,
+    handled: Vec<Kind>,
     /// What nobody has taken yet: it is for whoever comes first. What there are handlers of is theirs.
     early: Queue,
     /// There was no stream of all topics yet.
@@ -75,9 +74,9 @@ impl<E: Events> Receivers<E> {
     pub(super) fn new(max_bytes: usize) -> Self {
         let inner = Inner {
             streams: Vec::new(),
-            topics: BTreeMap::new(),
+            topics: SortedMap::new(),
             max_topics: MIN_SWEPT_TOPICS,
-            handled: BTreeSet::new(),
+            handled: Vec::new(),
             early: Queue::new(max_bytes),
             is_early: true,
             is_behind: false,
@@ -101,7 +100,7 @@ impl<E: Events> Receivers<E> {
         let mut inner = self.inner.lock();
         let queue = inner.take_early(|other| *other == topic);
         inner.sweep();
-        inner.topics.entry(topic).or_default().push(Arc::downgrade(&queue));
+        inner.topics.get_or_insert(topic, Vec::new()).push(Arc::downgrade(&queue));
         EventStream::new(queue)
     }
 
@@ -111,7 +110,9 @@ impl<E: Events> Receivers<E> {
         if inner.ended {
             return false;
         }
-        inner.handled.insert(kind);
+        if !inner.handled.contains(&kind) {
+            inner.handled.push(kind);
+        }
         inner.is_behind = true;
         self.handlers.lock().push(Handler { kind, handle });
         true

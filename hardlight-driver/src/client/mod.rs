@@ -129,6 +129,17 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         self.call_when::<I, O, R>(WhenFull::Fail, method, input).await
     }
 
+    /// Like [`call`](Self::call), with the payload of the arguments (SPEC.md, section 21.11), for that of the answer: for those who
+    /// know types at run time only. What it holds is neither looked at on the way out nor on the way in.
+    ///
+    /// # Errors
+    ///
+    /// As for [`call`](Self::call).
+    pub async fn call_encoded(&self, method: u32, input: Bytes) -> Result<Bytes, Error> {
+        let special = self.special()?;
+        self.start(WhenFull::Wait, method, input, special).await
+    }
+
     /// The connection as a service has it whose methods begin at this place.
     pub(crate) fn of_methods_from(
         &self,
@@ -389,7 +400,7 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
             return Err(tell(told, CallError::EncodeFailed.into()));
         };
         drop(input);
-        let output = match self.make(when_full, method, payload, special).await {
+        let output = match self.start(when_full, method, payload, special).await {
             Ok(output) => output,
             Err(error) => return Err(tell(told, error)),
         };
@@ -400,19 +411,6 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
             told.end(R::is_error(&output));
         }
         Ok(output)
-    }
-
-    #[inline(always)]
-    fn make(
-        &self,
-        when_full: WhenFull,
-        method: u32,
-        payload: Bytes,
-        special: Option<Box<Special>>,
-    ) -> Call<'_> {
-        let request = Request { method: self.first_method + method, payload };
-        let stage = Stage::New { request, turn: self.turn, when_full, special };
-        Call { mailbox: &self.shared().mailbox, stage }
     }
 
     /// Whether inputs and outputs may be logged.
@@ -439,6 +437,19 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     fn begin_told(&self, method: u32) -> Option<Box<ClientCall>> {
         let cause = self.options.as_ref().and_then(|options| options.trace().cloned());
         self.shared().telemetry.begin(self.schema, self.first_method, method, cause)
+    }
+
+    #[inline(always)]
+    fn start(
+        &self,
+        when_full: WhenFull,
+        method: u32,
+        payload: Bytes,
+        special: Option<Box<Special>>,
+    ) -> Call<'_> {
+        let request = Request { method: self.first_method + method, payload };
+        let stage = Stage::New { request, turn: self.turn, when_full, special };
+        Call { mailbox: &self.shared().mailbox, stage }
     }
 
     /// What is special about a call that begins now.

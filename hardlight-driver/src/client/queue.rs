@@ -1,12 +1,12 @@
 //! What arrives of events, and what of it waits for whoever takes it.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     task::{Context, Waker},
 };
 
 use bytes::Bytes;
-use hardlight_proto::{GapReason, Topic};
+use hardlight_proto::{__private::SortedMap, GapReason, Topic};
 
 /// Losses that a queue tells apart, by topic.
 const MAX_LOSSES: usize = 1024;
@@ -70,7 +70,7 @@ pub(super) struct Queue {
     bytes: usize,
     max_bytes: usize,
     /// What went from its front: how many and why, of a topic; or that the topic began anew.
-    losses: BTreeMap<(Topic, Kind), (u64, GapReason)>,
+    losses: SortedMap<(Topic, Kind), (u64, GapReason)>,
     ended: bool,
     waker: Option<Waker>,
 }
@@ -120,8 +120,10 @@ impl Queue {
     /// Takes out what `takes` says, in its order.
     pub(super) fn split(&mut self, mut takes: impl FnMut(&Topic, Kind) -> bool) -> Self {
         let mut taken = Self { ended: self.ended, ..Self::new(self.max_bytes) };
-        let losses = std::mem::take(&mut self.losses).into_iter();
-        (taken.losses, self.losses) = losses.partition(|((topic, kind), _)| takes(topic, *kind));
+        for (key, loss) in std::mem::take(&mut self.losses) {
+            let losses = if takes(&key.0, key.1) { &mut taken.losses } else { &mut self.losses };
+            losses.insert(key, loss);
+        }
         let items = std::mem::take(&mut self.items).into_iter();
         (taken.items, self.items) = items.partition(|item| takes(item.topic(), item.kind()));
         taken.bytes = taken.items.iter().map(Item::size).sum();
@@ -165,7 +167,7 @@ impl Queue {
         if self.losses.len() == MAX_LOSSES && !self.losses.contains_key(&key) {
             self.losses.pop_first();
         }
-        let (total, why) = self.losses.entry(key).or_insert((0, reason));
+        let (total, why) = self.losses.get_or_insert(key, (0, reason));
         *total = total.saturating_add(missed);
         *why = reason.min(*why);
     }

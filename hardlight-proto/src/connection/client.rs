@@ -3,7 +3,7 @@
 //! Where it says `inline(always)`, `scripts/test instructions` holds what that is for.
 
 use alloc::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::VecDeque,
     string::{String, ToString},
     vec::Vec,
 };
@@ -32,6 +32,7 @@ use crate::{
     },
     limits::MAX_MESSAGE_BYTES,
     schema::ServiceSchema,
+    sorted_map::SortedMap,
     time::Time,
     varint,
 };
@@ -51,11 +52,11 @@ pub struct Client {
     /// What is to be told before anything that arrives.
     notes: VecDeque<Note>,
     /// Methods that the server does not have as they are here; `None` before it said so.
-    refused_methods: Option<BTreeMap<u32, Mismatch>>,
+    refused_methods: Option<SortedMap<u32, Mismatch>>,
     /// Whether the connection goes on without those state fields that the server has with another type.
     partial_state: bool,
     /// Those fields.
-    skipped_fields: BTreeSet<u32>,
+    skipped_fields: Vec<u32>,
     features: FeatureSet,
     /// The server is stopping.
     going_away: bool,
@@ -229,6 +230,7 @@ impl sealed::Role for Client {
     const HANDLES_LATE_INPUT: bool = true;
     const SENDS_PINGS: bool = false;
     const WITHHOLDS_CREDIT: bool = false;
+    const SENDS_EVENTS: bool = false;
 
     fn has_open_calls(&self) -> bool {
         !self.open.is_empty()
@@ -269,7 +271,7 @@ impl Connection<Client> {
             notes: VecDeque::new(),
             refused_methods: None,
             partial_state,
-            skipped_fields: BTreeSet::new(),
+            skipped_fields: Vec::new(),
             features: FeatureSet::new(),
             going_away: false,
             resume: resume.filter(|resume| !resume.topics.is_empty()),
@@ -467,7 +469,7 @@ impl Connection<Client> {
         self.take_closed().map(ClientEvent::Closed)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn next_id(&mut self) -> Result<CallId, CallError> {
         let id = self.role.open.insert_lowest_free().ok_or(CallError::TooManyCallsInFlight)?;
         self.link.pinned.forget(id);
@@ -494,7 +496,7 @@ impl Connection<Client> {
     }
 
     /// Whether a method may be called.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn check_method(&self, method: u32) -> Result<(), CallError> {
         self.check_known(method)?;
         if self.role.going_away {
@@ -659,7 +661,7 @@ impl Connection<Client> {
                 their.name != field.name || their.fingerprint != field.fingerprint
             };
             if let Some(their) = their.filter(other) {
-                self.role.skipped_fields.insert(field.index);
+                self.role.skipped_fields.push(field.index);
                 self.role.notes.push_back(Note::Mismatch(SchemaMismatch {
                     part: SchemaPart::StateField,
                     index: place,
@@ -747,7 +749,7 @@ impl Connection<Client> {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn handle_answer(
         &mut self,
         id: CallId,
@@ -768,7 +770,7 @@ impl Connection<Client> {
         Ok(self.end_call(id, result, extensions))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn end_call(
         &mut self,
         id: CallId,

@@ -1,19 +1,18 @@
 //! Frames that go before all others, so that they wait for nothing: few of them can wait at a time.
 
-use alloc::{
-    collections::{BTreeMap, VecDeque},
-    vec::Vec,
-};
+use alloc::{collections::VecDeque, vec::Vec};
 use core::time::Duration;
 
-use super::waiting::release_map;
-use crate::frame::{Frame, RefusedMethod};
+use crate::{
+    frame::{Frame, RefusedMethod},
+    sorted_map::SortedMap,
+};
 
 #[derive(Debug, Default)]
 pub(super) struct Control {
     aborts: VecDeque<u64>,
     /// By transfer: what was given and not said yet.
-    credits: BTreeMap<u64, u64>,
+    credits: SortedMap<u64, u64>,
     pong: Option<u64>,
     ping: Option<u64>,
     methods: Option<Vec<RefusedMethod>>,
@@ -26,7 +25,7 @@ impl Control {
     }
 
     pub(super) fn credit(&mut self, transfer: u64, bytes: u64) {
-        *self.credits.entry(transfer).or_default() += bytes;
+        *self.credits.get_or_insert(transfer, 0) += bytes;
     }
 
     /// A transfer of the peer's has ended: it needs no more credit.
@@ -63,7 +62,7 @@ impl Control {
     /// Lets go of memory that nothing waits in.
     pub(super) fn release_memory(&mut self) {
         self.aborts.shrink_to_fit();
-        release_map(&mut self.credits);
+        self.credits.shrink_to_fit();
     }
 
     pub(super) fn pop(&mut self) -> Option<Frame> {

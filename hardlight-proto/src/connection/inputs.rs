@@ -19,7 +19,7 @@ impl Inputs {
         self.total
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn insert(&mut self, id: CallId, bytes: usize) {
         if self.bytes.len() <= id.index() {
             self.make_room(id);
@@ -39,7 +39,7 @@ impl Inputs {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn remove(&mut self, id: CallId) {
         if let Some(bytes) = self.bytes.get_mut(id.index()) {
             self.total -= core::mem::take(bytes);

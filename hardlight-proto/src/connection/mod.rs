@@ -92,6 +92,9 @@ mod sealed {
         /// Whether this side gives no credit while it has much to send. Only one may, or each would wait for the other's.
         const WITHHOLDS_CREDIT: bool;
 
+        /// Whether this side has subscriptions to send events to. Of one that has none no code is made for them.
+        const SENDS_EVENTS: bool;
+
         /// Whether a frame of this kind may arrive in pieces.
         fn takes_in_pieces(kind: u8) -> bool;
 
@@ -130,7 +133,7 @@ mod sealed {
 /// Every open call ends exactly once, and `Closed` is the last event, on every path, exactly once. Once
 /// [`is_finished`](Self::is_finished) there is nothing left to do.
 pub struct Connection<R: Role> {
-    link: Link,
+    link: Link<R>,
     role: R,
 }
 
@@ -163,7 +166,7 @@ enum Phase {
 
 /// What both sides have in common.
 #[derive(Debug)]
-struct Link {
+struct Link<R> {
     schema: &'static ServiceSchema,
     limits: Limits,
     /// The latest time that was told.
@@ -181,7 +184,7 @@ struct Link {
     pings: u64,
     inbox: Inbox,
     pinned: Pinned,
-    outbox: Outbox,
+    outbox: Outbox<R>,
     /// The value that was encoded last; kept for its memory.
     #[cfg(feature = "payload")]
     encoded: BytesMut,
@@ -422,7 +425,7 @@ impl<R: Role> Connection<R> {
                 heartbeat.said();
             }
             // There may be room for more now, and nothing left to wait for.
-            self.link.grant_credit::<R>();
+            self.link.grant_credit();
             self.finish_draining();
             return Some(Transmit::Message(message));
         }
@@ -463,7 +466,7 @@ impl<R: Role> Connection<R> {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn finish_draining(&mut self) {
         if matches!(self.link.phase, Phase::Draining { .. }) {
             self.close_if_drained();
@@ -492,7 +495,7 @@ impl<R: Role> Connection<R> {
     /// handle.
     fn receive(&mut self, frame: Bytes) -> Result<Option<Frame>, ConnectionError> {
         let Some(frame) = Frame::decode(frame)? else { return Ok(None) };
-        let left = self.link.receive::<R>(frame)?;
+        let left = self.link.receive(frame)?;
         if left.is_none() {
             // It may have been credit for the last that was to be sent.
             self.finish_draining();
@@ -546,9 +549,9 @@ impl<R: Role> Connection<R> {
     }
 }
 
-impl Link {
+impl<R: Role> Link<R> {
     /// Handles what is common to both sides: the order of the beginning, and transfers.
-    fn receive<R: Role>(&mut self, frame: Frame) -> Result<Option<Frame>, ConnectionError> {
+    fn receive(&mut self, frame: Frame) -> Result<Option<Frame>, ConnectionError> {
         if self.greeted == matches!(frame, Frame::Hello(_)) {
             return Err(ProtocolError::UnexpectedFrame(frame.name()).into());
         }
@@ -575,19 +578,19 @@ impl Link {
             }
             frame => return Ok(Some(frame)),
         };
-        self.grant_credit::<R>();
+        self.grant_credit();
         Ok(whole.map(Frame::decode).transpose()?.flatten())
     }
 
     /// Whether a call or an answer with this payload goes out in its shortest form, at once.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn takes_short(&self, payload: &[u8], extensions: &Extensions) -> bool {
         let is_plain = !self.deflates || payload.len() < deflate::MIN_BYTES;
         extensions.is_empty() && is_plain && self.outbox.takes_short(payload)
     }
 
     /// A payload that has arrived with a call or an answer, to be given out.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn give_out(&mut self, id: CallId, payload: Content) -> Result<Bytes, ConnectionError> {
         let message_len = self.inbox.message_len();
         let counts = message_len > MAX_UNCOUNTED_BYTES && matches!(payload, Content::Plain(_));
@@ -600,7 +603,7 @@ impl Link {
     }
 
     /// Whether so much waits to be sent that no more is to be begun.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn is_congested(&self) -> bool {
         let (line, transfers) = (self.outbox.line_bytes(), self.outbox.transfer_bytes());
         // Most of the time there is nothing, and the limits need not be looked at.
@@ -609,7 +612,7 @@ impl Link {
     }
 
     /// Lets the peer send more of what arrives in pieces.
-    fn grant_credit<R: Role>(&mut self) {
+    fn grant_credit(&mut self) {
         let withholds = || R::WITHHOLDS_CREDIT && self.is_congested();
         if !self.incoming.is_empty() && !withholds() {
             let Self { incoming, outbox, .. } = self;
@@ -623,7 +626,7 @@ impl Link {
     }
 
     /// A payload as it is to travel.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn shrink(&self, payload: Bytes, is_secret: impl FnOnce() -> bool) -> Content {
         if self.deflates && !is_secret() {
             deflate::deflate(payload)
@@ -633,7 +636,7 @@ impl Link {
     }
 
     /// Checks that a payload may have travelled as it did: the length that it says it has.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn check_content(&self, content: &Content) -> Result<usize, ConnectionError> {
         match content {
             Content::Plain(payload) => Ok(payload.len()),
@@ -651,7 +654,7 @@ impl Link {
     }
 
     /// A payload that has arrived, as it was meant.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn expand(&self, content: Content) -> Result<Bytes, ConnectionError> {
         match content {
             Content::Plain(payload) => Ok(payload),

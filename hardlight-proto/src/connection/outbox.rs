@@ -11,6 +11,7 @@ mod replay;
 pub(super) mod unannounced;
 
 use alloc::{collections::BTreeMap, vec::Vec};
+use core::marker::PhantomData;
 
 use bytes::Bytes;
 
@@ -18,6 +19,7 @@ use super::{
     call_ids::{CallIds, MAX_CALLS_IN_FLIGHT},
     control::Control,
     packer::Packer,
+    sealed::Role,
     tally::EventTally,
     transfer::outgoing::Withdrawn,
     waiting::{Waiting, release_map},
@@ -46,7 +48,7 @@ const LINE_TURN_BYTES: usize = 32 * 1024;
 
 /// Frames on their way out.
 #[derive(Debug)]
-pub(super) struct Outbox {
+pub(super) struct Outbox<R> {
     packer: Packer,
     waiting: Waiting,
     /// What the line may still send before a piece gets its turn.
@@ -93,6 +95,7 @@ pub(super) struct Outbox {
     /// Nothing can be sent any longer.
     shut: bool,
     tally: EventTally,
+    role: PhantomData<R>,
 }
 
 /// What the peer has said about itself.
@@ -124,7 +127,7 @@ struct Subscription {
     next: u64,
 }
 
-impl Outbox {
+impl<R: Role> Outbox<R> {
     pub(super) fn new(max_event_bytes: usize) -> Self {
         Self {
             packer: Packer::default(),
@@ -152,6 +155,7 @@ impl Outbox {
             peer: None,
             shut: false,
             tally: EventTally::default(),
+            role: PhantomData,
         }
     }
 
@@ -166,8 +170,11 @@ impl Outbox {
         let same_epoch = epoch.is_some() && resume.map(|resume| resume.epoch) == epoch;
         let topics = resume.into_iter().flat_map(|resume| &resume.topics);
         // A slice would keep the whole message it came in.
-        let resume =
-            topics.map(|topic| (Bytes::copy_from_slice(&topic.name), topic.next)).collect();
+        let resume = if R::SENDS_EVENTS {
+            topics.map(|topic| (Bytes::copy_from_slice(&topic.name), topic.next)).collect()
+        } else {
+            BTreeMap::new()
+        };
         self.peer = Some(Peer { max_frame_bytes, deflates, resume, same_epoch });
         self.refill();
     }
@@ -272,10 +279,14 @@ impl Outbox {
     pub(super) fn release_memory(&mut self) {
         self.packer.release_memory();
         self.waiting.release_memory();
-        let Self { latest, queued_topics, packed_topics, .. } = self;
-        release_map(latest);
-        release_map(queued_topics);
-        release_map(packed_topics);
+        if R::SENDS_EVENTS {
+            let Self { waiting, latest, queued_topics, packed_topics, .. } = self;
+            release_map(&mut waiting.dropped);
+            release_map(latest);
+            release_map(queued_topics);
+            release_map(packed_topics);
+            waiting.look();
+        }
     }
 
     /// Nobody is waited for any longer: what is left goes out as it can, except what needs the peer.
@@ -296,7 +307,7 @@ impl Outbox {
         self.give_up_unsent();
         if !keeps_line {
             // What was dropped stood behind what was cut off.
-            self.waiting.dropped.clear();
+            self.forget_losses();
         }
         self.refill();
     }
@@ -308,9 +319,11 @@ impl Outbox {
         self.waiting.outgoing.clear();
         self.give_up_unsent();
         self.waiting.line.clear();
-        self.waiting.dropped.clear();
-        self.latest.clear();
-        self.unannounced.clear();
+        self.forget_losses();
+        if R::SENDS_EVENTS {
+            self.latest.clear();
+            self.unannounced.clear();
+        }
         self.line_bytes = 0;
         self.event_bytes = 0;
         self.firm_bytes = 0;
@@ -320,6 +333,12 @@ impl Outbox {
         self.empty_places = 0;
         self.long_items = 0;
         self.long_calls = CallIds::default();
+    }
+
+    fn forget_losses(&mut self) {
+        if R::SENDS_EVENTS {
+            self.waiting.dropped.clear();
+        }
     }
 
     /// Forgets everything that waits, and all that is still to come.
@@ -334,7 +353,7 @@ impl Outbox {
     }
 
     /// Whether a call or an answer with this payload is short, and may be sent at once since nothing waits before it.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn takes_short(&self, payload: &[u8]) -> bool {
         let is_clear =
             self.waiting.is_nothing() && self.has_room() && self.peer.is_some() && !self.shut;
@@ -342,7 +361,7 @@ impl Outbox {
     }
 
     /// Sends a call or an answer that is [taken](Self::takes_short).
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn push_short(&mut self, head: ShortHead, payload: &[u8]) {
         self.packer.push_parts(head, payload);
     }

@@ -91,7 +91,7 @@ impl Packer {
     }
 
     /// Packs a frame of two parts.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn push_parts(&mut self, head: ShortHead, payload: &[u8]) {
         let len = head.len() + payload.len();
         if len >= 0x80 {

@@ -99,6 +99,7 @@ impl sealed::Role for Server {
     const HANDLES_LATE_INPUT: bool = false;
     const SENDS_PINGS: bool = true;
     const WITHHOLDS_CREDIT: bool = true;
+    const SENDS_EVENTS: bool = true;
 
     fn has_open_calls(&self) -> bool {
         !self.running.is_empty() || !self.held.is_empty()

@@ -1,6 +1,6 @@
 //! Leaving out the state operations on fields of which the client has another type.
 
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::vec::Vec;
 
 use bytes::{Bytes, BytesMut};
 
@@ -11,7 +11,7 @@ use crate::{
 
 /// The operations on all other fields. Those that are malformed are left as they are, all of them: to be refused by
 /// whoever applies them.
-pub(super) fn skip_fields(operations: Bytes, fields: &BTreeSet<u32>) -> Bytes {
+pub(super) fn skip_fields(operations: Bytes, fields: &[u32]) -> Bytes {
     if fields.is_empty() {
         return operations;
     }

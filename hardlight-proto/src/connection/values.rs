@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Client, Connection, Link, Server};
+use super::{Client, Connection, Link, Role, Server};
 use crate::{
     error::CallError,
     frame::{CallId, Extensions, ShortHead},
@@ -61,7 +61,7 @@ impl Connection<Server> {
     }
 }
 
-impl Link {
+impl<R: Role> Link<R> {
     /// Encodes a value into `encoded`.
     #[inline]
     fn encode<T: Codable>(&mut self, value: &T) -> Result<(), CallError> {

@@ -52,7 +52,6 @@ impl Waiting {
         self.line.shrink_to_fit();
         self.outgoing.release_memory();
         self.control.release_memory();
-        release_map(&mut self.dropped);
         self.look();
     }
 }

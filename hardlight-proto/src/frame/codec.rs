@@ -80,7 +80,7 @@ impl Frame {
     }
 
     /// Appends the frame.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub fn encode(&self, out: &mut BytesMut) {
         match self.short_parts() {
             Some((head, payload)) => {
@@ -92,7 +92,7 @@ impl Frame {
     }
 
     /// What stands before the payload, and that, of a call or an answer that says nothing besides.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn short_parts(&self) -> Option<(ShortHead, &Bytes)> {
         match self {
             Self::Call { id, method, extensions, payload: Content::Plain(payload) }

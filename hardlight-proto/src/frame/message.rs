@@ -76,20 +76,20 @@ impl Frames {
 
 /// Calls and answers that say nothing besides, which most frames are: taken out in one look.
 impl Frames {
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(crate) fn next_call(&mut self) -> Option<(CallId, u32, Bytes)> {
         let (id, method) = short_call(self.peek()?)?;
         Some((id, method, self.take_behind(SHORT_CALL_BYTES)))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(crate) fn next_answer(&mut self) -> Option<(CallId, Bytes)> {
         let id = short_answer(self.peek()?)?;
         Some((id, self.take_behind(SHORT_ANSWER_BYTES)))
     }
 
     /// The next frame, unless it takes more than a look to find it.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn peek(&self) -> Option<&[u8]> {
         match (self.place, &*self.rest) {
             (Place::Start, message) => Some(message),
@@ -99,7 +99,7 @@ impl Frames {
     }
 
     /// Takes out the frame that was [`peek`](Self::peek)ed at: what stands behind its first bytes.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn take_behind(&mut self, head: usize) -> Bytes {
         if self.place == Place::Start {
             self.place = Place::End;

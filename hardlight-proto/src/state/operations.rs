@@ -1,13 +1,12 @@
 //! Writing and reading the operations on the fields of a state.
 
-use alloc::collections::BTreeMap;
-
 use bytes::{Bytes, BytesMut};
 
 use super::{PatchWriter, StateError};
 use crate::{
     operation::{Operation, Operations, PATCH, SET},
     payload::{Codable, EncodeError},
+    sorted_map::SortedMap,
 };
 
 /// What memory a writer keeps.
@@ -20,7 +19,7 @@ const MAX_KEPT_BYTES: usize = 1024;
 #[derive(Debug, Default)]
 pub struct StateWriter {
     out: BytesMut,
-    treatments: BTreeMap<u32, Treatment>,
+    treatments: SortedMap<u32, Treatment>,
 }
 
 /// What becomes of a field that is not written as it comes.

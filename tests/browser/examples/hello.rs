@@ -3,7 +3,7 @@
 
 #[cfg(target_arch = "wasm32")]
 mod page {
-    use hardlight::{ClientOptions, ConnectionState, Events, Reconnect, connect_with, rpc};
+    use hardlight::{ClientOptions, ConnectionState, Error, Events, Reconnect, connect_with, rpc};
     use wasm_bindgen::JsValue;
 
     #[rpc(state = State, events = Greeting)]
@@ -38,7 +38,8 @@ mod page {
         log(&client.greet("world".to_owned()).await.map_err(|error| failed(&error))?);
         match client.count(3).await {
             Ok(count) => log(&count.to_string()),
-            Err(error) => log(&format!("{error:?}")),
+            Err(Error::Application(TooMany { most })) => log(&format!("no more than {most}")),
+            Err(error) => log(&format!("no count; may it run again? {}", error.did_not_run())),
         }
         let mut greeted = client.watch().project(|state| &state.greeted);
         while let Ok(greeted) = greeted.changed().await {

@@ -1,6 +1,9 @@
 //! The index of examples.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::repository::{packages, read, root};
 
@@ -17,17 +20,23 @@ fn is_listed(index: &str, path: &Path) -> bool {
 }
 
 #[test]
-fn every_folder_of_examples_is_in_the_index() {
+fn every_folder_of_examples_has_a_page_and_every_page_is_in_the_index() {
     let index = read(INDEX);
-    for entry in fs::read_dir(root().join("examples")).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            let name = entry.file_name().into_string().unwrap();
-            let readme = format!("examples/{name}/README.md");
-            assert!(root().join(&readme).is_file(), "there is no {readme}");
-            assert!(is_listed(&index, Path::new(&readme)), "{readme} is not in the index");
+    for folder in folders(&root().join("examples")) {
+        assert!(folder.join("README.md").is_file(), "{} has no README.md", folder.display());
+        // What is beside an example, its page for a browser for one, may have one of its own.
+        let pages =
+            folders(&folder).into_iter().chain([folder]).map(|folder| folder.join("README.md"));
+        for page in pages.filter(|page| page.is_file()) {
+            let page = page.strip_prefix(root()).unwrap();
+            assert!(is_listed(&index, page), "{} is not in the index", page.display());
         }
     }
+}
+
+fn folders(of: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(of).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.is_dir()).collect()
 }
 
 #[test]

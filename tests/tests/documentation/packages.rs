@@ -1,6 +1,6 @@
 //! The crates that are published.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use crate::repository::{Package, code, packages, read, root, table, text, texts};
 
@@ -46,6 +46,21 @@ fn each_is_documented_with_all_of_its_features() {
         let shows_them = library.contains("#![cfg_attr(docsrs, feature(doc_cfg))]");
         assert_eq!(shows_them, has_features, "{}", package.name);
     }
+}
+
+#[test]
+fn unsafe_code_is_forbidden_in_every_crate_of_the_repository() {
+    let workspace = packages("Cargo.toml").into_iter().map(|package| package.folder);
+    let beside = ["bench", "bench/fanout", "bench/peers", "examples/chat/nats", "fuzz"];
+    let outside = fs::read_dir(root().join("tests/outside")).unwrap();
+    let outside = outside.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    for folder in workspace.chain(beside.map(PathBuf::from)).chain(outside) {
+        let manifest = read(folder.join("Cargo.toml"));
+        let is_forbidden = manifest.contains("[lints]\nworkspace = true")
+            || manifest.contains("unsafe_code = \"forbid\"");
+        assert!(is_forbidden, "{}", folder.display());
+    }
+    assert!(read("Cargo.toml").contains("unsafe_code = \"forbid\""));
 }
 
 #[test]

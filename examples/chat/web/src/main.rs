@@ -32,7 +32,7 @@ struct Args {
     /// Serve with TLS, and write the certificate that clients are to trust here, a new one at each start
     #[arg(long, value_name = "FILE")]
     tls: Option<PathBuf>,
-    /// Let pages of this origin connect as well, such as https://example.com; may be given several times
+    /// Let pages of this origin, a scheme and a host, connect as well; may be given several times
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
     /// After how many milliseconds of silence a client is asked for a sign of life; after three times that it is given up

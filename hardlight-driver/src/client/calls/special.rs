@@ -1,14 +1,14 @@
 //! Calls that are not made as usual: until a deadline, or with more to say than their input.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    task::Waker,
-};
+use std::{cmp::Reverse, collections::BinaryHeap, task::Waker};
 
 use hardlight_proto::{CallError, Extensions, Time};
 
 use super::{CallKey, Calls, Stage};
 use crate::error::Error;
+
+/// What memory is kept for, where there are no special calls.
+const MAX_KEPT_CALLS: usize = 64;
 
 /// What is special about a call.
 #[derive(Debug, Default)]
@@ -21,36 +21,51 @@ pub(crate) struct Special {
 /// The special ones among the calls that are made. The others cost nothing here.
 #[derive(Default)]
 pub(super) struct Specials {
-    calls: BTreeMap<CallKey, Special>,
-    /// Those with a deadline, the next one first.
-    deadlines: BTreeSet<(Time, CallKey)>,
+    /// By their keys, which are low numbers.
+    calls: Vec<Option<Box<Special>>>,
+    special: usize,
+    /// Those with a deadline, the next one first; and some that have ended since, fewer than there are others or very few.
+    deadlines: BinaryHeap<Reverse<(Time, CallKey)>>,
+    with_deadline: usize,
     /// The next one is earlier than the driver knows.
     pub(super) is_earlier: bool,
 }
 
 impl Specials {
-    pub(super) fn is_empty(&self) -> bool {
-        self.calls.is_empty()
+    pub(super) const fn is_empty(&self) -> bool {
+        self.special == 0
     }
 
-    fn insert(&mut self, key: CallKey, special: Special) {
+    fn insert(&mut self, key: CallKey, special: Box<Special>) {
         if let Some(at) = special.deadline {
-            self.deadlines.insert((at, key));
-            self.is_earlier |= self.deadlines.first() == Some(&(at, key));
+            self.is_earlier |= self.next_deadline().is_none_or(|next| at < next);
+            self.deadlines.push(Reverse((at, key)));
+            self.with_deadline += 1;
         }
-        self.calls.insert(key, special);
+        if self.calls.len() <= key {
+            self.calls.resize_with(key + 1, || None);
+        }
+        self.calls[key] = Some(special);
+        self.special += 1;
     }
 
     /// The call has ended, or nobody waits for it any longer.
     pub(super) fn remove(&mut self, key: CallKey) {
-        if let Some(Special { deadline: Some(at), .. }) = self.calls.remove(&key) {
-            self.deadlines.remove(&(at, key));
+        let Some(special) = self.calls.get_mut(key).and_then(Option::take) else { return };
+        self.special -= 1;
+        if special.deadline.is_some() {
+            self.with_deadline -= 1;
+            self.forget_ended();
+        }
+        if self.is_empty() {
+            self.calls.clear();
+            self.calls.shrink_to(MAX_KEPT_CALLS);
         }
     }
 
     /// What a call that goes out now says besides its input.
     pub(super) fn wire(&self, key: CallKey, now: Time) -> Extensions {
-        let Some(Special { deadline, wire }) = self.calls.get(&key) else {
+        let Some(Special { deadline, wire }) = self.get(key) else {
             return Extensions::new();
         };
         let Some(deadline) = deadline else { return wire.clone() };
@@ -58,10 +73,43 @@ impl Specials {
         wire.clone().with_deadline(deadline.saturating_since(now)).unwrap_or_else(|_| wire.clone())
     }
 
+    fn get(&self, key: CallKey) -> Option<&Special> {
+        self.calls.get(key)?.as_deref()
+    }
+
     fn pop_passed(&mut self, now: Time) -> Option<CallKey> {
-        let &(_, key) = self.deadlines.first().filter(|(at, _)| *at <= now)?;
+        self.next_deadline().filter(|at| *at <= now)?;
+        let Reverse((_, key)) = self.deadlines.pop()?;
         self.remove(key);
         Some(key)
+    }
+
+    /// The next deadline of a call that has not ended.
+    fn next_deadline(&mut self) -> Option<Time> {
+        while let Some(&Reverse((at, key))) = self.deadlines.peek() {
+            if self.get(key).is_some_and(|special| special.deadline == Some(at)) {
+                return Some(at);
+            }
+            self.deadlines.pop();
+        }
+        None
+    }
+
+    /// How many places there are, of calls and of deadlines.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.calls.len() + self.deadlines.len()
+    }
+
+    /// Once those that have ended are most of them, and many.
+    fn forget_ended(&mut self) {
+        if self.deadlines.len() > 2 * self.with_deadline + MAX_KEPT_CALLS {
+            let Self { calls, deadlines, .. } = self;
+            deadlines.retain(|&Reverse((at, key))| {
+                let call = calls.get(key).and_then(Option::as_deref);
+                call.is_some_and(|special| special.deadline == Some(at))
+            });
+        }
     }
 }
 
@@ -71,7 +119,7 @@ pub(super) fn deadline_exceeded<T>() -> Result<T, Error> {
 
 impl Calls {
     /// Says what is special about a call that was just put in line.
-    pub(in crate::client) fn set_special(&mut self, key: CallKey, special: Special) {
+    pub(in crate::client) fn set_special(&mut self, key: CallKey, special: Box<Special>) {
         self.specials.insert(key, special);
     }
 
@@ -83,7 +131,7 @@ impl Calls {
     /// When the next deadline passes, for the driver to come back then.
     pub(in crate::client) fn next_deadline(&mut self) -> Option<Time> {
         self.specials.is_earlier = false;
-        self.specials.deadlines.first().map(|&(at, _)| at)
+        self.specials.next_deadline()
     }
 
     /// Ends the calls whose deadline has passed, in line or in flight. Wakers are handed out, to be woken without the lock.

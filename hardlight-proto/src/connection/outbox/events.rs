@@ -6,13 +6,13 @@ use bytes::Bytes;
 
 use super::{Outbox, Overflowed, Queued, item::Item, losses::Loss, unannounced::Untold};
 use crate::{
-    connection::transfer::outgoing::LongFrame,
+    connection::{sealed::Role, transfer::outgoing::LongFrame},
     event::{Announcement, Overflow},
     frame::{COMPRESSED, Content, Frame, GapReason},
     limits::MAX_MESSAGE_BYTES,
 };
 
-impl Outbox {
+impl<R: Role> Outbox<R> {
     /// Announces a topic.
     pub(in crate::connection) fn push_topic(&mut self, announcement: Announcement) {
         self.subscriptions += 1;

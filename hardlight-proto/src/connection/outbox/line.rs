@@ -4,12 +4,12 @@ use alloc::collections::VecDeque;
 
 use super::{LINE_TURN_BYTES, MAX_IDLE_PLACES, MAX_PACKED_BYTES, Outbox, item::Item};
 use crate::{
-    connection::{transfer::outgoing::LongFrame, waiting::Parts},
+    connection::{sealed::Role, transfer::outgoing::LongFrame, waiting::Parts},
     frame::Frame,
     limits::MAX_MESSAGE_BYTES,
 };
 
-impl Outbox {
+impl<R: Role> Outbox<R> {
     /// Packs what there is room for: what waits for nothing first, then the line and the pieces by turns.
     pub(super) fn refill(&mut self) {
         if self.shut || self.waiting.is_nothing() {
@@ -21,7 +21,9 @@ impl Outbox {
             self.pack_frame(&frame);
         }
         while self.has_room() && self.pack_next() {}
-        self.state_losses();
+        if R::SENDS_EVENTS {
+            self.state_losses();
+        }
         self.waiting.look();
     }
 
@@ -127,6 +129,7 @@ impl Outbox {
     /// What is not told leaves an empty place.
     fn told(&mut self, item: Item) -> Item {
         let is_told = match &item {
+            _ if !R::SENDS_EVENTS => true,
             Item::Topic { subscription, .. } => self.unannounced.announce(*subscription),
             Item::Leave { subscription, .. } => self.unannounced.leave(*subscription),
             _ => true,
@@ -141,15 +144,18 @@ impl Outbox {
             let unannounced = &self.unannounced;
             self.waiting.line.retain(|item| match item {
                 Item::Empty => false,
+                _ if !R::SENDS_EVENTS => true,
                 Item::Topic { subscription, .. } | Item::Leave { subscription, .. } => {
                     unannounced.is_told(*subscription)
                 }
                 _ => true,
             });
-            self.unannounced.clear_untold();
             self.empty_places = 0;
             self.first_event = 0;
-            self.find_latest();
+            if R::SENDS_EVENTS {
+                self.unannounced.clear_untold();
+                self.find_latest();
+            }
         }
     }
 
@@ -157,6 +163,7 @@ impl Outbox {
         match item {
             Item::Greeting(frame) => self.pack_frame(&frame),
             Item::Frame(frame) => self.pack_frame(&frame),
+            _ if !R::SENDS_EVENTS => {}
             Item::Topic { subscription, announcement } => {
                 self.pack_topic(subscription, announcement);
             }

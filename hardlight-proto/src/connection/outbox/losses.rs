@@ -1,7 +1,10 @@
 //! Events that are not sent: what is lost of a subscription is stated before its next event, or once nothing waits.
 
 use super::{Outbox, Subscription};
-use crate::frame::{Frame, GapReason};
+use crate::{
+    connection::sealed::Role,
+    frame::{Frame, GapReason},
+};
 
 /// Events of a subscription that were dropped.
 #[derive(Clone, Copy, Debug)]
@@ -11,7 +14,7 @@ pub(in crate::connection) struct Loss {
     pub(super) reason: GapReason,
 }
 
-impl Outbox {
+impl<R: Role> Outbox<R> {
     /// The events of a topic up to this one are dropped, as far as they were not sent.
     pub(in crate::connection) fn skip_events(&mut self, topic: u64, last: u64, reason: GapReason) {
         if let Some(queued) = self.queued_topics.get(&topic)

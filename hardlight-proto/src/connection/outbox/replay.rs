@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 
 use super::{Outbox, Subscription, item::Item, losses::Loss};
 use crate::{
+    connection::sealed::Role,
     event::{Announcement, EncodedEvent, KeptEvents, Overflow},
     frame::{Frame, GapReason, TopicStart},
 };
@@ -36,7 +37,7 @@ impl Replay {
     }
 }
 
-impl Outbox {
+impl<R: Role> Outbox<R> {
     /// Announces a topic: from where the peer left off, if it asked for that. What is kept of the events from there on is
     /// next in the line.
     pub(super) fn pack_topic(&mut self, subscription: u64, announcement: Announcement) {
