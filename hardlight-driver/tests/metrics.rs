@@ -72,7 +72,7 @@ fn calls_are_counted_and_timed_by_method_and_outcome_on_either_side() {
         let desk = Desk::new(&mut pool);
         assert_eq!(pool.run_until(desk.client.get()), Ok(3));
         assert!(pool.run_until(desk.client.refuse("no".into())).is_err());
-        let call = note_end(&mut pool, {
+        let call = note_end(&pool, {
             let client = desk.client.clone();
             async move { client.wait().await }
         });
@@ -100,7 +100,7 @@ fn a_call_that_runs_is_active_and_one_that_is_refused_unread_has_no_method() {
         let mut pool = LocalPool::new();
         let desk = Desk::new(&mut pool);
         let client = desk.client.clone();
-        note_end(&mut pool, async move { client.hang().await });
+        note_end(&pool, async move { client.hang().await });
         pool.run_until_stalled();
         desk.connection.close(CloseReason::normal());
         pool.run_until_stalled();

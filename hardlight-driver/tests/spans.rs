@@ -68,7 +68,7 @@ fn what_a_handler_logs_is_in_its_calls_span_at_each_poll() {
         let mut pool = LocalPool::new();
         let desk = Desk::new(&mut pool);
         let client = desk.client.clone();
-        let call = note_end(&mut pool, async move { client.say().await });
+        let call = note_end(&pool, async move { client.say().await });
         pool.run_until_stalled();
         desk.seen.open_gate();
         pool.run_until_stalled();
@@ -87,7 +87,7 @@ fn a_call_that_ends_otherwise_says_how_and_whose_failure_it_was() {
         assert!(pool.run_until(desk.client.refuse("no".into())).is_err());
         assert!(pool.run_until(desk.client.panic()).is_err());
         let client = desk.client.with_timeout(SECOND);
-        note_end(&mut pool, async move { client.hang().await });
+        note_end(&pool, async move { client.hang().await });
         pool.run_until_stalled();
         desk.server_timer.advance(SECOND);
         pool.run_until_stalled();
@@ -140,7 +140,7 @@ fn calls_that_the_end_of_a_connection_ends_say_so() {
         let mut pool = LocalPool::new();
         let desk = Desk::new(&mut pool);
         let client = desk.client.clone();
-        note_end(&mut pool, async move { client.hang().await });
+        note_end(&pool, async move { client.hang().await });
         pool.run_until_stalled();
         desk.to_server.cut();
         desk.to_client.cut();
@@ -202,7 +202,7 @@ fn payloads_are_logged_only_where_the_application_and_a_subscriber_want_them() {
         let text = |fields: &support::recorder::Fields| {
             ["message", "rpc.method", "payload"].map(|name| fields[name].clone()).join(" ")
         };
-        events.map(|(_, _, fields)| text(&fields)).collect::<Vec<_>>()
+        events.map(|fields| text(&fields)).collect::<Vec<_>>()
     };
     let logged = payloads(Telemetry::new().payloads(true), Level::TRACE);
     let refused = "Work/refuse refuse { secret: \"hush\" }";

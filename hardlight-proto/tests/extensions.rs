@@ -84,6 +84,15 @@ fn they_are_in_order_of_their_tags_however_they_were_added() {
 }
 
 #[test]
+fn a_trace_is_taken_out_and_all_else_stays() {
+    let without = all().without_trace();
+    assert_eq!((without.traceparent(), without.tracestate()), (None, None));
+    assert_eq!(without.iter().map(|(tag, _)| tag).collect::<Vec<_>>(), [1, 4, 64, 127]);
+    let only = Extensions::new().with_traceparent(b"00-trace-span-01").expect("it fits");
+    assert!(only.without_trace().is_empty());
+}
+
+#[test]
 fn one_that_is_empty_or_longer_than_it_may_be_is_refused() {
     let new = Extensions::new;
     let invalid = |tag| Err(ExtensionError::InvalidBody { tag });

@@ -105,6 +105,7 @@ fn inputs_are_held_up_to_their_limit_and_calls_beyond_it_are_busy() {
     assert_eq!(server_events(&mut server).len(), 3);
     assert_eq!(server.input_bytes(), 1000);
     assert_eq!(sent(&mut server), [error_frame(2, CallError::Busy)]);
+    assert_eq!(server.refusals().collect::<Vec<_>>(), [(CallError::Busy, 1)]);
     server.answer(CallId(0), Ok(OUTPUT));
     assert_eq!(server.input_bytes(), 400);
     receive(&mut server, &call_frame(2, 0, zeros(600)));

@@ -112,7 +112,10 @@ fn only_the_latest_waits_and_the_others_are_said_to_be_replaced() {
     let mut pair = blocked(Overflow::Latest);
     send_small(&mut pair, 7, 1..=1000);
     let expected = [missed(CHAT, 1, 999, GapReason::Conflated), arrived(CHAT, 1000, small(1000))];
+    let before = pair.server.event_tally();
     assert_eq!(rest(&mut pair), expected);
+    let tally = pair.server.event_tally();
+    assert_eq!((tally.sent - before.sent, tally.conflated, tally.lagged), (1, 999, 0));
 }
 
 #[test]

@@ -409,7 +409,7 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         let Ok(output) = payload::decode(&output) else {
             return Err(tell(told, CallError::InvalidOutput.into()));
         };
-        if let Some(told) = told {
+        if let Some(mut told) = told {
             told.end(R::is_error(&output));
         }
         Ok(output)
@@ -483,7 +483,7 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
 /// Tells why a call has failed, if anybody wants to know.
 #[cold]
 fn tell(told: Option<Box<ClientCall>>, error: Error) -> Error {
-    if let Some(told) = told {
+    if let Some(mut told) = told {
         told.fail(&error);
     }
     error

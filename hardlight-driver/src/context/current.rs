@@ -123,10 +123,10 @@ impl Current {
     pub(crate) fn note_failure() {
         CURRENT.with(|cell| {
             let mut current = cell.take();
-            if let Self::Handler(running) = &mut current {
-                if let Some(told) = &mut running.told {
-                    told.note_failure();
-                }
+            if let Self::Handler(running) = &mut current
+                && let Some(told) = &mut running.told
+            {
+                told.note_failure();
             }
             cell.set(current);
         });

@@ -92,14 +92,12 @@ pub trait Call<I> {
     const SHOWS: bool = false;
 
     /// Writes the input into a log.
-    #[expect(clippy::missing_errors_doc, reason = "as every `Debug`")]
     fn show_input(input: &I, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let _ = input;
         f.write_str("_")
     }
 
     /// Writes the output into a log.
-    #[expect(clippy::missing_errors_doc, reason = "as every `Debug`")]
     fn show_output(output: &Self::Output, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let _ = output;
         f.write_str("_")

@@ -95,11 +95,11 @@ impl ClientCall {
 
     /// The call is answered: `is_error` says whether with an error of the application's.
     #[cold]
-    pub(crate) fn end(mut self: Box<Self>, is_error: bool) {
+    pub(crate) const fn end(&mut self, is_error: bool) {
         self.outcome = if is_error { Outcome::FAILED_BY_APPLICATION } else { Outcome::OK };
     }
 
-    pub(crate) fn fail(mut self: Box<Self>, error: &Error) {
+    pub(crate) const fn fail(&mut self, error: &Error) {
         self.outcome = Outcome::on_client(error);
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tracing::{
-    Event, Level, Subscriber,
+    Event, Subscriber,
     field::{Field, Visit},
     span::{Attributes, Id, Record},
 };
@@ -48,12 +48,14 @@ impl Seen {
     }
 }
 
+/// An event, with its target.
+type SeenEvent = (&'static str, Fields);
+
 /// What was told so far, in order.
 #[derive(Clone, Default)]
 pub(crate) struct Recorder {
     spans: Arc<Mutex<Vec<(Id, Seen)>>>,
-    /// Target, level, the name of the span around it, and fields.
-    events: Arc<Mutex<Vec<(&'static str, Level, Option<&'static str>, Fields)>>>,
+    events: Arc<Mutex<Vec<SeenEvent>>>,
 }
 
 impl Recorder {
@@ -77,11 +79,11 @@ impl Recorder {
         spans.remove(0)
     }
 
-    /// The fields of the events of this target, with the name of the span that they are in.
-    pub(crate) fn events(&self, target: &str) -> Vec<(Level, Option<&'static str>, Fields)> {
+    /// The fields of the events of this target.
+    pub(crate) fn events(&self, target: &str) -> Vec<Fields> {
         let events = self.events.lock().unwrap();
-        let events = events.iter().filter(|(other, ..)| *other == target);
-        events.map(|(_, level, span, fields)| (*level, *span, fields.clone())).collect()
+        let events = events.iter().filter(|(other, _)| *other == target);
+        events.map(|(_, fields)| fields.clone()).collect()
     }
 
     fn change(&self, id: &Id, change: impl FnOnce(&mut Seen)) {
@@ -117,14 +119,11 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
     fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
         let mut fields = Fields::new();
         event.record(&mut Texts(&mut fields));
-        let around = cx.lookup_current();
-        if let Some(span) = &around {
+        if let Some(span) = cx.lookup_current() {
             let message = fields.get("message").cloned().unwrap_or_default();
             self.change(&span.id(), |span| span.events.push(message));
         }
-        let metadata = event.metadata();
-        let around = around.map(|span| span.name());
-        self.events.lock().unwrap().push((metadata.target(), *metadata.level(), around, fields));
+        self.events.lock().unwrap().push((event.metadata().target(), fields));
     }
 
     fn on_close(&self, id: Id, _cx: Context<'_, S>) {

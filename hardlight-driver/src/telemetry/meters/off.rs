@@ -24,7 +24,7 @@ impl Meters {
 }
 
 #[derive(Default)]
-pub(crate) struct MetersOfServices;
+pub(crate) struct MetersOfServices(());
 
 impl MetersOfServices {
     pub(crate) fn of(&self, schema: &'static ServiceSchema) -> Arc<Meters> {
