@@ -40,7 +40,7 @@ async fn serve(authority: &DevelopmentAuthority) -> (ServerHandle, Arc<AtomicU32
     let factory = move |_: prices::Connection, request: Request| {
         let is_known = request.tls().is_some_and(|tls| tls.client_certificate().is_some());
         let app = App { served: Arc::clone(&made) };
-        async move { is_known.then_some(app).ok_or(Refusal::forbidden()) }
+        async move { is_known.then_some(app).ok_or_else(Refusal::forbidden) }
     };
     let identity = authority.issue(["prices"]).unwrap();
     let server = Server::bind("prices:443", identity, factory).await.unwrap();
