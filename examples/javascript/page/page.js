@@ -56,6 +56,15 @@ async function join(client) {
     show();
 }
 
+/** Joins on the connection that there is. If it is lost meanwhile, the next one is joined by `restore`. */
+async function joinNow() {
+    try {
+        await join(board);
+    } catch (error) {
+        if (error.kind !== "not-sent" && error.kind !== "indeterminate") throw error;
+    }
+}
+
 await init();
 const board = await connect(new URL("rpc", location.href.replace(/^http/, "ws")).href, {
     reconnect: true,
@@ -70,7 +79,7 @@ board.onChange(showState);
 const showStatus = (now) => (status.textContent = now);
 board.onStatus(showStatus);
 showStatus(board.status);
-await join(board);
+await joinNow();
 
 form.onsubmit = (event) => {
     event.preventDefault();
@@ -84,6 +93,6 @@ form.onsubmit = (event) => {
 for await (const event of board.events("tasks")) {
     if (event.type === "Added") tasks.set(event.value.id, event.value);
     else if (event.type === "Finished") tasks.delete(event.value.id);
-    else await join(board);
+    else await joinNow();
     show();
 }
