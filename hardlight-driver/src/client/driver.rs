@@ -24,7 +24,7 @@ use super::{
 use crate::{
     error::Error,
     inside::Inside,
-    telemetry::{end_connection, enter, meters::ConnectionMeter},
+    telemetry::{end_connection, enter, leave, meters::ConnectionMeter},
     timer::Timer,
     transport::Transport,
     wire::Wire,
@@ -436,31 +436,40 @@ impl<S: ConnectionState, E: Events, T: Transport, M: Timer> Future for ClientDri
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let _entered = enter(&this.span);
+        let entered = enter(&this.span);
+        let advanced = this.advance(cx);
+        leave(entered);
+        advanced
+    }
+}
+
+impl<S: ConnectionState, E: Events, T: Transport, M: Timer> ClientDriver<S, E, T, M> {
+    #[inline(always)]
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<ConnectionError> {
         let _inside = Inside::enter();
-        this.shared.mailbox.wake_up(cx);
-        this.wire.wake_up(cx);
-        if std::mem::take(&mut this.expects_calls) {
+        self.shared.mailbox.wake_up(cx);
+        self.wire.wake_up(cx);
+        if std::mem::take(&mut self.expects_calls) {
             // The first of them has woken this one; the others' calls then leave in one message with its own.
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        if !this.connection.is_ended() && this.run(cx) {
+        if !self.connection.is_ended() && self.run(cx) {
             cx.waker().wake_by_ref();
         }
-        this.meter.look_at_client(&this.connection, || this.shared.events.counts());
-        let Some(error) = this.connection.error() else {
+        self.meter.look_at_client(&self.connection, || self.shared.events.counts());
+        let Some(error) = self.connection.error() else {
             return Poll::Pending;
         };
         let error = error.clone();
         // What arrived before the end is still handled.
-        this.run_attached();
-        if this.interrupted {
+        self.run_attached();
+        if self.interrupted {
             // The next connection is not to wait for an orderly end of this one.
-            this.wire.write(cx, &mut this.connection);
+            self.wire.write(cx, &mut self.connection);
             return Poll::Ready(error);
         }
-        let finished = this.wire.poll_finish(cx, &mut this.connection, this.close_timeout);
+        let finished = self.wire.poll_finish(cx, &mut self.connection, self.close_timeout);
         finished.map(|()| error)
     }
 }

@@ -67,18 +67,27 @@ pub struct ClientConnection<S: ConnectionState, E: Events = NoEvents> {
     tells: bool,
 }
 
-/// Tells which outputs are errors of the application's, for traces and metrics.
-pub(crate) trait MaybeError<O> {
+/// What is known of the inputs and outputs of a method, for those who want to know of its calls.
+pub(crate) trait Payloads<I, O> {
+    /// Whether it is an error of the application's.
     fn is_error(output: &O) -> bool;
+
+    fn log_input(method: &str, input: &I);
+
+    fn log_output(method: &str, output: &O);
 }
 
-/// None is.
-struct NeverAnError;
+/// Of a method that is called by its number nothing is.
+struct Unknown;
 
-impl<O> MaybeError<O> for NeverAnError {
+impl<I, O> Payloads<I, O> for Unknown {
     fn is_error(_: &O) -> bool {
         false
     }
+
+    fn log_input(_: &str, _: &I) {}
+
+    fn log_output(_: &str, _: &O) {}
 }
 
 /// Closes the connection when the last clone of a [`ClientConnection`] is gone.
@@ -96,7 +105,7 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     /// [`Error::Call`] if this call failed, [`Error::NotSent`] or [`Error::Indeterminate`] if the connection ended before the
     /// answer arrived.
     pub async fn call<I: Codable, O: Codable>(&self, method: u32, input: I) -> Result<O, Error> {
-        self.call_when::<I, O, NeverAnError>(WhenFull::Wait, method, input).await
+        self.call_when::<I, O, Unknown>(WhenFull::Wait, method, input).await
     }
 
     /// Like [`call`](Self::call), but fails with [`CallError::TooManyCallsInFlight`] instead of waiting in line, and with
@@ -110,11 +119,11 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         method: u32,
         input: I,
     ) -> Result<O, Error> {
-        self.call_when::<I, O, NeverAnError>(WhenFull::Fail, method, input).await
+        self.call_when::<I, O, Unknown>(WhenFull::Fail, method, input).await
     }
 
     /// [`call`](Self::call), whose output may be an error of the application's, as `R` tells.
-    pub(crate) async fn call_fallible<I: Codable, O: Codable, R: MaybeError<O>>(
+    pub(crate) async fn call_fallible<I: Codable, O: Codable, R: Payloads<I, O>>(
         &self,
         method: u32,
         input: I,
@@ -123,7 +132,7 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     }
 
     /// [`try_call`](Self::try_call), likewise.
-    pub(crate) async fn try_call_fallible<I: Codable, O: Codable, R: MaybeError<O>>(
+    pub(crate) async fn try_call_fallible<I: Codable, O: Codable, R: Payloads<I, O>>(
         &self,
         method: u32,
         input: I,
@@ -384,7 +393,7 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         self.shared().wait_for(opened).await
     }
 
-    async fn call_when<I: Codable, O: Codable, R: MaybeError<O>>(
+    async fn call_when<I: Codable, O: Codable, R: Payloads<I, O>>(
         &self,
         when_full: WhenFull,
         method: u32,
@@ -397,6 +406,7 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         };
         if let Some(call) = told {
             told = Some(call.say(&mut special));
+            self.log_payload(method, |name| R::log_input(name, &input));
         }
         let Ok(payload) = payload::encode_to_bytes(&input) else {
             return Err(tell(told, CallError::EncodeFailed.into()));
@@ -411,19 +421,19 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         };
         if let Some(mut told) = told {
             told.end(R::is_error(&output));
+            self.log_payload(method, |name| R::log_output(name, &output));
         }
         Ok(output)
     }
 
-    /// Whether inputs and outputs may be logged.
-    pub(crate) fn logs_payloads(&self) -> bool {
-        self.shared().telemetry.logs_payloads()
-    }
-
-    /// A method as traces name it.
-    pub(crate) fn method_name(&self, method: u32) -> String {
-        let name = telemetry::MethodName::of(self.schema, method);
-        name.map(|name| name.to_string()).unwrap_or_default()
+    /// Logs an input or an output, if that is wanted.
+    #[cold]
+    fn log_payload(&self, method: u32, log: impl FnOnce(&str)) {
+        if self.shared().telemetry.logs_payloads()
+            && let Some(name) = telemetry::MethodName::of(self.schema, method)
+        {
+            log(&name.to_string());
+        }
     }
 
     /// What is told of a call that begins, if anybody wants to know.

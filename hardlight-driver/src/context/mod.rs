@@ -81,7 +81,7 @@ impl Peer {
         self.telemetry.options.payloads.then(|| name.to_string())
     }
 
-    /// What is told of a call that begins, for those who [want to know](ServerTelemetry::wants_calls).
+    /// What is told of a call that begins, where somebody wants to know.
     pub(crate) fn begin(&self, method: u32, wire: &Extensions) -> Option<Box<ServerCall>> {
         self.telemetry.begin(self.schema, self.id, &self.clock, method, wire)
     }

@@ -7,10 +7,10 @@ use hardlight_proto::{
     CallError, Codable, ConnectionState, Events, ServiceSchema, WithValues, payload, read_varint,
 };
 
-use super::shown::{log, log_output, wants_payloads};
+use super::shown::{log, log_output};
 use crate::{
     ClientConnection, Error, Offload, ServerConnection, ServiceMethod,
-    client::MaybeError,
+    client::Payloads,
     context::Current,
     offload::{dropped_elsewhere, offloaded},
     service::failed,
@@ -104,12 +104,24 @@ pub trait Call<I> {
     }
 }
 
-/// Asks a [`Call`] whether an output is an error.
+/// Asks a [`Call`] about its payloads.
 struct Fallible<I, R>(PhantomData<(I, R)>);
 
-impl<I, R: Call<I>> MaybeError<R::Output> for Fallible<I, R> {
+impl<I, R: Call<I>> Payloads<I, R::Output> for Fallible<I, R> {
     fn is_error(output: &R::Output) -> bool {
         R::is_error(output)
+    }
+
+    fn log_input(method: &str, input: &I) {
+        if R::SHOWS {
+            log("input", method, input, R::show_input);
+        }
+    }
+
+    fn log_output(method: &str, output: &R::Output) {
+        if R::SHOWS {
+            log("output", method, output, R::show_output);
+        }
     }
 }
 
@@ -167,15 +179,7 @@ pub async fn call<I: Codable, R: Call<I>, S: ConnectionState, E: Events>(
     method: u32,
     input: I,
 ) -> Result<R::Output, Error> {
-    let logs = R::SHOWS && wants_payloads() && connection.logs_payloads();
-    if logs {
-        log("input", &connection.method_name(method), &input, R::show_input);
-    }
-    let result = connection.call_fallible::<I, R::Output, Fallible<I, R>>(method, input).await;
-    if logs && let Ok(output) = &result {
-        log("output", &connection.method_name(method), output, R::show_output);
-    }
-    result
+    connection.call_fallible::<I, R::Output, Fallible<I, R>>(method, input).await
 }
 
 /// [`ClientConnection::try_call`] of a method.
@@ -188,15 +192,7 @@ pub async fn try_call<I: Codable, R: Call<I>, S: ConnectionState, E: Events>(
     method: u32,
     input: I,
 ) -> Result<R::Output, Error> {
-    let logs = R::SHOWS && wants_payloads() && connection.logs_payloads();
-    if logs {
-        log("input", &connection.method_name(method), &input, R::show_input);
-    }
-    let result = connection.try_call_fallible::<I, R::Output, Fallible<I, R>>(method, input).await;
-    if logs && let Ok(output) = &result {
-        log("output", &connection.method_name(method), output, R::show_output);
-    }
-    result
+    connection.try_call_fallible::<I, R::Output, Fallible<I, R>>(method, input).await
 }
 
 /// Whether a client may call a method. No method of the connection, so that each client has it for its own methods only.

@@ -14,7 +14,7 @@ use tracing::Span;
 use super::{deadlines::Deadlines, state::Shared};
 use crate::{
     context::{Current, Peer, Running},
-    telemetry::server::ServerCall,
+    telemetry::{server::ServerCall, wants_calls},
 };
 
 /// The futures of the calls that run, one place for each call id. A place is used again and again.
@@ -54,6 +54,7 @@ struct Place<F> {
 
 impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
     pub(super) fn new(peer: Arc<Peer>) -> Self {
+        let tells = peer.telemetry.tells_all();
         Self {
             places: Vec::new(),
             running: 0,
@@ -61,7 +62,7 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Handlers<F> {
             deadlines: Deadlines::default(),
             peer,
             spare: None,
-            tells: false,
+            tells,
         }
     }
 
@@ -157,7 +158,9 @@ impl<F> Handlers<F> {
     /// Looks whether somebody wants to know of the calls to come.
     #[inline(always)]
     pub(super) fn look_for_listeners(&mut self) {
-        self.tells |= self.peer.telemetry.wants_calls();
+        if wants_calls() {
+            self.tells = true;
+        }
     }
 
     /// Tells of a call that is not started.

@@ -15,7 +15,12 @@ use super::{
     handlers::Handlers,
     mailbox::{Commands, ServerMailbox},
 };
-use crate::{inside::Inside, telemetry::enter, timer::Timer, transport::Transport};
+use crate::{
+    inside::Inside,
+    telemetry::{enter, leave},
+    timer::Timer,
+    transport::Transport,
+};
 
 /// Rounds of polling before others get their turn.
 const MAX_ROUNDS: usize = 16;
@@ -47,12 +52,28 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ConnectionError> {
         let this = self.get_mut();
-        let _entered = enter(&this.span);
-        if let Some(driver) = &mut this.driver {
+        let entered = enter(&this.span);
+        let advanced = this.advance(cx);
+        leave(entered);
+        advanced
+    }
+}
+
+impl<S, T, M, D, F> Serving<S, T, M, D, F>
+where
+    S: ConnectionState,
+    T: Transport,
+    M: Timer,
+    D: Fn(u32, Bytes) -> F + Unpin,
+    F: Future<Output = Result<Bytes, CallError>>,
+{
+    #[inline(always)]
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<ConnectionError> {
+        if let Some(driver) = &mut self.driver {
             let error = ready!(Pin::new(driver).poll(cx));
-            this.rest = this.driver.take().map(|driver| (driver.into_unfinished(), error));
+            self.rest = self.driver.take().map(|driver| (driver.into_unfinished(), error));
         }
-        match &mut this.rest {
+        match &mut self.rest {
             Some((unfinished, error)) => Pin::new(unfinished).poll(cx).map(|()| error.clone()),
             None => Poll::Pending,
         }

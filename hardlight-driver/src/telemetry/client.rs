@@ -50,7 +50,7 @@ impl ClientTelemetry {
 
     /// Whether all calls are told of, whoever listens.
     pub(crate) fn tells(&self) -> bool {
-        Meters::IS_ON || self.options.propagation.get().is_some()
+        Meters::IS_ON || self.options.payloads || self.options.propagation.get().is_some()
     }
 
     /// A call begins, and somebody wants to know. `cause` is the trace of what it is made for, where that was said.

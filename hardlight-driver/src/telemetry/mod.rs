@@ -23,4 +23,4 @@ pub use propagation::{Propagation, Propagator};
 pub use trace_context::{TraceContext, TraceContextError};
 
 pub(crate) use outcome::Outcome;
-pub(crate) use spans::{MethodName, end_connection, enter, server_connection, wants_calls};
+pub(crate) use spans::{MethodName, end_connection, enter, leave, server_connection, wants_calls};

@@ -22,13 +22,12 @@ pub(crate) struct ServerTelemetry {
 }
 
 impl ServerTelemetry {
-    /// Whether somebody wants to know of calls.
-    #[inline(always)]
-    pub(crate) fn wants_calls(&self) -> bool {
-        Meters::IS_ON || spans::wants_calls() || self.options.propagation.get().is_some()
+    /// Whether all calls are told of, whoever listens.
+    pub(crate) fn tells_all(&self) -> bool {
+        Meters::IS_ON || self.options.propagation.get().is_some()
     }
 
-    /// A call begins: for those who [want to know](Self::wants_calls).
+    /// A call begins, and somebody wants to know.
     #[cold]
     pub(crate) fn begin(
         &self,

@@ -156,7 +156,8 @@ pub(crate) fn client_connection(service: &str, endpoint: &Endpoint) -> Span {
     )
 }
 
-/// What happens until this is dropped happens in the span of a connection. It takes next to nothing where nobody wants the span.
+/// What happens until this is dropped, best by [`leave`], happens in the span of a connection. It takes next to nothing where nobody
+/// wants the span.
 #[inline(always)]
 pub(crate) fn enter(span: &Span) -> Option<Box<EnteredSpan>> {
     if span.is_disabled() { None } else { enter_enabled(span) }
@@ -165,6 +166,19 @@ pub(crate) fn enter(span: &Span) -> Option<Box<EnteredSpan>> {
 #[cold]
 fn enter_enabled(span: &Span) -> Option<Box<EnteredSpan>> {
     Some(Box::new(span.clone().entered()))
+}
+
+/// What happens from here on happens elsewhere.
+#[inline(always)]
+pub(crate) fn leave(entered: Option<Box<EnteredSpan>>) {
+    if let Some(entered) = entered {
+        leave_now(entered);
+    }
+}
+
+#[cold]
+fn leave_now(entered: Box<EnteredSpan>) {
+    drop(entered);
 }
 
 /// Why a connection has ended.

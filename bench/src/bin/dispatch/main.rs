@@ -47,7 +47,7 @@ const CASES: &[Case] = &[
         run: |runs| called(runs, 1),
         calls: 1,
         above: None,
-        budget: Some(9200.0),
+        budget: Some(9300.0),
     },
     Case {
         name: "called, dispatched and awaited, of 256 at once",
