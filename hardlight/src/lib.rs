@@ -157,7 +157,7 @@ handle.stop().await;
 //! | `smol` | | the same on smol: `hardlight::smol` | `hardlight-smol`, `hardlight-ws` |
 //! | `async-std` | | the same on async-std, which is discontinued: `hardlight::async_std` | `hardlight-async-std`, `hardlight-ws` |
 //! | `wasm` | | a client for browsers: `hardlight::wasm`, on `wasm32` alone | `hardlight-wasm` |
-//! | `javascript` | | a service for programs in JavaScript: `hardlight::javascript`, on `wasm32` alone | `wasm` |
+//! | `javascript` | | a service for programs in JavaScript: `hardlight::javascript`, on `wasm32` alone | `wasm`, `hardlight-wasm?/javascript` |
 //! | `axum` | | a server on a route of an axum application: `HttpService`, which knows axum's `ConnectInfo` | `hyper`, `hardlight-tokio/axum` |
 //! | `hyper` | | a server behind hyper, or whatever takes a service of tower: `HttpService` | `tokio`, `hardlight-tokio/hyper` |
 //! | `testing` | | servers and clients in memory, for an application's tests: `hardlight::testing` | `hardlight-testing`, `hardlight-ws` |

@@ -123,18 +123,18 @@ published() {
 # What `cargo package` would build of each, it takes from a registry of its own, which it does not look into again while versions are
 # the same. So the packages are unpacked side by side, in place of the registry's.
 suite_package() {
-    local crates dir=$target/packages package name
+    local crates dir=$target/packages packed name
     mapfile -t crates < <(published)
     rm -rf "$dir" "$target"/package/*.crate
     mkdir -p "$dir"
     CARGO_TARGET_DIR=$target cargo package --quiet --allow-dirty --no-verify "${crates[@]}"
     printf '[workspace]\nresolver = "3"\nmembers = ["*"]\n[patch.crates-io]\n' >"$dir/Cargo.toml"
-    for package in "$target"/package/*.crate; do
+    for packed in "$target"/package/*.crate; do
         # With the time of today: that of the files is the same in every package.
-        tar xzmf "$package" -C "$dir"
-        name=$(basename "$package" .crate)
+        tar xzmf "$packed" -C "$dir"
+        name=$(basename "$packed" .crate)
         printf '%s = { path = "%s" }\n' "${name%-*}" "$name" >>"$dir/Cargo.toml"
-        printf '%s: %s files, %s bytes\n' "$name" "$(tar tzf "$package" | wc -l)" "$(wc -c <"$package")"
+        printf '%s: %s files, %s bytes\n' "$name" "$(tar tzf "$packed" | wc -l)" "$(wc -c <"$packed")"
     done
     cp Cargo.lock "$dir"
     cd "$dir"
