@@ -282,6 +282,14 @@ impl CallContext {
         self.0.peer.as_deref()?.method_with_payloads(self.0.index)
     }
 
+    /// A layer has refused the call.
+    #[cold]
+    pub(crate) fn note_refusal(&self, limit: &'static str) {
+        if let Some(peer) = &self.0.peer {
+            peer.telemetry.meters.refused(limit);
+        }
+    }
+
     fn offload(&self) -> Option<Offload> {
         self.0.peer.as_deref().map(|peer| peer.offload)
     }

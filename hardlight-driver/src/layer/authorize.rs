@@ -119,6 +119,7 @@ impl Layer for Authorize {
             return next.run(call).await;
         }
         tracing::debug!(method = call.method(), "a call is not allowed");
+        call.note_refusal("authorize");
         match &self.refusal {
             Some(refusal) => refusal(&call),
             None => Err(CallError::MissingFeature),

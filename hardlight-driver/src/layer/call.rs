@@ -162,6 +162,11 @@ impl Call {
         }
     }
 
+    /// A layer refuses the call.
+    pub(super) fn note_refusal(&self, limit: &'static str) {
+        self.own.note_refusal(limit);
+    }
+
     fn is_late(&self) -> bool {
         self.own.remaining().is_some_and(|left| left.is_zero())
     }

@@ -108,7 +108,10 @@ impl Line {
         {
             return Ok(turn);
         }
-        let _place = Place::take(&self.waiting, most_waiting).ok_or(CallError::Busy)?;
+        let Some(_place) = Place::take(&self.waiting, most_waiting) else {
+            call.note_refusal("concurrency");
+            return Err(CallError::Busy);
+        };
         call.unless_cancelled(self.room.acquire_arc()).await
     }
 }

@@ -241,11 +241,13 @@ impl Layer for RateLimit {
         if !self.methods.contain(&call) {
             return next.run(call).await;
         }
-        match (self.enter(&call).await, &self.refusal) {
-            (Ok(()), _) => next.run(call).await,
-            (Err(Refused::TooOften(wait)), Some(refusal)) => refusal(&call, wait),
-            (Err(Refused::TooOften(_)), None) => Err(CallError::Busy),
-            (Err(Refused::Cancelled(error)), _) => Err(error),
+        match self.enter(&call).await {
+            Ok(()) => next.run(call).await,
+            Err(Refused::TooOften(wait)) => {
+                call.note_refusal("rate");
+                self.refusal.as_ref().map_or(Err(CallError::Busy), |refusal| refusal(&call, wait))
+            }
+            Err(Refused::Cancelled(error)) => Err(error),
         }
     }
 }
