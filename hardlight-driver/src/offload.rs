@@ -16,15 +16,16 @@ pub(crate) fn inline(work: Work) {
     work();
 }
 
-/// What comes of `work`, done elsewhere; `None` if it panicked.
+/// What comes of `work`, done elsewhere; `None` if it panicked. If nobody waits for it any longer when its turn comes it is not done.
 pub(crate) async fn offloaded<T: Send + 'static>(
     offload: Offload,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
     let (done, result) = oneshot::channel();
     offload(Box::new(move || {
-        if let Ok(result) = catch_unwind(AssertUnwindSafe(work)) {
-            // Nobody waits for it any longer: it is dropped here.
+        let unless_given_up = || (!done.is_canceled()).then(work);
+        if let Ok(Some(result)) = catch_unwind(AssertUnwindSafe(unless_given_up)) {
+            // If it was given up meanwhile it is dropped here.
             let _ = done.send(result);
         }
     }));

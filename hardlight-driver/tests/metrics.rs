@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use futures_executor::LocalPool;
 use hardlight_driver::{
+    layer::{Authorize, ConcurrencyLimit, Layers},
     metrics::{METRICS, MetricKind},
     note_refused_handshake,
     proto::{CallError, CloseReason},
@@ -15,7 +16,7 @@ use metrics_util::{
     debugging::{DebugValue, DebuggingRecorder},
 };
 use support::{
-    desk::{Choice, Desk},
+    desk::{Choice, Desk, work::Method},
     joined::note_end,
 };
 
@@ -140,6 +141,35 @@ fn connections_bytes_and_ends_are_counted_and_what_is_over_is_not_there() {
     assert_eq!(recorded.get("hardlight.server.handshakes.refused 403"), Some(1.0));
     let sent = |side| recorded.get(&format!("hardlight.{side}.sent"));
     assert_eq!(recorded.get("hardlight.server.received"), sent("client"));
+}
+
+#[test]
+fn what_layers_refuse_is_counted_by_what_it_exceeds() {
+    let recorded = Recorded::of(|| {
+        let mut pool = LocalPool::new();
+        let layers = Layers::none()
+            .with(Authorize::closed().all([Method::Get, Method::Hang, Method::Look]))
+            .with(ConcurrencyLimit::per_connection(1).waiting(0).only([Method::Hang]));
+        #[cfg(feature = "rate-limit")]
+        let layers = {
+            use hardlight_driver::layer::{Rate, RateLimit};
+            layers.with(RateLimit::per_connection(Rate::per_minute(1)).only([Method::Look]))
+        };
+        let desk = Desk::with(&mut pool, Choice { layers, ..Choice::default() });
+        assert_eq!(pool.run_until(desk.client.get()), Ok(3));
+        assert_eq!(pool.run_until(desk.client.again()), Err(CallError::MissingFeature.into()));
+        let client = desk.client.clone();
+        note_end(&pool, async move { client.hang().await });
+        pool.run_until_stalled();
+        assert_eq!(pool.run_until(desk.client.hang()), Err(CallError::Busy.into()));
+        for _ in 0..3 {
+            let _ = pool.run_until(desk.client.look());
+        }
+    });
+    let refused = |limit: &str| recorded.get(&format!("hardlight.server.calls.refused {limit}"));
+    assert_eq!((refused("authorize"), refused("concurrency")), (Some(1.0), Some(1.0)));
+    let often = if cfg!(feature = "rate-limit") { Some(2.0) } else { None };
+    assert_eq!(refused("rate"), often);
 }
 
 #[test]

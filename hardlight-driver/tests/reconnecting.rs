@@ -9,7 +9,7 @@ use std::{
 };
 
 use hardlight_driver::{
-    ConnectionStatus, Error, Reconnect, Topic,
+    ConnectionStatus, Error, Reconnect, Retry, Topic,
     proto::{CallError, CloseCode, CloseReason, ConnectionError, Initiator},
 };
 use support::returning::{BoardEventHandler, Dial, OnBoardEvent, ReturningHouse, board, lost};
@@ -493,6 +493,22 @@ fn a_call_that_ends_every_server_is_not_made_for_ever() {
     }
     house.cut();
     assert_eq!(*ask.borrow(), Some(Err(Error::Indeterminate(lost()))));
+    assert_eq!(house.asked(), 4);
+}
+
+#[test]
+fn retries_do_not_make_a_call_again_that_reconnecting_has_given_up() {
+    let mut house = ReturningHouse::new(Reconnect::new());
+    house.hold_answers();
+    let ask = house.start(async move |client| client.with_retry(Retry::new()).ask(1).await);
+    for _ in 0..3 {
+        house.settle();
+        house.cut();
+        house.pass(seconds(20));
+    }
+    house.cut();
+    assert_eq!(*ask.borrow(), Some(Err(Error::Indeterminate(lost()))));
+    house.pass_first(seconds(20));
     assert_eq!(house.asked(), 4);
 }
 

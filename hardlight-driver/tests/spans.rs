@@ -7,11 +7,12 @@ use std::time::Duration;
 use futures_executor::LocalPool;
 use hardlight_driver::{
     Propagation, Telemetry, TraceContext,
+    layer::{Authorize, Call, Layers, Next, Timeout},
     proto::{CallError, CloseReason},
 };
 use support::{
-    desk::{Choice, Desk, Opaque},
-    joined::note_end,
+    desk::{Choice, Desk, Odd, Opaque},
+    joined::{Joined, counter, note_end},
     recorder::{Recorder, Seen},
 };
 use tracing::{Level, level_filters::LevelFilter};
@@ -272,4 +273,100 @@ fn nobody_who_does_not_ask_is_told_of_calls() {
     assert!(recorder.spans("rpc.server.call").is_empty());
     assert!(recorder.spans("rpc.client.call").is_empty());
     assert_eq!(recorder.spans("rpc.server.connection").len(), 1);
+}
+
+/// What is told of a call of `halve` on a server with these layers.
+fn status_of_half(number: u32, layers: Layers) -> Option<String> {
+    let recorder = Recorder::default();
+    recorder.run(calls(), || {
+        let mut pool = LocalPool::new();
+        let desk = Desk::with(&mut pool, Choice { layers, ..Choice::default() });
+        let _ = pool.run_until(desk.client.halve(number));
+    });
+    recorder.span("rpc.server.call").field("rpc.status_code").map(str::to_owned)
+}
+
+#[test]
+fn what_layers_make_of_a_call_is_what_is_told_of_it() {
+    let status = |number, layers| status_of_half(number, layers).expect("it has ended");
+    // The handler runs with another context.
+    let timeout = Layers::none().with(Timeout::new(SECOND));
+    assert_eq!(status(7, timeout.clone()), "APPLICATION_ERROR");
+    assert_eq!(status(8, timeout), "OK");
+    let answer =
+        |call: Call, _: Next| async move { call.answer(&Err::<u32, _>(Odd { number: 1 })) };
+    assert_eq!(status(8, Layers::none().with(answer)), "APPLICATION_ERROR");
+    let refuse = |call: &Call| call.answer(&Err::<u32, _>(Odd { number: 2 }));
+    let closed = Authorize::closed().refuse_with(refuse);
+    assert_eq!(status(8, Layers::none().with(closed)), "APPLICATION_ERROR");
+    let busy = |_: Call, _: Next| async { Err(CallError::Busy) };
+    assert_eq!(status(8, Layers::none().with(busy)), "BUSY");
+    let mend = |call: Call, next: Next| async move {
+        let mended = call.answer(&Ok::<u32, Odd>(0));
+        next.run(call).await?;
+        mended
+    };
+    assert_eq!(status(7, Layers::none().with(mend)), "OK");
+}
+
+#[test]
+fn a_call_that_fails_within_a_handler_says_nothing_of_the_handlers_own() {
+    let seen = |call: Call, next: Next| async move {
+        let outcome = next.run(call).await;
+        assert!(!outcome.as_ref().is_ok_and(hardlight_driver::layer::Answer::is_error));
+        outcome
+    };
+    for layers in [Layers::none(), Layers::none().with(seen)] {
+        let recorder = Recorder::default();
+        recorder.run(calls(), || {
+            let mut pool = LocalPool::new();
+            let desk = Desk::with(&mut pool, Choice { layers, ..Choice::default() });
+            let client = desk.client.clone();
+            let nested = note_end(&pool, async move { client.nest().await });
+            pool.run_until_stalled();
+            desk.seen.open_gate();
+            pool.run_until_stalled();
+            assert_eq!(*nested.borrow(), Some(Ok(7)));
+        });
+        assert_eq!(recorder.span("rpc.server.call").field("rpc.status_code"), Some("OK"));
+    }
+}
+
+#[test]
+fn payloads_are_logged_also_behind_layers_that_give_another_context() {
+    let recorder = Recorder::default();
+    recorder.run(Targets::new().with_target("hardlight::payload", Level::TRACE), || {
+        let mut pool = LocalPool::new();
+        let choice = Choice {
+            server_telemetry: Telemetry::new().payloads(true),
+            layers: Layers::none().with(Timeout::new(SECOND)),
+            ..Choice::default()
+        };
+        let desk = Desk::with(&mut pool, choice);
+        assert!(pool.run_until(desk.client.refuse("hush".into())).is_err());
+    });
+    let events = recorder.events("hardlight::payload");
+    let texts =
+        events.iter().map(|fields| format!("{} {}", fields["rpc.method"], fields["payload"]));
+    let expected = ["Work/refuse refuse { secret: \"hush\" }", "Work/refuse Err(\"hush\")"];
+    assert_eq!(texts.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_call_with_a_payload_has_a_span_as_others() {
+    let recorder = Recorder::default();
+    recorder.run(calls(), || {
+        let mut joined = Joined::new();
+        let increment = counter::Method::Increment.index();
+        let answers = joined.start(async move |client| {
+            let good = client.call_encoded(increment, vec![5, 0, 0, 0].into()).await;
+            let bad = client.call_encoded(increment, vec![5].into()).await;
+            (good.is_ok(), bad.is_ok())
+        });
+        joined.settle();
+        assert_eq!(*answers.borrow(), Some((true, false)));
+    });
+    let spans = recorder.spans("rpc.client.call");
+    let statuses: Vec<_> = spans.iter().map(|span| span.field("rpc.status_code")).collect();
+    assert_eq!(statuses, [Some("OK"), Some("INVALID_INPUT")]);
 }

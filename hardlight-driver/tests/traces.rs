@@ -3,8 +3,11 @@
 mod support;
 
 use futures_executor::LocalPool;
-use hardlight_driver::{CallContext, Propagation, Telemetry, TraceContext};
+use hardlight_driver::{
+    CallContext, Propagation, Propagator, Telemetry, TraceContext, proto::CallError,
+};
 use support::desk::{Choice, Desk, Look};
+use tracing::Span;
 
 const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -81,4 +84,29 @@ fn a_malformed_trace_is_none() {
     assert_eq!(look.traceparent, None);
     // The server's call begins a trace of its own.
     assert!(look.trace.is_some());
+}
+
+/// Takes what no server takes.
+struct Panicking;
+
+impl Propagator for Panicking {
+    fn inject(&self, _: &Span, cause: Option<&TraceContext>) -> Option<TraceContext> {
+        cause.cloned()
+    }
+
+    fn extract(&self, _: &Span, _: Option<TraceContext>) -> Option<TraceContext> {
+        panic!("on purpose")
+    }
+}
+
+#[test]
+fn a_propagator_that_panics_costs_the_trace_and_not_the_connection() {
+    let mut pool = LocalPool::new();
+    let telemetry = Telemetry::new().propagation(Propagation::by(Panicking));
+    let choice = Choice { server_telemetry: telemetry, ..Choice::default() };
+    let desk = Desk::with(&mut pool, choice);
+    assert_eq!(pool.run_until(desk.client.get()), Ok(3));
+    let refused = pool.run_until(desk.client.guarded());
+    assert_eq!(refused, Err(CallError::MissingFeature.into()));
+    assert_eq!(pool.run_until(desk.client.get()), Ok(3));
 }

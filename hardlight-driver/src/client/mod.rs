@@ -141,14 +141,28 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
     }
 
     /// Like [`call`](Self::call), with the payload of the arguments (SPEC.md, section 21.11), for that of the answer: for those who
-    /// know types at run time only. What it holds is neither looked at on the way out nor on the way in.
+    /// know types at run time only. What it holds is neither looked at on the way out nor on the way in: to spans and metrics an answer is `OK`,
+    /// also one that is an error of the application's.
     ///
     /// # Errors
     ///
     /// As for [`call`](Self::call).
     pub async fn call_encoded(&self, method: u32, input: Bytes) -> Result<Bytes, Error> {
-        let special = self.special()?;
-        self.start(WhenFull::Wait, method, input, special).await
+        let mut told = self.begin(method);
+        let mut special = match self.special() {
+            Ok(special) => special,
+            Err(error) => return Err(tell(told, error)),
+        };
+        told = told.map(|call| call.say(&mut special));
+        match self.start(WhenFull::Wait, method, input, special).await {
+            Ok(output) => {
+                if let Some(told) = &mut told {
+                    told.end(false);
+                }
+                Ok(output)
+            }
+            Err(error) => Err(tell(told, error)),
+        }
     }
 
     /// The connection as a service has it whose methods begin at this place.
@@ -462,10 +476,7 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         let request = Request { method: self.first_method + method, payload };
         let stage = match self.retry(when_full) {
             None => Stage::New { request, turn: self.turn, when_full, special },
-            Some(retry) => {
-                let is_idempotent = self.schema.methods[method as usize].idempotent;
-                Stage::Again(Box::pin(self.call_again(retry, request, special, is_idempotent)))
-            }
+            Some(retry) => Stage::Again(Box::pin(self.call_again(retry, request, special))),
         };
         Call { mailbox: &self.shared().mailbox, stage }
     }

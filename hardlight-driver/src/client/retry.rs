@@ -31,9 +31,10 @@ const RETRY: u32 = 100;
 /// How calls are made again that have failed.
 ///
 /// A call is made again if it certainly did not run and may well succeed later ([`Error::is_retryable`]): the server was busy, or the
-/// connection was closing and another one takes its place. One of a method that is marked `#[rpc(idempotent)]` is made again as well
-/// where nobody knows whether it ran ([`Error::Indeterminate`]). An error of the application's own, a deadline that has passed, and
-/// whatever would fail the same way again are handed out. So is the last error once there were enough attempts.
+/// connection was closing and another one takes its place. Where nobody knows whether it ran ([`Error::Indeterminate`]) it is not: a
+/// client that [comes back](crate::Reconnect) makes calls of methods that are marked `#[rpc(idempotent)]` again by itself, and gives
+/// them up after some attempts. An error of the application's own, a deadline that has passed, and whatever would fail the same way
+/// again are handed out. So is the last error once there were enough attempts.
 ///
 /// The delay before each attempt is twice the one before, from [`min_delay`](Self::min_delay) to [`max_delay`](Self::max_delay), and
 /// up to as much again by chance. A timeout or deadline is one for all attempts together: there is none that could only begin behind
@@ -183,7 +184,6 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
         retry: &Retry,
         request: Request,
         special: Option<Box<Special>>,
-        is_idempotent: bool,
     ) -> Result<Bytes, Error> {
         retry.budget.pay_in();
         let until = special.as_ref().and_then(|special| special.deadline);
@@ -193,7 +193,7 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
             let stage = Stage::New { request, turn, when_full: WhenFull::Wait, special };
             let answer = Call { mailbox: &self.shared().mailbox, stage }.await;
             let Err(error) = answer else { return answer };
-            if !may_be_made_again(&error, is_idempotent) || self.is_closed() {
+            if !error.is_retryable() || self.is_closed() {
                 return Err(error);
             }
             let Some(delay) = delays.get_or_insert_with(|| retry.delays()).next() else {
@@ -211,13 +211,6 @@ impl<S: ConnectionState, E: Events> ClientConnection<S, E> {
             }
             .await;
         }
-    }
-}
-
-fn may_be_made_again(error: &Error, is_idempotent: bool) -> bool {
-    match error {
-        Error::Indeterminate(ended) => is_idempotent && ended.is_retryable(),
-        error => error.is_retryable(),
     }
 }
 

@@ -121,12 +121,17 @@ impl Current {
     /// The call that the thread runs answers with the application's own error.
     #[cold]
     pub(crate) fn note_failure() {
+        Self::set_failure(true);
+    }
+
+    /// Says whether what the call that the thread runs answers is the application's own error, as far as anybody wants to know.
+    pub(crate) fn set_failure(is_error: bool) {
         CURRENT.with(|cell| {
             let mut current = cell.take();
             if let Self::Handler(running) = &mut current
                 && let Some(told) = &mut running.told
             {
-                told.note_failure();
+                told.set_failure(is_error);
             }
             cell.set(current);
         });
@@ -153,7 +158,8 @@ impl Current {
             let current = cell.take();
             let method = match &current {
                 Self::Handler(running) => running.peer.method_with_payloads(running.method),
-                Self::None | Self::Scope(_) => None,
+                Self::Scope(context) => context.method_with_payloads(),
+                Self::None => None,
             };
             cell.set(current);
             method

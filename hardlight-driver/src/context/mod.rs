@@ -44,6 +44,8 @@ struct Inner {
     /// The connection; `None` outside of one.
     peer: Option<Arc<Peer>>,
     method: &'static str,
+    /// Its place among those of the connection.
+    index: u32,
     deadline: Option<Deadline>,
     wire: Extensions,
     trace: Option<TraceContext>,
@@ -105,6 +107,7 @@ impl CallContext {
         Self(Arc::new(Inner {
             peer: None,
             method: "",
+            index: 0,
             deadline: None,
             wire: Extensions::new(),
             trace: None,
@@ -122,6 +125,7 @@ impl CallContext {
     ) -> Self {
         Self(Arc::new(Inner {
             method: peer.schema.methods[method as usize].name,
+            index: method,
             deadline: deadline.map(|at| Deadline::at(at, &peer.clock)),
             peer: Some(Arc::clone(peer)),
             wire,
@@ -164,6 +168,7 @@ impl CallContext {
         let mut inner = Inner {
             peer: self.0.peer.clone(),
             method: self.0.method,
+            index: self.0.index,
             deadline: self.0.deadline.clone(),
             wire: self.0.wire.clone(),
             trace: self.0.trace.clone(),
@@ -270,6 +275,19 @@ impl CallContext {
     /// The clock of the connection, by which deadlines are counted; `None` outside of a call.
     pub fn clock(&self) -> Option<&Clock> {
         self.0.peer.as_deref().map(|peer| &peer.clock)
+    }
+
+    /// The name of the method, if its payloads may be logged.
+    fn method_with_payloads(&self) -> Option<String> {
+        self.0.peer.as_deref()?.method_with_payloads(self.0.index)
+    }
+
+    /// A layer has refused the call.
+    #[cold]
+    pub(crate) fn note_refusal(&self, limit: &'static str) {
+        if let Some(peer) = &self.0.peer {
+            peer.telemetry.meters.refused(limit);
+        }
     }
 
     fn offload(&self) -> Option<Offload> {

@@ -29,6 +29,9 @@ pub trait Roles: Clone + Send + Sync + 'static {
 /// `#[rpc(feature = ..)]`: the client is told of its features, and `can` asks for them. A layer is for what concerns the server
 /// alone, and for a service whose trait is another's.
 ///
+/// It asks once, when a call comes to it. Where a call may wait behind that, in a [`ConcurrencyLimit`](super::ConcurrencyLimit) for one,
+/// and what was taken away meanwhile has to count, it belongs within what waits.
+///
 /// Memory: some 100 bytes for each rule.
 pub struct Authorize {
     rules: BTreeMap<&'static str, Vec<Rule>>,
@@ -116,6 +119,7 @@ impl Layer for Authorize {
             return next.run(call).await;
         }
         tracing::debug!(method = call.method(), "a call is not allowed");
+        call.note_refusal("authorize");
         match &self.refusal {
             Some(refusal) => refusal(&call),
             None => Err(CallError::MissingFeature),

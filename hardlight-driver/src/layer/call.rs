@@ -59,8 +59,9 @@ impl Call {
         self.given.as_ref().unwrap_or(&self.own)
     }
 
-    /// This call with another context, for the layers within and for the handler, which finds it as
-    /// [`CallContext::current`]. One that was made of [`context`](Self::context) is meant.
+    /// This call with another context, for the handler, which finds it as [`CallContext::current`], and for the layers within,
+    /// which have it by [`context`](Self::context): what is current in them is still the call's own. One that was made of
+    /// `context` is meant.
     #[must_use]
     pub fn with_context(mut self, context: CallContext) -> Self {
         self.given = Some(context);
@@ -143,20 +144,31 @@ impl Call {
         self.own.connection_extensions()
     }
 
-    /// Waits for `future`, unless the call is given up before: a call of a method that is not to be cancelled is not dropped then.
+    /// Waits for `future`, unless the call is given up: a call of a method that is not to be cancelled is not dropped then. It does
+    /// not run either, though what it waits for may be there as well, as every time is once the connection has ended.
     ///
     /// # Errors
     ///
-    /// [`CallError::Cancelled`] if it was given up.
+    /// If it was given up: [`CallError::DeadlineExceeded`] where that is why, and else [`CallError::Cancelled`].
     pub(super) async fn unless_cancelled<F: Future>(
         &self,
         future: F,
     ) -> Result<F::Output, CallError> {
         let given_up = self.own.cancellation();
-        match first_of(future, given_up.cancelled()).await {
-            First::One(output) => Ok(output),
-            First::Other(()) => Err(CallError::Cancelled),
+        match first_of(given_up.cancelled(), future).await {
+            First::Other(output) => Ok(output),
+            First::One(()) if self.is_late() => Err(CallError::DeadlineExceeded),
+            First::One(()) => Err(CallError::Cancelled),
         }
+    }
+
+    /// A layer refuses the call.
+    pub(super) fn note_refusal(&self, limit: &'static str) {
+        self.own.note_refusal(limit);
+    }
+
+    fn is_late(&self) -> bool {
+        self.own.remaining().is_some_and(|left| left.is_zero())
     }
 }
 

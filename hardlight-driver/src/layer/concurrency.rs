@@ -11,7 +11,7 @@ use std::{
 use async_lock::{Semaphore, SemaphoreGuardArc};
 use hardlight_proto::CallError;
 
-use super::{Call, Layer, Methods, Next, Outcome, per_connection::PerConnection};
+use super::{Call, Layer, Methods, Next, Outcome, per_connection::PerConnection, place::Place};
 use crate::service::ServiceMethod;
 
 /// A [`Layer`] that lets a number of calls run at the same time, of each connection or of the server. What comes beyond waits in
@@ -39,15 +39,6 @@ enum Scope {
 struct Line {
     room: Arc<Semaphore>,
     waiting: AtomicUsize,
-}
-
-/// A place in the line.
-struct Place<'a>(&'a AtomicUsize);
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl ConcurrencyLimit {
@@ -117,11 +108,10 @@ impl Line {
         {
             return Ok(turn);
         }
-        let others = self.waiting.fetch_add(1, Ordering::Relaxed);
-        let _place = Place(&self.waiting);
-        if others >= most_waiting {
+        let Some(_place) = Place::take(&self.waiting, most_waiting) else {
+            call.note_refusal("concurrency");
             return Err(CallError::Busy);
-        }
+        };
         call.unless_cancelled(self.room.acquire_arc()).await
     }
 }

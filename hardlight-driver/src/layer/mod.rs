@@ -25,7 +25,10 @@
 //! # Order
 //!
 //! The layer that is set first is the outermost: it sees the call first and the outcome last. All of them run behind what the core
-//! checks by itself: that the method is known and of the same types, and that the connection has the feature that it needs.
+//! checks by itself: that the method is known and of the same types, and that the connection has the feature that it needs. That is
+//! asked again when the handler is run, since a layer may have waited: then the call is answered `MissingFeature`.
+//!
+//! Calls that are given as bytes to `handle_rpc_call` of a handler are no server's, and no layers run around them.
 //!
 //! # How a call ends
 //!
@@ -44,9 +47,12 @@ mod authorize;
 mod call;
 mod concurrency;
 mod first_of;
+#[cfg(feature = "rate-limit")]
+mod lines;
 mod methods;
 mod next;
 mod per_connection;
+mod place;
 #[cfg(feature = "rate-limit")]
 mod rate_limit;
 mod stack;

@@ -8,7 +8,7 @@ use std::{
     num::NonZeroU32,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -22,13 +22,21 @@ use governor::{
 use hardlight_proto::{CallError, Time};
 use parking_lot::Mutex;
 
-use super::{Call, Layer, Methods, Next, Outcome, per_connection::PerConnection};
+use super::{
+    Call, Layer, Methods, Next, Outcome,
+    lines::{InLine, Lines},
+    per_connection::PerConnection,
+    place::Place,
+};
 use crate::{clock::Clock, events::ConnectionId, service::ServiceMethod};
 
 /// How many keys are remembered, unless it is said otherwise.
 const MAX_KEYS: usize = 65_536;
 
-/// How long keys that say nothing any longer are kept at least, while there is room.
+/// How many calls may wait, unless it is said otherwise.
+const MAX_WAITING: usize = 1024;
+
+/// How often keys are forgotten that say nothing any longer, while there is room.
 const KEPT: Duration = Duration::from_secs(60);
 
 /// The same, while there is none.
@@ -72,9 +80,9 @@ impl Rate {
         Self(self.0.allow_burst(some(calls)))
     }
 
-    /// How long it takes from no call being allowed until as many are as can be at once.
-    const fn refill(&self) -> Duration {
-        self.0.burst_size_replenished_in()
+    /// How long it takes from one call to the next.
+    const fn interval(&self) -> Duration {
+        self.0.replenish_interval()
     }
 }
 
@@ -95,13 +103,15 @@ pub struct RateLimit {
     counts: Box<dyn Counts>,
     methods: Methods,
     patience: Duration,
+    waiting: AtomicUsize,
+    most_waiting: usize,
     refusal: Option<Refusal>,
 }
 
 impl RateLimit {
     /// So often on each connection. A client may have several: it is [by client](Self::per_client) that it cannot get around.
     ///
-    /// Memory: some 150 bytes for each connection that has made a call.
+    /// Memory: some 250 bytes for each connection that has made a call.
     pub fn per_connection(rate: Rate) -> Self {
         Self::new(ByConnection { rate, counted: PerConnection::new() })
     }
@@ -135,17 +145,25 @@ impl RateLimit {
             max_keys: MAX_KEYS,
             is_full: Arc::default(),
             cleaned: AtomicU64::new(0),
+            lines: Lines::default(),
         })
     }
 
     fn new(counts: impl Counts + 'static) -> Self {
-        let (methods, patience) = (Methods::all(), Duration::ZERO);
-        Self { counts: Box::new(counts), methods, patience, refusal: None }
+        Self {
+            counts: Box::new(counts),
+            methods: Methods::all(),
+            patience: Duration::ZERO,
+            waiting: AtomicUsize::new(0),
+            most_waiting: MAX_WAITING,
+            refusal: None,
+        }
     }
 
-    /// How many keys are remembered. One that has made no call for so long that it may make as many at once as any other is forgotten
-    /// when room is needed, and every minute; where that does not make room new keys count as one, together. So a flood of clients
-    /// costs those that are new, and not those that are known. Default 65,536; without keys it does nothing.
+    /// How many keys are remembered. Those that have made no call for so long that they may make as many at once as any other are
+    /// forgotten once a minute, and once a second while there is no room; as long as there is none new keys count as one, together.
+    /// So a flood of clients costs those that are new, and not those that are known. They are forgotten as calls come, and all are
+    /// looked at for that. Default 65,536; without keys it does nothing.
     #[must_use]
     pub fn max_keys(mut self, keys: usize) -> Self {
         self.counts.set_max_keys(keys);
@@ -159,11 +177,21 @@ impl RateLimit {
         self
     }
 
-    /// Has calls that come too often wait until it is their time, if that is no longer than this. Their arguments are kept meanwhile,
-    /// and they count among the 256 that a connection may have under way. Default: they do not wait.
+    /// Has calls that come too often wait until it is their time, behind those of the same key that wait already, if that is no longer
+    /// than this. Their arguments are kept meanwhile, and they count among the 256 that a connection may have under way. Default:
+    /// they do not wait.
     #[must_use]
     pub const fn wait(mut self, at_most: Duration) -> Self {
         self.patience = at_most;
+        self
+    }
+
+    /// How many calls may wait, of all keys together: whatever comes beyond is refused as if it could not wait. Default 1,024.
+    ///
+    /// Memory: some 100 bytes and a key for each call that waits, beside what any call that runs takes.
+    #[must_use]
+    pub const fn waiting(mut self, calls: usize) -> Self {
+        self.most_waiting = calls;
         self
     }
 
@@ -180,15 +208,25 @@ impl RateLimit {
 
     /// Waits for the call's time, if it may.
     async fn enter(&self, call: &Call) -> Result<(), Refused> {
+        let Err(mut wait) = self.counts.count(call) else { return Ok(()) };
+        if wait > self.patience {
+            return Err(Refused::TooOften(wait));
+        }
+        let place = Place::take(&self.waiting, self.most_waiting);
+        let _place = place.ok_or(Refused::TooOften(wait))?;
+        let line = self.counts.join(call);
+        // Those ahead go first: who came when they do would find nothing left.
+        wait = wait.saturating_add(line.ahead);
         let mut patience = self.patience;
         loop {
-            let Err(wait) = self.counts.count(call) else { return Ok(()) };
-            if wait > patience {
-                return Err(Refused::TooOften(wait));
-            }
-            patience -= wait;
+            patience = patience.checked_sub(wait).ok_or(Refused::TooOften(wait))?;
             let waited = call.unless_cancelled(call.sleep(wait)).await;
             waited.map_err(Refused::Cancelled)?;
+            match self.counts.count(call) {
+                Ok(()) => return Ok(()),
+                // Somebody else was quicker.
+                Err(again) => wait = again,
+            }
         }
     }
 }
@@ -203,11 +241,13 @@ impl Layer for RateLimit {
         if !self.methods.contain(&call) {
             return next.run(call).await;
         }
-        match (self.enter(&call).await, &self.refusal) {
-            (Ok(()), _) => next.run(call).await,
-            (Err(Refused::TooOften(wait)), Some(refusal)) => refusal(&call, wait),
-            (Err(Refused::TooOften(_)), None) => Err(CallError::Busy),
-            (Err(Refused::Cancelled(error)), _) => Err(error),
+        match self.enter(&call).await {
+            Ok(()) => next.run(call).await,
+            Err(Refused::TooOften(wait)) => {
+                call.note_refusal("rate");
+                self.refusal.as_ref().map_or(Err(CallError::Busy), |refusal| refusal(&call, wait))
+            }
+            Err(Refused::Cancelled(error)) => Err(error),
         }
     }
 }
@@ -222,6 +262,9 @@ impl fmt::Debug for RateLimit {
 trait Counts: Send + Sync {
     /// Counts a call, or says how long it has to wait until it may come.
     fn count(&self, call: &Call) -> Result<(), Duration>;
+
+    /// Has a call wait behind those of the same key.
+    fn join(&self, call: &Call) -> InLine;
 
     fn set_max_keys(&mut self, keys: usize);
 }
@@ -256,14 +299,31 @@ fn wait_of<K, S: StateStore<Key = K>>(
 
 struct ByConnection {
     rate: Rate,
-    counted: PerConnection<Limiter<NotKeyed, InMemoryState>>,
+    counted: PerConnection<Counted>,
+}
+
+struct Counted {
+    limiter: Limiter<NotKeyed, InMemoryState>,
+    line: Lines<()>,
+}
+
+impl ByConnection {
+    fn counted(&self, call: &Call) -> Arc<Counted> {
+        self.counted.get(call, || {
+            let (state, clock) = (InMemoryState::default(), LimiterClock::of(call));
+            Counted { limiter: Limiter::new(self.rate.0, state, clock), line: Lines::default() }
+        })
+    }
 }
 
 impl Counts for ByConnection {
     fn count(&self, call: &Call) -> Result<(), Duration> {
-        let make = || Limiter::new(self.rate.0, InMemoryState::default(), LimiterClock::of(call));
-        let limiter = self.counted.get(call, make);
-        limiter.check().map_err(|until| wait_of(&limiter, until))
+        let limiter = &self.counted(call).limiter;
+        limiter.check().map_err(|until| wait_of(limiter, until))
+    }
+
+    fn join(&self, call: &Call) -> InLine {
+        self.counted(call).line.join((), self.rate.interval())
     }
 
     fn set_max_keys(&mut self, _keys: usize) {}
@@ -300,11 +360,12 @@ struct ByKey<K: Clone + Eq + Hash, F> {
     is_full: Arc<AtomicBool>,
     /// When keys were last forgotten, in microseconds.
     cleaned: AtomicU64,
+    lines: Lines<K>,
 }
 
 impl<K, F> Counts for ByKey<K, F>
 where
-    K: Clone + Eq + Hash + Send + Sync,
+    K: Clone + Eq + Hash + Send + Sync + 'static,
     F: Fn(&Call) -> Option<K> + Send + Sync,
 {
     fn count(&self, call: &Call) -> Result<(), Duration> {
@@ -315,6 +376,13 @@ where
         });
         self.forget_some(limiter);
         limiter.check_key(&key).map_err(|until| wait_of(limiter, until))
+    }
+
+    fn join(&self, call: &Call) -> InLine {
+        match (self.key)(call) {
+            Some(key) => self.lines.join(key, self.rate.interval()),
+            None => InLine::of_nobody(),
+        }
     }
 
     fn set_max_keys(&mut self, keys: usize) {
@@ -330,7 +398,7 @@ where
     fn forget_some(&self, limiter: &Limiter<K, Keys<K>>) {
         let now = limiter.clock().0.now();
         let is_full = self.is_full.load(Ordering::Relaxed);
-        let pause = self.rate.refill().max(if is_full { KEPT_IF_FULL } else { KEPT });
+        let pause = if is_full { KEPT_IF_FULL } else { KEPT };
         let last = self.cleaned.load(Ordering::Relaxed);
         if now.saturating_since(Time::from_micros(last)) < pause {
             return;

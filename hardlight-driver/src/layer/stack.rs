@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    future::ready,
     marker::PhantomData,
     pin::Pin,
     sync::Arc,
@@ -99,8 +100,11 @@ impl Stack {
         self.layers.iter().nth(position).cloned()
     }
 
-    /// The handler, behind all layers.
+    /// The handler, behind all layers, if the connection still has the feature that it needs: layers may have waited.
     pub(super) fn handle(&self, call: Call) -> Running {
+        if call.schema().feature.is_some_and(|feature| !call.has_feature(feature)) {
+            return Running(Box::pin(ready(Err(CallError::MissingFeature))));
+        }
         let Call { method, input, types, given, .. } = call;
         let handling = self.handler.handle(method, input, types);
         Running(match given {
@@ -137,7 +141,7 @@ where
         types: Option<&'static MethodTypes>,
     ) -> Boxed<Outcome> {
         let future = S::dispatch(Arc::clone(&self.handler), method, input);
-        Box::pin(Handling { future, types, failed: false })
+        Box::pin(Handling { future, types })
     }
 }
 
@@ -147,7 +151,6 @@ pin_project! {
         #[pin]
         future: F,
         types: Option<&'static MethodTypes>,
-        failed: bool,
     }
 }
 
@@ -157,10 +160,8 @@ impl<F: Future<Output = Result<Bytes, CallError>>> Future for Handling<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
         let this = self.project();
         let (polled, failed) = failed::during(|| this.future.poll(cx));
-        // What it returned may be encoded elsewhere, behind that.
-        *this.failed |= failed;
         let payload = ready!(polled)?;
-        let is_error = *this.failed && this.types.is_some_and(MethodTypes::may_fail);
+        let is_error = failed && this.types.is_some_and(MethodTypes::may_fail);
         Poll::Ready(Ok(Answer::new(payload, is_error, *this.types)))
     }
 }

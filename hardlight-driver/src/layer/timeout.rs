@@ -11,7 +11,7 @@ use super::{
 use crate::service::ServiceMethod;
 
 /// A [`Layer`] that ends calls which take too long, all of them or some: they are dropped and answered
-/// [`CallError::DeadlineExceeded`].
+/// [`CallError::DeadlineExceeded`]. Their [cancellation](crate::CallContext::cancellation) says so.
 ///
 /// It is the time within this layer that counts: one within a [`ConcurrencyLimit`](super::ConcurrencyLimit) begins when the call's
 /// turn has come. The handler finds it as the deadline of its [context](crate::CallContext), and so do calls of other servers that
@@ -62,9 +62,14 @@ impl Layer for Timeout {
         let Some(deadline) = call.deadline_after(limit) else { return next.run(call).await };
         let late = call.sleep(limit);
         let context = call.context().with_deadline(deadline);
+        let given_up = context.cancellation().clone();
         match first_of(next.run(call.with_context(context)), late).await {
             First::One(outcome) => outcome,
-            First::Other(()) => Err(CallError::DeadlineExceeded),
+            First::Other(()) => {
+                // Its handler is gone; what that has started elsewhere is to know.
+                given_up.cancel();
+                Err(CallError::DeadlineExceeded)
+            }
         }
     }
 }

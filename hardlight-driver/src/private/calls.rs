@@ -1,6 +1,6 @@
 //! What generated clients and dispatchers do to each call.
 
-use std::{fmt, marker::PhantomData};
+use std::{fmt, future::poll_fn, marker::PhantomData, pin::pin};
 
 use bytes::Bytes;
 use hardlight_proto::{
@@ -54,6 +54,20 @@ pub async fn encode_output<I: Codable, R: Call<I>>(output: R::Output) -> Result<
         failed::note();
     }
     encoded
+}
+
+/// Runs a call that its application was given as bytes: what it ends with is none of the call's in whose handler that may be.
+pub async fn apart<F: Future>(call: F) -> F::Output {
+    let mut call = pin!(call);
+    poll_fn(|cx| {
+        let (polled, failed) = failed::during(|| call.as_mut().poll(cx));
+        if failed {
+            // The handler around it has not ended.
+            Current::set_failure(false);
+        }
+        polled
+    })
+    .await
 }
 
 fn decode<T: Codable>(input: &[u8]) -> Result<T, CallError> {

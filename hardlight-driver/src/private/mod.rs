@@ -17,8 +17,8 @@ pub use std::{sync::Arc, vec::Vec};
 pub use self::{
     app::App,
     calls::{
-        Call, Returns, ServiceTypes, Types, call, can, check_feature, decode_input, encode_output,
-        flatten, method, method_at, needs, split_method, try_call, types,
+        Call, Returns, ServiceTypes, Types, apart, call, can, check_feature, decode_input,
+        encode_output, flatten, method, method_at, needs, split_method, try_call, types,
     },
     events::{attach, attach_topics, on_event},
     shown::{ByDebug, Hidden, Shown, log_input},

@@ -10,7 +10,10 @@ use bytes::Bytes;
 use hardlight_proto::CallError;
 use pin_project_lite::pin_project;
 
-use crate::layer::{Running, Stack};
+use crate::{
+    context::Current,
+    layer::{Running, Stack},
+};
 
 pin_project! {
     /// One type for both, so that a driver is compiled once for each service.
@@ -68,6 +71,10 @@ impl Layered {
         if polled.is_pending() {
             *self = Self::Running(running);
         }
-        polled.map_ok(|answer| answer.into_payload())
+        polled.map_ok(|answer| {
+            // Layers have the last word, whatever the handler has returned, if it ran.
+            Current::set_failure(answer.is_error());
+            answer.into_payload()
+        })
     }
 }

@@ -13,8 +13,8 @@ use super::state::StateCell;
 /// lives, after a login for one. Each change is told to the client, before the answer of the call that made it: the features
 /// first, then the fields of the state that it gained, or lost.
 ///
-/// What is taken away is gone at once: a call that arrived and has not begun to run is refused, and no event is sent that is
-/// emitted from there on. Calls that run go on, and so do events that are on their way to a slow client.
+/// What is taken away is gone at once: a call that arrived and has not begun to run is refused, also one that waits in a
+/// [layer](crate::layer), and no event is sent that is emitted from there on. Calls that run go on, and so do events that are on their way to a slow client.
 pub struct FeaturesCell<'a, S: ConnectionState> {
     state: &'a StateCell<S>,
 }

@@ -13,14 +13,23 @@ pub(crate) fn note() {
 
 /// Polls a handler: whether it failed, if it has ended.
 pub(crate) fn during<R>(poll: impl FnOnce() -> R) -> (R, bool) {
+    /// Puts back what was there before, also if the handler panics.
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            FAILED.set(self.0);
+        }
+    }
     // A handler may run another one to its end within its own poll.
-    let before = FAILED.replace(false);
+    let _before = Before(FAILED.replace(false));
     let polled = poll();
-    (polled, FAILED.replace(before))
+    (polled, FAILED.get())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use super::*;
 
     #[test]
@@ -33,5 +42,13 @@ mod tests {
         assert!(inner && !failed);
         let ((), failed) = during(|| {});
         assert!(!failed);
+        FAILED.set(false);
+        let panics = AssertUnwindSafe(|| {
+            during(|| {
+                note();
+                panic!("on purpose")
+            })
+        });
+        assert!(catch_unwind(panics).is_err() && !FAILED.get());
     }
 }

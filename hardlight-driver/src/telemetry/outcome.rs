@@ -30,7 +30,6 @@ impl Outcome {
         let is_failure = matches!(
             error,
             CallError::HandlerPanicked
-                | CallError::OutputTooLarge
                 | CallError::EncodeFailed
                 | CallError::DeadlineExceeded
                 | CallError::Unknown(_)

@@ -1,12 +1,16 @@
 //! What a server tells of its calls.
 
-use std::{sync::Arc, task::Poll};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    task::Poll,
+};
 
 use hardlight_proto::{CallError, Extensions, ServiceSchema};
 use tracing::Span;
 
 use super::{
-    Endpoint, Outcome, Telemetry, TraceContext,
+    Endpoint, Outcome, Propagator, Telemetry, TraceContext,
     meters::{CallMeter, Meters},
     spans::{self, MethodName},
 };
@@ -40,7 +44,7 @@ impl ServerTelemetry {
         let name = MethodName::of(schema, method)?;
         let span = spans::server_call(&name, &self.endpoint, id, &self.span);
         let propagator = self.options.propagation.get();
-        let trace = propagator.and_then(|by| by.extract(&span, TraceContext::of(wire)));
+        let trace = propagator.and_then(|by| extract(by, &span, wire));
         let meter = CallMeter::begin(&self.meters, clock, method);
         Some(Box::new(ServerCall {
             meter,
@@ -51,6 +55,15 @@ impl ServerTelemetry {
             outcome: Outcome::CANCELLED,
         }))
     }
+}
+
+/// What an application's propagator makes of what a call says. If it panics the call is of no trace, and the connection goes on.
+fn extract(by: &dyn Propagator, span: &Span, wire: &Extensions) -> Option<TraceContext> {
+    let extracted = catch_unwind(AssertUnwindSafe(|| by.extract(span, TraceContext::of(wire))));
+    extracted.unwrap_or_else(|_| {
+        tracing::error!("a propagator panicked");
+        None
+    })
 }
 
 /// What is told of a call that runs. It tells when it is dropped.
@@ -86,9 +99,9 @@ impl ServerCall {
         self.trace.as_ref()
     }
 
-    /// Its answer is an error of the application's own.
-    pub(crate) const fn note_failure(&mut self) {
-        self.is_error = true;
+    /// Whether its answer is an error of the application's own.
+    pub(crate) const fn set_failure(&mut self, is_error: bool) {
+        self.is_error = is_error;
     }
 
     /// The call may have an answer.

@@ -2,10 +2,13 @@
 
 use futures_executor::LocalPool;
 use futures_util::future::join_all;
-use hardlight_driver::layer::{ConcurrencyLimit, Layers};
+use hardlight_driver::{
+    layer::{ConcurrencyLimit, Layers},
+    proto::CallError,
+};
 
 use super::{BUSY, call, desk, desk_of, is_pending, start};
-use crate::support::desk::work::Method;
+use crate::support::desk::{Allowed, work::Method};
 
 #[test]
 fn what_comes_beyond_the_limit_waits_and_beyond_those_who_may_wait_is_refused() {
@@ -112,6 +115,23 @@ fn a_handler_that_outlives_its_connection_counts_until_it_has_ended() {
     pool.run_until_stalled();
     assert_eq!(gone.seen.finished(), 1);
     assert_eq!(call(&mut pool, &other, async |client| client.get().await), Ok(3));
+}
+
+#[test]
+fn a_call_whose_feature_is_taken_away_while_it_waits_never_runs() {
+    let mut pool = LocalPool::new();
+    let desk = desk(&mut pool, ConcurrencyLimit::per_server(1));
+    desk.connection.features().insert(Allowed::Guarded);
+    start(&mut pool, &desk, async |client| client.wait().await);
+    let guarded = start(&mut pool, &desk, async |client| client.guarded().await);
+    assert_eq!((guarded.borrow().clone(), desk.seen.started()), (None, 1));
+    desk.connection.features().remove(Allowed::Guarded);
+    desk.seen.open_gate();
+    pool.run_until_stalled();
+    assert_eq!(*guarded.borrow(), Some(Err(CallError::MissingFeature.into())));
+    assert_eq!(desk.seen.started(), 1);
+    desk.connection.features().insert(Allowed::Guarded);
+    assert_eq!(call(&mut pool, &desk, async |client| client.guarded().await), Ok(6));
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! How often calls are made.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use futures_executor::LocalPool;
 use hardlight_driver::{
-    Error,
-    layer::{Call, Layers, Rate, RateLimit},
+    Error, EventHub,
+    layer::{Call, Layers, Next, Rate, RateLimit},
+    proto::CallError,
 };
+use parking_lot::Mutex;
 
-use super::{BUSY, MICROSECOND, SECOND, call, desk, start};
+use super::{BUSY, MICROSECOND, SECOND, call, desk, desk_of, start};
 use crate::support::desk::{Choice, Desk, Odd, User, work, work::Method};
 
 fn desk_at(pool: &mut LocalPool, layers: &Layers, ip: &str) -> Desk {
@@ -70,11 +72,13 @@ fn a_network_of_64_bits_is_one_client() {
 fn connections_without_an_address_count_each_by_itself() {
     let mut pool = LocalPool::new();
     let layers = Layers::none().with(RateLimit::per_client(Rate::per_minute(2)));
-    let (one, other) = (desk_at(&mut pool, &layers, ""), desk_at(&mut pool, &layers, ""));
+    let hub = EventHub::new();
+    let [one, other] = [(); 2].map(|()| {
+        let (layers, hub) = (layers.clone(), hub.clone());
+        Desk::with(&mut pool, Choice { layers, hub, ..Choice::default() })
+    });
     assert_eq!(allowed(&mut pool, &one), 2);
-    // Two desks have two hubs, whose names for their connections may be the same.
-    let expected = if one.connection.id() == other.connection.id() { 0 } else { 2 };
-    assert_eq!(allowed(&mut pool, &other), expected);
+    assert_eq!(allowed(&mut pool, &other), 2);
 }
 
 #[test]
@@ -147,6 +151,75 @@ fn a_call_that_is_given_up_while_it_waits_never_runs() {
 }
 
 #[test]
+fn a_call_whose_connection_is_gone_does_not_run_though_its_time_has_come() {
+    let mut pool = LocalPool::new();
+    let layers = Layers::none().with(RateLimit::per_client(Rate::per_second(1)).wait(10 * SECOND));
+    let one = desk_at(&mut pool, &layers, "192.0.2.1");
+    let _ = call(&mut pool, &one, async |client| client.get().await);
+    let other = desk_at(&mut pool, &layers, "192.0.2.1");
+    start(&mut pool, &other, async |client| client.finish().await);
+    // The limit has the clock of its first connection; the call waits by that of its own.
+    one.server_timer.advance(SECOND);
+    other.to_server.cut();
+    pool.run_until_stalled();
+    assert!(other.server_end.borrow().is_some());
+    assert_eq!(other.seen.started(), 0);
+}
+
+#[test]
+fn a_call_whose_deadline_passes_while_it_waits_ends_with_that() {
+    let mut pool = LocalPool::new();
+    let seen = Arc::new(Mutex::new(None));
+    let noted = Arc::clone(&seen);
+    let outer = move |call: Call, next: Next| {
+        let noted = Arc::clone(&noted);
+        async move {
+            let outcome = next.run(call).await;
+            *noted.lock() = outcome.as_ref().err().cloned();
+            outcome
+        }
+    };
+    let limit = RateLimit::per_connection(Rate::per_second(1)).wait(10 * SECOND);
+    let desk = desk_of(&mut pool, Layers::none().with(outer).with(limit));
+    let _ = call(&mut pool, &desk, async |client| client.get().await);
+    let client = desk.client.with_timeout(SECOND / 2);
+    start(&mut pool, &desk, async move |_| client.finish().await);
+    desk.server_timer.advance(SECOND / 2);
+    pool.run_until_stalled();
+    assert_eq!(*seen.lock(), Some(CallError::DeadlineExceeded));
+    assert_eq!(desk.seen.started(), 1);
+}
+
+#[test]
+fn no_more_calls_wait_than_may_and_each_until_those_ahead_have_gone() {
+    let mut pool = LocalPool::new();
+    let limit = RateLimit::per_connection(Rate::per_second(1)).wait(2 * SECOND);
+    let desk = desk(&mut pool, limit);
+    let calls: Vec<_> =
+        (0..5).map(|_| start(&mut pool, &desk, async |client| client.get().await)).collect();
+    let answers = || calls.iter().map(|call| call.borrow().clone()).collect::<Vec<_>>();
+    // Behind two that wait there is nothing left in that time.
+    let mut expected = vec![Some(Ok(3)), None, None, Some(BUSY), Some(BUSY)];
+    assert_eq!(answers(), expected);
+    for answered in 1..3 {
+        desk.server_timer.advance(SECOND);
+        pool.run_until_stalled();
+        expected[answered] = Some(Ok(3));
+        assert_eq!(answers(), expected);
+    }
+    let limit = RateLimit::per_connection(Rate::per_second(1)).wait(100 * SECOND).waiting(1);
+    let desk = super::desk(&mut pool, limit);
+    let _ = call(&mut pool, &desk, async |client| client.get().await);
+    let waiting = start(&mut pool, &desk, async |client| client.get().await);
+    assert_eq!(call(&mut pool, &desk, async |client| client.get().await), BUSY);
+    desk.server_timer.advance(SECOND);
+    pool.run_until_stalled();
+    assert_eq!(*waiting.borrow(), Some(Ok(3)));
+    // Who goes leaves room for the next.
+    assert_eq!(*start(&mut pool, &desk, async |client| client.get().await).borrow(), None);
+}
+
+#[test]
 fn a_refusal_may_say_how_long_to_wait() {
     let mut pool = LocalPool::new();
     let limit =
@@ -194,6 +267,22 @@ fn whoever_may_do_all_again_is_forgotten() {
     assert_eq!(allowed(&mut pool, &third), 3);
     assert_eq!(allowed(&mut pool, &third), 0);
     assert_eq!(allowed(&mut pool, &second), 0);
+}
+
+#[test]
+fn who_may_do_all_again_is_forgotten_before_those_may_who_have_used_it_up() {
+    let mut pool = LocalPool::new();
+    let rate = Rate::per_minute(1).burst(10);
+    let layers = Layers::none().with(RateLimit::per_client(rate).max_keys(1));
+    let first = desk_at(&mut pool, &layers, "192.0.2.1");
+    let _ = call(&mut pool, &first, async |client| client.get().await);
+    let second = desk_at(&mut pool, &layers, "192.0.2.2");
+    let _ = call(&mut pool, &second, async |client| client.get().await);
+    first.server_timer.advance(121 * SECOND);
+    // The second one has the place of the first, so the third one has for itself what all others share.
+    assert_eq!(allowed(&mut pool, &second), 10);
+    let third = desk_at(&mut pool, &layers, "192.0.2.3");
+    assert_eq!(allowed(&mut pool, &third), 10);
 }
 
 #[test]

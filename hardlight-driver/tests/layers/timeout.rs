@@ -108,3 +108,18 @@ fn a_layer_around_sees_that_the_time_is_over() {
     pool.run_until_stalled();
     assert_eq!(*seen.lock(), Some(hardlight_driver::proto::CallError::DeadlineExceeded));
 }
+
+#[test]
+fn what_a_handler_has_started_elsewhere_learns_that_the_time_is_over() {
+    let mut pool = LocalPool::new();
+    let desk = desk(&mut pool, Timeout::new(SECOND));
+    start(&mut pool, &desk, async |client| client.hang().await);
+    let context = desk.seen.contexts.lock()[0].clone();
+    assert!(!context.is_cancelled());
+    desk.server_timer.advance(SECOND);
+    pool.run_until_stalled();
+    assert!(context.is_cancelled());
+    let _ = call(&mut pool, &desk, async |client| client.get().await);
+    let context = desk.seen.contexts.lock()[1].clone();
+    assert!(!context.is_cancelled());
+}

@@ -19,7 +19,7 @@ use hardlight_driver::{
     layer::Layers,
     proto::{ClientConfig, ConnectionError, Frame, Frames, Limits},
 };
-use hardlight_macros::{codable, rpc};
+use hardlight_macros::{Feature, codable, rpc};
 use parking_lot::Mutex;
 
 use super::{ManualTimer, Pipe, joined::note_end, transport};
@@ -27,6 +27,11 @@ use super::{ManualTimer, Pipe, joined::note_end, transport};
 /// Where the client is, to the server, and who it says that it is.
 const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 7)), 50_000);
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+#[derive(Feature)]
+pub(crate) enum Allowed {
+    Guarded,
+}
 
 #[rpc]
 pub(crate) trait Work {
@@ -57,6 +62,23 @@ pub(crate) trait Work {
     async fn opaque(&self, value: Opaque) -> u32;
     /// Says so by an event, whoever listens.
     async fn say(&self) -> u32;
+    #[rpc(feature = Allowed::Guarded)]
+    async fn guarded(&self) -> u32;
+    /// Has a call fail that is given as bytes, waits for the gate, and does not fail itself.
+    async fn nest(&self) -> Result<u32, Odd>;
+}
+
+#[rpc]
+pub(crate) trait Failing {
+    async fn fail(&self) -> Result<u32, Odd>;
+}
+
+struct Fails;
+
+impl Failing for Fails {
+    async fn fail(&self) -> Result<u32, Odd> {
+        Err(Odd { number: 9 })
+    }
 }
 
 /// It has no half.
@@ -237,6 +259,17 @@ impl Work for App {
         let _runs = self.seen.begin();
         5
     }
+
+    async fn guarded(&self) -> u32 {
+        let _runs = self.seen.begin();
+        6
+    }
+
+    async fn nest(&self) -> Result<u32, Odd> {
+        failing::Dispatch::handle_rpc_call(&Fails, &[0]).await.expect("it is answered");
+        self.seen.gate().await;
+        Ok(7)
+    }
 }
 
 /// What is found here.
@@ -269,6 +302,8 @@ pub(crate) struct Choice {
     pub(crate) layers: Layers,
     pub(crate) client_ip: Option<IpAddr>,
     pub(crate) retry: Option<Retry>,
+    /// Where the server's connections meet.
+    pub(crate) hub: EventHub,
 }
 
 /// A client and a server, joined; everything on the thread of the pool.
@@ -298,6 +333,7 @@ impl Desk {
             layers,
             client_ip,
             retry,
+            hub,
             ..
         } = choice;
         let (server_telemetry, client_telemetry) =
@@ -307,7 +343,7 @@ impl Desk {
         let (client_timer, server_timer) = (ManualTimer::default(), ManualTimer::default());
         // Their origins need not agree.
         server_timer.advance(Duration::from_secs(1000));
-        let acceptor = Acceptor::<work::Connection>::new(limits.clone(), &EventHub::new())
+        let acceptor = Acceptor::<work::Connection>::new(limits.clone(), &hub)
             .with_max_call_time(max_call_time)
             .with_telemetry(server_telemetry)
             .with_endpoint(Endpoint::unknown().with_peer(PEER).with_client(CLIENT))

@@ -262,7 +262,9 @@ fn inherent_dispatch(service: &Service) -> TokenStream {
                 let (method, payload) = #root::__private::split_method(input)?;
                 let method = <Method as ::core::convert::TryFrom<u32>>::try_from(method)?;
                 #root::__private::check_feature(&self.connection, method)?;
-                ::core::result::Result::Ok(dispatch(self, method.index(), payload).await?.into())
+                ::core::result::Result::Ok(
+                    #root::__private::apart(dispatch(self, method.index(), payload)).await?.into()
+                )
             }
         }
     }
@@ -335,7 +337,8 @@ fn extension(service: &Service, vis: &TokenStream) -> TokenStream {
 fn handle_rpc_call_docs(errors: &TokenStream) -> TokenStream {
     quote! {
         /// Runs one call. `input` is the method's index in trait order, as a varint (LEB128), and then the arguments;
-        /// the result is the encoded answer. For transports of your own: an adapter needs none of this.
+        /// the result is the encoded answer. For transports of your own: an adapter needs none of this. No layers run around it:
+        /// those are a server's.
         ///
         /// # Errors
         ///
@@ -353,7 +356,9 @@ fn dispatcher(service: &Service) -> TokenStream {
             input: &[u8],
         ) -> ::core::result::Result<::std::vec::Vec<u8>, #root::__private::Error> {
             let (method, input) = #root::__private::split_method(input)?;
-            ::core::result::Result::Ok(dispatch(handler, method, input).await?.into())
+            ::core::result::Result::Ok(
+                #root::__private::apart(dispatch(handler, method, input)).await?.into()
+            )
         }
 
         #[allow(deprecated, unused_variables)]

@@ -21,6 +21,8 @@ impl Meters {
     }
 
     pub(crate) const fn reconnected(&self, _succeeded: bool) {}
+
+    pub(crate) const fn refused(&self, _limit: &'static str) {}
 }
 
 #[derive(Default)]

@@ -115,6 +115,11 @@ impl Meters {
         metrics::counter!("hardlight.client.reconnects", "outcome" => outcome).increment(1);
     }
 
+    /// A layer has refused a call.
+    pub(crate) fn refused(&self, limit: &'static str) {
+        metrics::counter!("hardlight.server.calls.refused", "limit" => limit).increment(1);
+    }
+
     fn method(&self, method: u32) -> &MethodMeters {
         let known = usize::try_from(method).ok().and_then(|method| self.methods.get(method));
         known.unwrap_or_else(|| self.methods.last().expect("there is one for none"))

@@ -46,6 +46,12 @@ pub const METRICS: &[Metric] = &[
         "Calls that ended, by what became of them; a method of no such name is `_OTHER`, and so is one that was refused before it began",
     ),
     gauge("hardlight.server.calls.active", "count", &["rpc.method"], "Handlers that run"),
+    counter(
+        "hardlight.server.calls.refused",
+        "count",
+        &["limit"],
+        "Calls that a layer of HardLight's own refused, by which: `rate`, `concurrency`, `authorize`",
+    ),
     counter("hardlight.server.connections", "count", &[], "Connections that began"),
     gauge("hardlight.server.connections.open", "count", &[], "Connections that there are"),
     counter(
