@@ -411,7 +411,8 @@ pub struct ServerHandle {
 }
 
 impl ServerHandle {
-    /// Stops the server: it accepts no more connections, lets calls that run finish, answers new ones
+    /// Stops the server: it accepts no more connections, lets calls that run finish, for
+    /// [`Limits::close_timeout`](hardlight_driver::proto::Limits::with_close_timeout), answers new ones
     /// [`GoingAway`](hardlight_driver::proto::CallError::GoingAway) and closes its connections. What is still open after
     /// [`ServerOptions::stop_grace`] is aborted.
     ///

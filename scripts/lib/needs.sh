@@ -109,7 +109,7 @@ have_bare_target() {
 }
 
 install_bare_target() {
-    apt_install rustc-web cargo-web rust-web-src || rustup target add "$BARE_TARGET"
+    add_rustup_target "$BARE_TARGET" || apt_install rustc-web cargo-web rust-web-src
 }
 
 # The same for browsers, where Debian's Rust needs a linker besides.
@@ -118,7 +118,7 @@ have_wasm_target() {
 }
 
 install_wasm_target() {
-    apt_install rustc-web cargo-web rust-web-src lld-19 || rustup target add "$WASM_TARGET"
+    add_rustup_target "$WASM_TARGET" || apt_install rustc-web cargo-web rust-web-src lld-19
 }
 
 have_wasm_bindgen() {
@@ -176,6 +176,11 @@ install_playwright() {
 
 has_rustup_target() {
     [[ -d $(rustc --print target-libdir --target "$1" 2>/dev/null) ]]
+}
+
+# Of the compiler that is used, which need not be rustup's though rustup is there.
+add_rustup_target() {
+    command -v rustup >/dev/null && rustup target add "$1" && has_rustup_target "$1"
 }
 
 has_debian_source() {

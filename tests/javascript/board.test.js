@@ -315,6 +315,33 @@ test("a client comes back, and logs in before other calls go out", async () => {
     await page.close();
 });
 
+test("who is at a button stays there while others add, and goes on from the next once it is done", async () => {
+    const page = await browser.newPage();
+    await page.goto(`${url}?name=ann`);
+    const add = (title) => page.evaluate((title) => board.addTask(title, "Low", new Set(), null), title);
+    const done = (title) => page.getByRole("button", { name: `${title} is done` });
+    const focused = () => page.evaluate(() => document.activeElement.ariaLabel);
+    await page.getByText("You are ann").waitFor();
+    await add("the first of two");
+    await done("the first of two").focus();
+    await add("the second of two");
+    await done("the second of two").waitFor();
+    assert.equal(await focused(), "the first of two is done");
+    await page.keyboard.press("Enter");
+    await done("the first of two").waitFor({ state: "detached" });
+    assert.equal(await focused(), "the second of two is done");
+    await page.close();
+});
+
+test("a page that cannot load its module says so, and takes nothing", async () => {
+    const page = await browser.newPage();
+    await page.route("**/board_bg.wasm", (route) => route.abort());
+    await page.goto(url);
+    await page.getByRole("alert").filter({ hasText: "out of reach" }).waitFor();
+    assert.equal(await page.getByRole("button", { name: "Add" }).isDisabled(), true);
+    await page.close();
+});
+
 test("two pages see the same board", async () => {
     const [ann, bob] = await Promise.all(
         ["ann", "bob"].map(async (name) => {

@@ -33,7 +33,10 @@ export async function use(): Promise<bigint> {
                 console.log(event.value.finishedBy);
                 break;
             case "Lagged":
-                console.log(event.missed);
+                console.log(event.missed, event.reason);
+                break;
+            case "Restarted":
+                console.log(event.topic);
         }
     }
     return task.id;

@@ -38,7 +38,10 @@ export interface ConnectOptions<Client> {
     timeout?: number;
     /** Whether the client comes back by itself when its connection is lost. Default `false`. */
     reconnect?: boolean;
-    /** What to do whenever it has come back, before other calls go out, with the client that it gets: to log in. */
+    /**
+     * What to do whenever it has come back, before other calls go out, with the client that it gets: to log in. It is not called
+     * for the first connection: do the same once `connect` has returned. If it fails the client ends, and `closed` says why.
+     */
     restore?: (client: Client) => unknown;
     /** Whether fields of the state that the server has otherwise may be left at their defaults. Default `false`. */
     partialState?: boolean;

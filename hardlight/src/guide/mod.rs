@@ -33,6 +33,9 @@
 //! - [`handles`]: what may be cloned, shared between threads, and dropped while it is awaited
 //! - [`transports`]: an application's own HTTP server, Unix sockets and other streams, whole messages
 //! - [`embedding`]: the core alone, without a runtime, and without `std`
+//! - Clients in browsers have what all of these say, and no guide of their own. What is different for them, and how they are built, is in
+//!   the documentation of the crate `hardlight-wasm`, for pages in Rust, and in `examples/javascript` of the repository, for JavaScript
+//!   and TypeScript
 //! - [`from_tonic`], [`from_jsonrpsee`]: what stands for what, and a service before and after
 
 #[doc = include_str!("quickstart.md")]

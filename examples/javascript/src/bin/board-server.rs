@@ -12,7 +12,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 #[cfg(not(target_arch = "wasm32"))]
 mod server {
-    use std::{collections::HashMap, error::Error, fs, future::ready, io, path::Path, sync::Arc};
+    use std::{
+        collections::HashMap, env, error::Error, fs, future::ready, io, path::Path, sync::Arc,
+    };
 
     use ::board::{App, Tasks, board};
     use axum::{
@@ -27,7 +29,8 @@ mod server {
 
     type Files = Arc<HashMap<String, Vec<u8>>>;
 
-    /// Serves the page, the package and the service on one port of this machine, until it is ended.
+    /// Serves the page, the package and the service on one port, until it is ended: at the address that is the first argument,
+    /// `localhost:4001` for one, or else at a free port of this machine.
     pub(super) async fn run() -> Result<(), Box<dyn Error>> {
         let tasks = Tasks::new();
         let factory = move |connection: board::Connection, _: Request| {
@@ -52,7 +55,8 @@ mod server {
                 }),
             )
             .with_state(Files::from(files));
-        let listener = TcpListener::bind("localhost:0").await?;
+        let address = env::args().nth(1).unwrap_or_else(|| "localhost:0".to_owned());
+        let listener = TcpListener::bind(address).await?;
         println!("http://localhost:{}", listener.local_addr()?.port());
         axum::serve(listener, app).await?;
         Ok(())
