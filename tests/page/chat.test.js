@@ -34,6 +34,8 @@ test("a name is kept by a password, and who has another one is told so", async (
   for (const password of ["", "battery staple"]) {
     await logIn(eve, "ann", password);
     await eve.getByRole("alert").filter({ hasText: "keeps this name by another password" }).waitFor();
+    await waitFor(eve, () => document.activeElement.id, "password");
+    assert.equal(await eve.getByLabel("Password").inputValue(), "");
   }
   await shot(eve, "wrong-password");
   await logIn(eve, "ann", "correct horse");
@@ -84,11 +86,125 @@ test("older messages are fetched, and what is looked at stays where it is", asyn
   const top = () => document.querySelector("#messages").lastElementChild.getBoundingClientRect().top;
   await bob.evaluate(() => document.querySelector("#scroll").scrollTo(0, 0));
   const before = await bob.evaluate(top);
+  await waitFor(bob, () => document.querySelector("[role=log]").getAttribute("aria-live"), "polite");
+  // A screen reader has read these: they stay, and what comes before them is not read as if it were new.
+  await bob.evaluate(() => {
+    globalThis.last = document.querySelector("#messages").lastElementChild;
+    globalThis.live = [];
+    const log = document.querySelector("[role=log]");
+    const observer = new MutationObserver(() => globalThis.live.push(log.getAttribute("aria-live")));
+    observer.observe(log, { attributes: true, childList: true, subtree: true });
+  });
   await bob.getByRole("button", { name: "Older messages" }).click();
   await reads(bob, ...texts.map((text) => `ann: ${text}`));
-  assert.ok(Math.abs((await bob.evaluate(top)) - before) < 60, "it stays in sight");
+  assert.ok(Math.abs((await bob.evaluate(top)) - before) < 3, "it stays where it was");
+  assert.ok(await bob.evaluate(() => last === document.querySelector("#messages").lastElementChild));
+  await waitFor(bob, () => live, ["off", "polite"]);
   await bob.getByText("The thread begins here.").waitFor();
   assert.equal(await bob.getByRole("button", { name: "Older messages" }).isHidden(), true);
+  await waitFor(bob, () => document.activeElement.id, "scroll");
+  assert.equal(await bob.getByRole("log", { name: "Messages" }).getByRole("listitem").count(), 70);
+  await server.stop();
+});
+
+test("what was typed and not sent stays in its field, or is told", async () => {
+  const server = await Server.start();
+  const ann = await enter(has.browser, server, "ann");
+  await sees(ann, "ann");
+  const text = ann.getByLabel("Message", { exact: true });
+  const notice = (text) => ann.getByRole("alert").filter({ hasText: text }).waitFor();
+
+  await send(ann, "of two\tcolumns");
+  await notice("not sent (a message is a line of 1 to 1000 characters): lobby: of two\tcolumns");
+  await shot(ann, "refused");
+
+  await ann.getByRole("button", { name: "Leave" }).click();
+  await ann.getByRole("heading", { name: "no thread" }).waitFor();
+  await waitFor(ann, () => document.activeElement.id, "thread");
+  await send(ann, "to nobody");
+  await notice("join a thread first");
+  assert.equal(await text.inputValue(), "to nobody");
+  await shot(ann, "no-thread");
+  await ann.getByLabel("A thread to join").fill("lobby");
+  await ann.getByLabel("A thread to join").press("Enter");
+  await sees(ann, "ann");
+  await text.press("Enter");
+  await reads(ann, "ann: to nobody");
+  assert.equal(await text.inputValue(), "");
+
+  await server.stop();
+  await shows(ann, "offline");
+  let sent = 0;
+  for (; (await text.inputValue()) === "" && sent < 100; sent += 1) await send(ann, `number ${sent}`);
+  await notice("too much waits for the connection");
+  assert.equal(await text.inputValue(), `number ${sent - 1}`);
+  await shot(ann, "too-much-waits");
+});
+
+test("a message of another day has its date", async () => {
+  const server = await Server.start();
+  const ann = await enter(has.browser, server, "ann");
+  await send(ann, "hello");
+  await reads(ann, "ann: hello");
+  const time = () => document.querySelector("#messages time").textContent;
+  assert.match(await ann.evaluate(time), /^\d\d:\d\d$/);
+  // The days go by, for whoever stays and for whoever comes.
+  const later = () => {
+    const Real = Date;
+    globalThis.Date = class extends Real {
+      constructor(...time) {
+        super(...(time.length ? time : [Real.now() + 48 * 3600 * 1000]));
+      }
+    };
+  };
+  await ann.evaluate(later);
+  await send(ann, "good morning");
+  await reads(ann, "ann: hello", "ann: good morning");
+  assert.match(await ann.evaluate(time), /^\d{4}-\d\d-\d\d \d\d:\d\d$/);
+  const bob = await open(has.browser, server);
+  await bob.addInitScript(later);
+  await bob.reload();
+  await logIn(bob, "bob");
+  await reads(bob, "ann: hello", "ann: good morning");
+  assert.equal(await bob.evaluate(time), await ann.evaluate(time));
+  await shot(bob, "another-day");
+  await server.stop();
+});
+
+test("who cannot be let in is told so, and may try again", async () => {
+  let server = await Server.start();
+  const ann = await open(has.browser, server);
+  await waitFor(ann, () => document.querySelector("#enter").disabled, false);
+  await server.stop();
+  await logIn(ann, "ann", "correct horse");
+  await ann.getByRole("alert").filter({ hasText: "the chat cannot be reached" }).waitFor();
+  await waitFor(ann, () => document.activeElement.id, "enter");
+  // It is not the password that was wrong.
+  assert.equal(await ann.getByLabel("Password").inputValue(), "correct horse");
+  await shot(ann, "unreachable");
+  server = await server.again();
+  // The error is gone as soon as the next attempt begins, of which the button speaks.
+  const during = await ann.evaluate(() => {
+    const button = document.querySelector("#enter");
+    button.click();
+    return [button.textContent, button.getAttribute("aria-disabled"), document.querySelector("#login-error").textContent];
+  });
+  assert.deepEqual(during, ["Logging in …", "true", ""]);
+  await shows(ann, "online");
+  await server.stop();
+});
+
+test("a page that does not load says so", async () => {
+  const server = await Server.start();
+  for (const file of ["chat.js", "chat_bg.wasm"]) {
+    const context = await has.browser.newContext({ viewport: { width: 1100, height: 700 } });
+    const page = await context.newPage();
+    await page.route(`**/${file}`, (route) => route.abort());
+    await page.goto(server.url);
+    await page.getByRole("alert").filter({ hasText: "The page did not load." }).waitFor();
+    await shot(page, "not-loaded");
+    await context.close();
+  }
   await server.stop();
 });
 

@@ -6,7 +6,7 @@ const { EventEmitter, on } = require("node:events");
 const fs = require("node:fs");
 const path = require("node:path");
 const { test } = require("node:test");
-const { CHAT_PAGE, Server, enter, folder, logIn, open, reads, sees, send, shot, shows, startMachine, until, useBrowser } = require("./support");
+const { CHAT_PAGE, Server, enter, folder, logIn, open, reads, sees, send, shot, shows, startMachine, until, useBrowser, waitFor } = require("./support");
 
 // Playwright switches off the cache of pages that were left, which is to be seen here.
 const has = useBrowser({ ignoreDefaultArgs: ["--disable-back-forward-cache"] });
@@ -122,6 +122,7 @@ test("who does not want to wait connects at once", async () => {
   server = await server.again();
   await ann.getByRole("button", { name: "Connect now" }).click();
   await shows(ann, "online");
+  await waitFor(ann, () => document.activeElement.id, "text");
   assert.ok(Date.now() < due - 1000, "it came before its time");
   await server.stop();
 });
@@ -145,7 +146,7 @@ test("a page of another origin is let in only if it is allowed", async () => {
   const elsewhere = await pageFor(server.service);
   const eve = await open(has.browser, elsewhere);
   await logIn(eve, "eve");
-  await eve.getByRole("alert").filter({ hasText: "cannot connect" }).waitFor();
+  await eve.getByRole("alert").filter({ hasText: "the chat cannot be reached" }).waitFor();
   await server.line(/refused a web page of an origin that is not allowed/);
   await server.stop();
 

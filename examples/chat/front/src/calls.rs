@@ -20,14 +20,17 @@ pub async fn run(client: chat::Client, action: Action) -> Update {
             Err(error) => refused(&error),
         },
         Action::Send { thread, text } => {
-            match client.send_message(thread.clone(), text.clone()).await {
-                Ok(_) => Update::Done,
+            let why = match client.send_message(thread.clone(), text.clone()).await {
+                Ok(_) => return Update::Done,
                 // To send it again by itself might have it there twice. Only the user can know whether that matters.
-                Err(Error::Indeterminate(error)) => {
-                    Update::Refused(format!("perhaps not sent ({error}): {thread}: {text}"))
+                Err(Error::Indeterminate(error)) => format!("perhaps not sent ({error})"),
+                Err(Error::Call(error)) if !error.did_not_run() => {
+                    format!("perhaps not sent ({error})")
                 }
-                Err(error) => refused(&error),
-            }
+                Err(Error::NotSent(error)) => format!("not sent ({error})"),
+                Err(error) => format!("not sent ({error})"),
+            };
+            Update::Refused(format!("{why}: {thread}: {text}"))
         }
         Action::Older { thread, before } => page(&client, thread, Some(before)).await,
     }

@@ -122,10 +122,8 @@ impl Model {
                 known.present.clone_from(&users);
                 vec![News::Present { thread, users }]
             }
-            Update::Done => {
-                self.notice = None;
-                Vec::new()
-            }
+            // A notice stays: it may be all that is left of what was not sent before.
+            Update::Done => Vec::new(),
             Update::Refused(why) => {
                 self.notice = Some(why.clone());
                 vec![News::Refused(why)]
@@ -315,6 +313,14 @@ mod tests {
         let own = Message { author: "ann".to_owned(), ..message(3) };
         model.apply(Update::Said { thread: "lobby".to_owned(), message: own });
         assert_eq!(model.threads["lobby"].unread, 0);
+    }
+
+    #[test]
+    fn what_was_not_sent_is_told_until_the_user_goes_on() {
+        let mut model = in_threads(&["lobby"]);
+        model.apply(Update::Refused("not sent: lobby: hello".to_owned()));
+        model.apply(Update::Done);
+        assert_eq!(model.notice.as_deref(), Some("not sent: lobby: hello"));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The page: what the user does to it.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use chat_front::{Action, Model};
 use wasm_bindgen::JsCast;
@@ -9,8 +12,8 @@ use web_sys::{Event, HtmlButtonElement, HtmlMetaElement, KeyboardEvent};
 
 use crate::{
     dom::{by_id, data_of, document, on},
-    session::{Account, Session, why},
-    view::{View, focus, take_value, value},
+    session::{Account, Denied, Session, why},
+    view::{View, clear, focus, value},
 };
 
 /// The thread that everybody enters first.
@@ -19,12 +22,18 @@ const FIRST_THREAD: &str = "lobby";
 pub(crate) struct App {
     view: Rc<View>,
     session: RefCell<Option<Rc<Session>>>,
+    /// An attempt to log in runs, by the form.
+    is_entering: Cell<bool>,
 }
 
 impl App {
     /// Listens to the page, for as long as it is there.
     pub(crate) fn start() -> Rc<Self> {
-        let app = Rc::new(Self { view: Rc::new(View::new()), session: RefCell::default() });
+        let app = Rc::new(Self {
+            view: Rc::new(View::new()),
+            session: RefCell::default(),
+            is_entering: Cell::new(false),
+        });
         app.listen();
         by_id::<HtmlButtonElement>("enter").set_disabled(false);
         app
@@ -40,7 +49,7 @@ impl App {
     /// # Errors
     ///
     /// Why not.
-    pub(crate) async fn log_in(self: &Rc<Self>, account: Account) -> Result<(), String> {
+    pub(crate) async fn log_in(self: &Rc<Self>, account: Account) -> Result<(), Denied> {
         self.log_out().await;
         let session = Session::begin(&service(), account, FIRST_THREAD, &self.view).await?;
         *self.session.borrow_mut() = Some(Rc::clone(&session));
@@ -48,7 +57,7 @@ impl App {
         spawn_local(async move {
             if let Some(error) = session.ended().await {
                 app.session.borrow_mut().take();
-                app.view.show_entrance(&why(&error));
+                app.view.show_entrance(&why(&error), "user");
             }
         });
         Ok(())
@@ -58,25 +67,48 @@ impl App {
     pub(crate) async fn log_out(&self) {
         let session = self.session.borrow_mut().take();
         if let Some(session) = session {
-            self.view.show_entrance("");
+            self.view.show_entrance("", "user");
             session.end().await;
         }
+    }
+
+    /// Logs in as the form says, unless that is under way.
+    fn enter(self: &Rc<Self>) {
+        if self.is_entering.replace(true) {
+            return;
+        }
+        self.view.show_attempt(true);
+        let password = Some(value("password")).filter(|password| !password.is_empty());
+        let account = Account { user: value("user"), password };
+        let app = Rc::clone(self);
+        spawn_local(async move {
+            let entered = app.log_in(account).await;
+            app.is_entering.set(false);
+            app.view.show_attempt(false);
+            match entered {
+                Ok(()) => clear("password"),
+                Err(denied) => app.deny(&denied),
+            }
+        });
+    }
+
+    /// Says why somebody was not let in, and leads to what may be done about it.
+    fn deny(&self, denied: &Denied) {
+        let next = match denied {
+            Denied::ByName(_) => "user",
+            Denied::ByPassword(_) => {
+                clear("password");
+                "password"
+            }
+            Denied::ByChance(_) => "enter",
+        };
+        self.view.show_entrance(denied.why(), next);
     }
 
     fn listen(self: &Rc<Self>) {
         self.on("login", "submit", |app, event| {
             event.prevent_default();
-            let password = Some(take_value("password")).filter(|password| !password.is_empty());
-            let account = Account { user: value("user"), password };
-            let app = Rc::clone(app);
-            spawn_local(async move {
-                by_id::<HtmlButtonElement>("enter").set_disabled(true);
-                let entered = app.log_in(account).await;
-                by_id::<HtmlButtonElement>("enter").set_disabled(false);
-                if let Err(why) = entered {
-                    app.view.show_entrance(&why);
-                }
-            });
+            app.enter();
         });
         self.on("log-out", "click", |app, _| {
             let app = Rc::clone(app);
@@ -92,8 +124,10 @@ impl App {
         });
         self.on_session("join", "submit", |session, event| {
             event.prevent_default();
-            session.act(Action::Join(take_value("thread").trim().to_owned()));
-            focus("text");
+            if session.act(Action::Join(value("thread").trim().to_owned())) {
+                clear("thread");
+                focus("text");
+            }
         });
         self.on_session("leave", "click", |session, _| {
             act_on_current(session, |thread, _| Some(Action::Leave(thread)));
@@ -107,10 +141,7 @@ impl App {
         });
         self.on_session("compose", "submit", |session, event| {
             event.prevent_default();
-            let text = take_value("text");
-            act_on_current(session, |thread, _| {
-                (!text.is_empty()).then_some(Action::Send { thread, text })
-            });
+            send(session, value("text"));
         });
         self.on_session("dismiss", "click", |session, _| {
             session.change(|model| model.notice = None);
@@ -156,6 +187,20 @@ fn act_on_current(session: &Session, action: impl FnOnce(String, &Model) -> Opti
     let action = session.with_model(|model| action(model.current()?.0.to_owned(), model));
     if let Some(action) = action {
         session.act(action);
+    }
+}
+
+/// Says something in the thread that is looked at. What is not taken stays where it was typed.
+fn send(session: &Session, text: String) {
+    if text.is_empty() {
+        return;
+    }
+    let thread = session.with_model(|model| Some(model.current()?.0.to_owned()));
+    let Some(thread) = thread else {
+        return session.change(|model| model.notice = Some("join a thread first".to_owned()));
+    };
+    if session.act(Action::Send { thread, text }) {
+        clear("text");
     }
 }
 

@@ -27,7 +27,10 @@ pub(crate) struct Chat {
 #[expect(unreachable_pub, reason = "what is public here is public to JavaScript")]
 impl Chat {
     pub async fn login(&self, user: String, password: Option<String>) -> Result<(), JsError> {
-        self.app.log_in(Account { user, password }).await.map_err(|why| JsError::new(&why))
+        self.app
+            .log_in(Account { user, password })
+            .await
+            .map_err(|denied| JsError::new(denied.why()))
     }
 
     pub async fn logout(&self) {

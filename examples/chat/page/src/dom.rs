@@ -36,6 +36,18 @@ pub(crate) fn on(target: &EventTarget, event: &str, handler: impl FnMut(Event) +
     handler.forget();
 }
 
+/// Calls `handler` once what the document is now has been painted.
+pub(crate) fn after_paint(handler: impl FnOnce() + 'static) {
+    // A frame's callbacks come before it is painted, those of the next one after that.
+    in_frame(move || in_frame(handler));
+}
+
+fn in_frame(handler: impl FnOnce() + 'static) {
+    let window = web_sys::window().expect("this runs in a page");
+    let handler = Closure::<dyn FnMut()>::once_into_js(handler);
+    window.request_animation_frame(handler.unchecked_ref()).expect("every page has frames");
+}
+
 /// The content of an attribute `data-...` of what was clicked, or of what that is in.
 pub(crate) fn data_of(event: &Event, name: &str) -> Option<String> {
     let element: Element = event.target()?.dyn_into().ok()?;

@@ -14,6 +14,8 @@ mod view;
 /// Called by `static/start.js`, through what wasm-bindgen generates.
 #[cfg(target_arch = "wasm32")]
 fn main() {
+    // Or a panic is a trap, which says nothing of what it was.
+    std::panic::set_hook(Box::new(|panic| web_sys::console::error_1(&panic.to_string().into())));
     let app = app::App::start();
     console::offer(&app);
 }

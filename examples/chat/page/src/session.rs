@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::{BTreeSet, VecDeque},
     rc::Rc,
+    time::Duration,
 };
 
 use chat_front::{Action, Gap, Model, Status, Update, calls};
@@ -11,8 +12,8 @@ use chat_shared::{ChatError, ChatEvent, chat, messages_of, thread_of};
 use futures_channel::mpsc::{Receiver, Sender, channel};
 use futures_util::StreamExt;
 use hardlight::{
-    ClientOptions, ConnectionError, ConnectionStatus, Error, GapReason, Received, Reconnect, Topic,
-    connect_with,
+    CallError, ClientOptions, ConnectError, ConnectionError, ConnectionStatus, Error, GapReason,
+    Received, Reconnect, Topic, connect_with,
 };
 use wasm_bindgen_futures::spawn_local;
 
@@ -21,11 +22,24 @@ use crate::view::View;
 /// How much of what the user wants may wait for the connection.
 const WAITING: usize = 64;
 
+/// How long the server may take to let somebody in.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// Who logs in, again on each connection.
 #[derive(Clone)]
 pub(crate) struct Account {
     pub(crate) user: String,
     pub(crate) password: Option<String>,
+}
+
+/// Why somebody is not in the chat, as they are told.
+pub(crate) enum Denied {
+    /// Another name may do.
+    ByName(String),
+    /// Another password may do.
+    ByPassword(String),
+    /// It is nothing that they have typed.
+    ByChance(String),
 }
 
 pub(crate) struct Session {
@@ -51,12 +65,12 @@ impl Session {
         account: Account,
         thread: &str,
         view: &Rc<View>,
-    ) -> Result<Rc<Self>, String> {
+    ) -> Result<Rc<Self>, Denied> {
         let options = ClientOptions::new().reconnect(Reconnect::new());
         let connecting = connect_with::<chat::Client>(url, options);
-        let client = connecting.await.map_err(|error| error.to_string())?;
+        let client = connecting.await?;
         let Account { user, password } = account.clone();
-        client.login(user.clone(), password).await.map_err(|error| error.to_string())?;
+        client.with_timeout(LOGIN_TIMEOUT).login(user.clone(), password).await?;
         let (actions, wanted) = channel(WAITING);
         let session = Rc::new(Self {
             client,
@@ -76,17 +90,20 @@ impl Session {
         &self.client
     }
 
-    /// Has the server do something, behind all that was wanted before.
-    pub(crate) fn act(&self, action: Action) {
+    /// Has the server do something, behind all that was wanted before. Whether it will, or too much waits already, as the user is
+    /// told then.
+    pub(crate) fn act(&self, action: Action) -> bool {
         let said = match &action {
             Action::Send { thread, text } => Some((thread.clone(), text.clone())),
             _ => None,
         };
         if self.actions.borrow_mut().try_send(action).is_err() {
-            return self.apply(Update::Refused("too much waits for the connection".to_owned()));
+            self.apply(Update::Refused("too much waits for the connection".to_owned()));
+            return false;
         }
         self.waiting.borrow_mut().extend(said);
-        self.show();
+        self.change(|model| model.notice = None);
+        true
     }
 
     /// Changes what is shown without the server's doing.
@@ -232,6 +249,41 @@ impl Session {
         if !self.is_over.get() {
             let waiting = self.waiting.borrow_mut().make_contiguous().to_vec();
             self.view.show(&self.model.borrow(), &waiting);
+        }
+    }
+}
+
+impl Denied {
+    pub(crate) fn why(&self) -> &str {
+        let (Self::ByName(why) | Self::ByPassword(why) | Self::ByChance(why)) = self;
+        why
+    }
+}
+
+impl From<ConnectError> for Denied {
+    fn from(error: ConnectError) -> Self {
+        Self::ByChance(match error {
+            ConnectError::Io { .. } | ConnectError::Timeout { .. } => {
+                "the chat cannot be reached".to_owned()
+            }
+            ConnectError::Connection(error) => why(&error),
+            error => error.to_string(),
+        })
+    }
+}
+
+impl From<Error<ChatError>> for Denied {
+    fn from(error: Error<ChatError>) -> Self {
+        match error {
+            Error::Application(error @ (ChatError::WrongPassword | ChatError::BadPassword)) => {
+                Self::ByPassword(error.to_string())
+            }
+            Error::Application(error @ ChatError::BadName) => Self::ByName(error.to_string()),
+            Error::Call(CallError::DeadlineExceeded) => {
+                Self::ByChance("the chat does not answer".to_owned())
+            }
+            Error::NotSent(error) | Error::Indeterminate(error) => Self::ByChance(why(&error)),
+            error => Self::ByChance(error.to_string()),
         }
     }
 }

@@ -233,7 +233,7 @@ fn what_cannot_be_stored_is_not_sent() {
     database.execute_batch(trigger).unwrap();
 
     ann.enter("lost");
-    ann.expect("refused: the server's store failed");
+    ann.expect("refused: not sent (the server's store failed): lobby: lost");
     database.execute_batch("DROP TRIGGER full").unwrap();
     ann.enter("kept");
     ann.expect("lobby: ann: kept");

@@ -8,11 +8,12 @@ use chat_front::{Model, Status};
 use messages::Messages;
 use web_sys::{Element, HtmlElement, HtmlInputElement};
 
-use crate::dom::{by_id, copy_of, within};
+use crate::dom::{by_id, copy_of, document, within};
 
 pub(crate) struct View {
     entrance: HtmlElement,
     login_error: HtmlElement,
+    enter: HtmlElement,
     chat: HtmlElement,
     status: HtmlElement,
     status_text: HtmlElement,
@@ -21,9 +22,11 @@ pub(crate) struct View {
     threads: RefCell<Threads>,
     current: HtmlElement,
     leave: HtmlElement,
+    join: HtmlElement,
     messages: RefCell<Messages>,
     notice: HtmlElement,
     notice_text: HtmlElement,
+    text: HtmlElement,
     here: HtmlElement,
     present: HtmlElement,
 }
@@ -40,6 +43,7 @@ impl View {
         Self {
             entrance: by_id("entrance"),
             login_error: by_id("login-error"),
+            enter: by_id("enter"),
             chat: by_id("chat"),
             status: by_id("status"),
             status_text: by_id("status-text"),
@@ -48,20 +52,33 @@ impl View {
             threads: RefCell::new(Threads { list: by_id("threads"), items: Vec::new() }),
             current: by_id("current"),
             leave: by_id("leave"),
+            join: by_id("thread"),
             messages: RefCell::new(Messages::new()),
             notice: by_id("notice"),
             notice_text: by_id("notice-text"),
+            text: by_id("text"),
             here: by_id("here"),
             present: by_id("present"),
         }
     }
 
-    /// Shows the form to log in with, and why there is no chat any longer, if there is more to say.
-    pub(crate) fn show_entrance(&self, why: &str) {
+    /// Shows the form to log in with, why there is no chat, if there is more to say, and by the cursor what to do about it.
+    pub(crate) fn show_entrance(&self, why: &str, next: &str) {
         self.chat.set_hidden(true);
         self.entrance.set_hidden(false);
         self.login_error.set_text_content(Some(why));
-        focus("user");
+        focus(next);
+    }
+
+    /// Shows whether an attempt to log in runs.
+    pub(crate) fn show_attempt(&self, runs: bool) {
+        let (text, disabled) = if runs { ("Logging in …", "true") } else { ("Log in", "false") };
+        set_text(&self.enter, text);
+        // To screen readers alone: a button that cannot be pressed loses the cursor.
+        set_attribute(&self.enter, "aria-disabled", disabled);
+        if runs {
+            self.login_error.set_text_content(None);
+        }
     }
 
     /// Shows the chat. `waiting` is what the user has said and the server has not answered, by thread.
@@ -79,7 +96,7 @@ impl View {
             None => ("no thread", &[]),
         };
         self.current.set_text_content(Some(name));
-        self.leave.set_hidden(model.current().is_none());
+        set_hidden(&self.leave, model.current().is_none(), &self.join);
         self.messages.borrow_mut().show(model, waiting);
         self.notice.set_hidden(model.notice.is_none());
         set_text(&self.notice_text, model.notice.as_deref().unwrap_or_default());
@@ -95,7 +112,7 @@ impl View {
         set_attribute(&self.status, "data-status", kind);
         set_attribute(&self.status, "title", &text);
         set_text(&self.status_text, &text);
-        self.connect_now.set_hidden(kind != "offline");
+        set_hidden(&self.connect_now, kind != "offline", &self.text);
     }
 
     fn show_present(&self, users: &[String], is_known: bool) {
@@ -149,12 +166,20 @@ pub(crate) fn value(id: &str) -> String {
     by_id::<HtmlInputElement>(id).value()
 }
 
-/// What the user has typed there, which is gone then.
-pub(crate) fn take_value(id: &str) -> String {
-    let input: HtmlInputElement = by_id(id);
-    let value = input.value();
-    input.set_value("");
-    value
+/// Takes away what the user has typed there.
+pub(crate) fn clear(id: &str) {
+    by_id::<HtmlInputElement>(id).set_value("");
+}
+
+/// Shows an element or hides it. A cursor that is on it goes to another then, or it would be nowhere.
+fn set_hidden(element: &HtmlElement, is_hidden: bool, next: &HtmlElement) {
+    let active = document().active_element();
+    let has_cursor = active.as_ref() == Some(&**element);
+    element.set_hidden(is_hidden);
+    if is_hidden && has_cursor {
+        // As in `focus`.
+        let _ = next.focus();
+    }
 }
 
 /// Each author has a colour, the same everywhere.
