@@ -1,12 +1,8 @@
 //! Calls that are not made as usual: until a deadline, with more to say than their input, or again after a pause.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
-    task::Waker,
-};
+use std::{cmp::Reverse, collections::BinaryHeap, mem, task::Waker};
 
-use hardlight_proto::{CallError, Extensions, Time};
+use hardlight_proto::{__private::SortedMap, CallError, Extensions, Time};
 
 use super::{CallKey, Calls, Stage};
 use crate::error::Error;
@@ -32,7 +28,7 @@ pub(super) struct Specials {
     deadlines: BinaryHeap<Reverse<(Time, CallKey)>>,
     with_deadline: usize,
     /// Those who wait before they make a call again, by the time that they wait for.
-    pauses: BTreeMap<(Time, u64), Waker>,
+    pauses: SortedMap<(Time, u64), Waker>,
     /// Counts these.
     paused: u64,
     /// The next one, of either, is earlier than the driver knows.
@@ -88,19 +84,24 @@ impl Specials {
     /// The earliest time that somebody waits for.
     fn next(&mut self) -> Option<Time> {
         let deadline = self.next_deadline();
-        let pause = self.pauses.keys().next().map(|&(at, _)| at);
+        let pause = self.pauses.iter().next().map(|(&(at, _), _)| at);
         deadline.into_iter().chain(pause).min()
     }
 
     /// Those whose pause is over.
-    fn take_rested(&mut self, now: Time) -> impl Iterator<Item = Waker> + use<> {
-        let later = self.pauses.split_off(&(now, u64::MAX));
-        std::mem::replace(&mut self.pauses, later).into_values()
+    fn take_rested(&mut self, now: Time, wakers: &mut Vec<Waker>) {
+        self.pauses.retain(|&(at, _), waker| {
+            let waits = at > now;
+            if !waits {
+                wakers.push(mem::replace(waker, Waker::noop().clone()));
+            }
+            waits
+        });
     }
 
     /// The client has ended: nobody waits any longer.
     pub(super) fn end(&mut self, wakers: &mut Vec<Waker>) {
-        wakers.extend(std::mem::take(self).pauses.into_values());
+        wakers.extend(mem::take(self).pauses.into_iter().map(|(_, waker)| waker));
     }
 
     fn pop_passed(&mut self, now: Time) -> Option<CallKey> {
@@ -187,9 +188,9 @@ impl Calls {
 
     /// Ends the calls whose deadline has passed, in line or in flight. Wakers are handed out, to be woken without the lock.
     pub(in crate::client) fn expire(&mut self, now: Time, wakers: &mut Vec<Waker>) {
-        wakers.extend(self.specials.take_rested(now));
+        self.specials.take_rested(now, wakers);
         while let Some(key) = self.specials.pop_passed(now) {
-            match std::mem::replace(&mut self.slots[key].stage, Stage::Expired) {
+            match mem::replace(&mut self.slots[key].stage, Stage::Expired) {
                 Stage::InLine { waker, .. } => {
                     wakers.extend(waker);
                     self.leave_line();
